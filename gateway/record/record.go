@@ -1,0 +1,76 @@
+package record
+
+import "time"
+
+// Role says whose answer an attempt was made for.
+type Role string
+
+// The roles of attempts.
+const (
+	Live   Role = "live"   // the caller got the answer
+	Mirror Role = "mirror" // the answer went to the record only
+)
+
+// Outcome says how an attempt ended.
+type Outcome string
+
+// The outcomes of attempts. An answer of the deployment is OK whatever its
+// status is, except that 5xx is an Error.
+const (
+	OK       Outcome = "ok"
+	Error    Outcome = "error"
+	Canceled Outcome = "canceled" // the caller left
+	Dropped  Outcome = "dropped"  // a copy that was not sent, or not to its end; ErrorKind says why
+)
+
+// ErrorKind names the cause of an outcome that is not OK.
+type ErrorKind string
+
+// The causes of outcomes.
+const (
+	None        ErrorKind = ""
+	Connect     ErrorKind = "connect"      // no connection to the replica: refused, unreachable, DNS, TLS
+	Timeout     ErrorKind = "timeout"      // a deadline passed
+	Reset       ErrorKind = "reset"        // the connection broke before the answer was whole
+	Protocol    ErrorKind = "protocol"     // the answer is not HTTP
+	CallerLeft  ErrorKind = "canceled"     // the caller hung up
+	BadRequest  ErrorKind = "bad_request"  // the caller's body is broken
+	Method      ErrorKind = "method"       // the version does not take the method
+	TooLarge    ErrorKind = "too_large"    // a body above the cap
+	Status      ErrorKind = "status"       // the deployment answered 5xx
+	Incomplete  ErrorKind = "incomplete"   // the request body never became whole, so its copy was not sent
+	QueueFull   ErrorKind = "queue_full"   // the mirror's queue has no slot
+	Memory      ErrorKind = "memory"       // the budget for captured bodies is used up
+	BreakerOpen ErrorKind = "breaker_open" // the mirror failed too often lately
+	Loop        ErrorKind = "loop"         // the request is itself a copy
+	Refused     ErrorKind = "refused"      // the gateway refused the live request, so there is nothing to copy
+	Upgrade     ErrorKind = "upgrade"      // upgraded connections are not copied
+	Shutdown    ErrorKind = "shutdown"     // the gateway stopped first
+	Panic       ErrorKind = "panic"        // a bug in the gateway
+)
+
+// Record is one attempt, live or mirror: what is written as one line.
+type Record struct {
+	RequestID         string
+	Endpoint          string
+	Backend           string // the backend's or the mirror's name
+	Role              Role
+	DeploymentName    string // empty for a static backend
+	DeploymentVersion int    // the resolved number; 0 for a static backend
+	Alias             string // latest or an alias; empty when named by number
+	Branch            string
+	Subject           string // empty when not keyed
+	Commit            string // of the endpoints branch
+	Outcome           Outcome
+	Status            int // 0 when there was no answer
+	Error             string
+	ErrorKind         ErrorKind
+	Start             time.Time
+	End               time.Time
+	TTFB              time.Duration // from Start to the answer's first byte; 0 when there was none
+	RequestBytes      int64         // of the body
+	ResponseBytes     int64         // of the body
+	Replica           string        // the URL that was called
+	Method            string
+	Path              string // of the caller's URL, without the query
+}

@@ -1,0 +1,31 @@
+package schema
+
+// Deployment is a parsed deployment document of schemaVersion 1, as written:
+// placeholders in headers are not resolved yet.
+type Deployment struct {
+	Name     string   // from the file's name
+	Pos      Position // the document's start
+	Versions []DeploymentVersion
+	Aliases  []Alias
+}
+
+// DeploymentVersion is one numbered version and where it answers.
+type DeploymentVersion struct {
+	Number  Value[int]      // above 0
+	URLs    []Value[string] // at least one; absolute http or https URLs without credentials, query or fragment
+	Headers []Header        // set on every request to the version
+	Methods []Value[string] // upper case; empty: any
+}
+
+// Header is a header field with a value that may hold ${env:NAME} and
+// ${file:PATH} placeholders.
+type Header struct {
+	Name  Value[string] // canonical
+	Value Value[string]
+}
+
+// Alias is a name for a numbered version.
+type Alias struct {
+	Name    Value[string]
+	Version Value[int]
+}

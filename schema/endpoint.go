@@ -1,0 +1,84 @@
+package schema
+
+import (
+	"strconv"
+	"time"
+)
+
+// Endpoint is a parsed endpoint document of schemaVersion 1, as written: names
+// of deployments are not resolved yet.
+type Endpoint struct {
+	Name       string   // from the file's name
+	Pos        Position // the document's start
+	Backends   []Backend
+	Mirrors    []Mirror
+	Assignment []Value[Key]         // the ladder of keys; empty: at random by weight
+	Sampling   []Value[Key]         // the ladder of keys; the default ladder where not written
+	Path       Value[string]        // empty: none
+	Timeout    Value[time.Duration] // DefaultTimeout where not written
+}
+
+// DefaultTimeout bounds the live attempt of an endpoint that does not say.
+const DefaultTimeout = 60 * time.Second
+
+// Backend is a named choice that may answer the live request. Exactly one of
+// Deployment and Static is set.
+type Backend struct {
+	Name       Value[string]
+	Deployment *DeploymentRef
+	Static     []byte         // compact JSON: the answer itself
+	Weight     Value[float64] // >= 0 and finite; 1 where not written
+}
+
+// Mirror is a named deployment that gets a copy of live requests.
+type Mirror struct {
+	Name       Value[string]
+	Deployment DeploymentRef
+	Percent    Value[float64] // in (0, 100]; 100 where not written
+	Enabled    bool           // true where not written
+}
+
+// DeploymentRef addresses a version of a deployment.
+type DeploymentRef struct {
+	Branch  Value[string]
+	Name    Value[string]
+	Version Value[Version]
+}
+
+// Latest is the version that always means the highest number.
+const Latest = "latest"
+
+// Version selects a version of a deployment: by its number, or by Latest or an
+// alias.
+type Version struct {
+	Number int    // above 0, or 0 when Alias is set
+	Alias  string // Latest, or an alias that the deployment declares
+}
+
+// String is the version as it is written in YAML.
+func (v Version) String() string {
+	if v.Alias != "" {
+		return v.Alias
+	}
+	return strconv.Itoa(v.Number)
+}
+
+// KeySource says where in a request the value of a key is found.
+type KeySource string
+
+// The sources of keys.
+const (
+	KeyHeader KeySource = "header" // Name is a canonical header field name
+	KeyCookie KeySource = "cookie"
+	KeyQuery  KeySource = "query"
+	KeyBody   KeySource = "body" // Name is a JSON pointer of RFC 6901
+)
+
+// Key says which value of a request is the subject.
+type Key struct {
+	Source KeySource
+	Name   string
+}
+
+// String is the key as it is written in YAML: "source:name".
+func (k Key) String() string { return string(k.Source) + ":" + k.Name }
