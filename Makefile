@@ -1,0 +1,33 @@
+# Switchyard. `make` alone lists what can be made; Go, git and make are all it takes.
+GO     ?= go
+GOLINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test race lint fuzz bench check
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## run the whole of it: a git repository, model servers, a gateway, traffic
+	bin/switchyard demo
+
+build: ## compile bin/switchyard
+	$(GO) build -trimpath -o bin/switchyard ./cmd/switchyard
+
+test: ## run the tests
+	$(GO) test -shuffle=on ./...
+
+race: ## run the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
+
+lint: ## run the linters, pinned
+	$(GOLINT) run ./...
+
+fuzz: ## fuzz each target for a while (FUZZTIME=5s)
+	.ci/fuzz
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+check: ## run all that CI checks
+	.ci/run
