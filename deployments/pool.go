@@ -1,8 +1,9 @@
 package deployments
 
 import (
-	"net/http"
 	"net/url"
+	"slices"
+	"sync"
 )
 
 // Use says for whose requests replicas are bound: connections are never shared
@@ -12,24 +13,119 @@ type Use struct {
 	Mirror   string
 }
 
+// PoolOptions say how a Pool reaches replicas.
+type PoolOptions struct {
+	// Transport makes the connections of one replica. It is called once for
+	// each replica, when the first request is sent to it; it must not block.
+	// Nil means NewTransport with its defaults, bounded for mirrors by
+	// DefaultMirrorConns.
+	Transport func(u *url.URL, use Use) Transport
+}
+
 // Pool holds the running replicas. It outlives snapshots: what two snapshots
 // bind with the same URL and use is the same replica, with the same connections
-// and the same counts. It is safe for concurrent use.
-type Pool struct{}
+// and the same counts. It starts no goroutines. It is safe for concurrent use.
+type Pool struct {
+	transport func(u *url.URL, use Use) Transport
 
-// Replica is one URL of a version as it is called: the connections to it and
-// the requests in flight.
-type Replica struct{}
+	mu       sync.Mutex
+	replicas map[replicaKey]*Replica
+}
 
-// URL is where the replica answers; it must not be changed.
-func (r *Replica) URL() *url.URL { panic("not yet") }
+// replicaKey is the identity by which a replica is found again.
+type replicaKey struct {
+	url string
+	use Use
+}
 
-// RoundTrip sends one request over the replica's own connections.
-func (r *Replica) RoundTrip(req *http.Request) (*http.Response, error) { panic("not yet") }
+// NewPool makes an empty pool.
+func NewPool(o PoolOptions) *Pool {
+	if o.Transport == nil {
+		o.Transport = defaultTransport
+	}
+	return &Pool{transport: o.Transport, replicas: make(map[replicaKey]*Replica)}
+}
 
-// Group is the replicas of one version for one use, with the choice among them.
-type Group struct{}
+// Bind returns the replicas of v for one use. A replica that the pool holds
+// already is found again by its URL and use, and one that is draining is taken
+// back into service; the others are new. Bind opens no connection and does not
+// block.
+//
+// What is bound stays in the pool until a Retain does not name it. A snapshot is
+// therefore bound and retained by one goroutine at a time: a Retain of another
+// snapshot in between would retire what has just been bound.
+func (p *Pool) Bind(v *Version, use Use) *Group {
+	g := &Group{version: v, replicas: make([]*Replica, 0, len(v.URLs))}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, u := range v.URLs {
+		r := p.replica(u, use)
+		// A URL that is written twice would be drawn twice as often.
+		if !slices.Contains(g.replicas, r) {
+			g.replicas = append(g.replicas, r)
+		}
+	}
+	return g
+}
 
-// Pick chooses a replica and counts a request in flight on it until done is
-// called, exactly once.
-func (g *Group) Pick() (r *Replica, done func()) { panic("not yet") }
+// replica finds or makes a replica. The pool is locked.
+func (p *Pool) replica(u *url.URL, use Use) *Replica {
+	key := replicaKey{url: u.String(), use: use}
+	r := p.replicas[key]
+	if r == nil {
+		r = newReplica(u, use, p.transport)
+		p.replicas[key] = r
+	}
+	r.retired.Store(false)
+	return r
+}
+
+// Retain retires every replica that is in no group of keep, which is what the
+// current snapshot calls. A retired replica gets no new requests, other than
+// those of the snapshots that still hold a group with it; what is in flight
+// finishes, and its connections close as they become idle. It is forgotten when
+// nothing is in flight any more; bound again before that, it goes on as the same
+// replica, and afterwards as a new one.
+func (p *Pool) Retain(keep []*Group) {
+	kept := make(map[*Replica]struct{}, len(keep))
+	for _, g := range keep {
+		for _, r := range g.replicas {
+			kept[r] = struct{}{}
+		}
+	}
+	for _, r := range p.sweep(kept) {
+		r.closeIdle()
+	}
+}
+
+// Close retires all replicas: idle connections are closed now, those in use when
+// their requests are done. It does not wait for requests in flight, because
+// their deadlines belong to the callers.
+func (p *Pool) Close() { p.Retain(nil) }
+
+// Len is the number of replicas in the pool, with those that are draining.
+func (p *Pool) Len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.replicas)
+}
+
+// sweep marks what is not kept as retired, forgets what of it has drained, and
+// returns what has connections to close: closing happens outside of the lock,
+// since a TLS connection says goodbye over the network.
+func (p *Pool) sweep(kept map[*Replica]struct{}) []*Replica {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var retired []*Replica
+	for key, r := range p.replicas {
+		if _, ok := kept[r]; ok {
+			continue
+		}
+		r.retired.Store(true)
+		if r.inFlight.Load() == 0 {
+			delete(p.replicas, key)
+		}
+		retired = append(retired, r)
+	}
+	return retired
+}

@@ -1,0 +1,98 @@
+package deployments
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A replica that cannot be connected to is left aside for minAside at first and
+// for twice as long after each failed probe, up to maxAside.
+const (
+	minAside = time.Second
+	maxAside = 10 * time.Second
+)
+
+// health is the passive mark of a replica. It is only about connecting: whatever
+// a server answers, it is there.
+//
+// The mark must never make a server unavailable for longer than it is. It is
+// therefore a preference among replicas; see Group.Pick for what happens when no
+// replica is left.
+type health struct {
+	since    atomic.Int64  // when the last probe began or failed, in ns on clock; 0: up
+	failures atomic.Int32  // in a row, each counted once however many requests met it
+	instant  atomic.Bool   // the last failure cost no time: the port is closed
+	epoch    atomic.Uint32 // counts the changes of the mark
+
+	mu sync.Mutex // held to change the mark
+}
+
+// observe is what a request remembers of the mark when it begins.
+func (h *health) observe() (epoch uint32, down bool) {
+	return h.epoch.Load(), h.down()
+}
+
+func (h *health) down() bool { return h.since.Load() != 0 }
+
+// failed marks the replica as down. Requests that began before the mark changed
+// say nothing new: a hundred failures at the same moment are one.
+func (h *health) failed(epoch uint32, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.epoch.Load() != epoch {
+		return
+	}
+	h.instant.Store(errors.Is(err, syscall.ECONNREFUSED))
+	h.failures.Add(1)
+	h.epoch.Add(1)
+	h.since.Store(clock())
+}
+
+// reached takes the mark away.
+func (h *health) reached() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.down() {
+		h.failures.Store(0)
+		h.epoch.Add(1)
+		h.since.Store(0)
+	}
+}
+
+// claim reports whether the caller's request is the one that may probe a replica
+// that has been down for at least the time given. Nobody else gets it for as
+// long again, unless the probe's outcome is known sooner.
+func (h *health) claim(after time.Duration) bool {
+	since, now := h.since.Load(), clock()
+	return since != 0 && now-since >= int64(after) && h.since.CompareAndSwap(since, now)
+}
+
+// aside is how long the replica is left aside while there are others.
+func (h *health) aside() time.Duration {
+	doublings := min(max(h.failures.Load()-1, 0), 16)
+	return min(minAside<<doublings, maxAside)
+}
+
+// clock is monotonic and never 0.
+func clock() int64 { return int64(time.Since(clockStart)) + 1 }
+
+var clockStart = time.Now()
+
+// ConnectFailed reports whether err says that no connection to the server could
+// be made, so that no byte of the request has been sent: the name could not be
+// resolved, the address not be connected to, or the server's certificate not be
+// trusted. What cannot be told from a later failure counts as one.
+func ConnectFailed(err error) bool {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return true
+	}
+	var certificate *tls.CertificateVerificationError
+	var noTLS tls.RecordHeaderError
+	return errors.As(err, &certificate) || errors.As(err, &noTLS)
+}

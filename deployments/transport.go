@@ -1,0 +1,92 @@
+package deployments
+
+import (
+	"cmp"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Transport is the connections to one replica. After CloseIdleConnections,
+// connections that become idle later are closed as well, until another request
+// is sent; http.Transport keeps to that.
+type Transport interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
+// Defaults of TransportOptions.
+const (
+	DefaultConnectTimeout = 2 * time.Second // a lost SYN is sent again after 1 s
+	DefaultIdleTimeout    = 90 * time.Second
+	DefaultMirrorConns    = 64
+)
+
+// TransportOptions tune the connections to one replica. The zero value holds for
+// live requests.
+type TransportOptions struct {
+	// ConnectTimeout bounds resolving the name and connecting together, and the
+	// TLS handshake once more; 0 means DefaultConnectTimeout.
+	ConnectTimeout time.Duration
+	// IdleTimeout closes a connection that no request used for so long; 0 means
+	// DefaultIdleTimeout.
+	IdleTimeout time.Duration
+	// MaxConns bounds the connections; more requests wait for one. 0: no bound.
+	MaxConns int
+	// Resolver looks up names; nil means that of the system.
+	Resolver *net.Resolver
+}
+
+// NewTransport makes connections for a gateway: what passes through is not
+// changed (no compression is asked for), the environment has no say (no proxy),
+// and nothing waits that the caller's context does not bound. HTTP/2 is spoken
+// where a TLS server offers it, except for WebSockets.
+func NewTransport(o TransportOptions) *http.Transport {
+	connect := cmp.Or(o.ConnectTimeout, DefaultConnectTimeout)
+	dialer := &net.Dialer{
+		Timeout:  connect,
+		Resolver: o.Resolver,
+		// A host that vanished without a word is noticed after some 30 s.
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
+	}
+	return &http.Transport{
+		DialContext:         dialer.DialContext,
+		TLSHandshakeTimeout: connect,
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			ClientSessionCache: tls.NewLRUClientSessionCache(16),
+		},
+		ForceAttemptHTTP2: true, // own dialer and TLS settings would turn it off
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: 15 * time.Second, // an HTTP/2 connection carries all requests: notice when it is dead
+			PingTimeout:     10 * time.Second,
+		},
+		MaxIdleConnsPerHost: 1024, // closing what the next burst needs costs more than keeping it
+		MaxConnsPerHost:     o.MaxConns,
+		IdleConnTimeout:     cmp.Or(o.IdleTimeout, DefaultIdleTimeout),
+		DisableCompression:  true,
+		// 0: a body is sent without waiting for "100 Continue", should a request
+		// ask for it at all.
+		ExpectContinueTimeout:  0,
+		MaxResponseHeaderBytes: 256 << 10, // of all 1xx answers together, too
+		// The head and a usual body of a prediction leave in one write. Larger
+		// bodies and answers bypass the buffers.
+		WriteBufferSize: 16 << 10,
+		ReadBufferSize:  8 << 10,
+	}
+}
+
+// defaultTransport bounds the connections of mirrors, and keeps their look-ups
+// of names off the threads of the system's resolver, of which there are few and
+// live requests need them.
+func defaultTransport(_ *url.URL, use Use) Transport {
+	if use == (Use{}) {
+		return NewTransport(TransportOptions{})
+	}
+	return NewTransport(TransportOptions{
+		MaxConns: DefaultMirrorConns,
+		Resolver: &net.Resolver{PreferGo: true},
+	})
+}
