@@ -27,7 +27,8 @@ type Author struct {
 }
 
 // Create makes an empty repository in dir, which is made if it is missing and
-// must be empty, with branch checked out.
+// must be empty, with branch checked out. by signs all commits in it, those
+// that are made with git as well.
 func Create(dir, branch string, by Author) (*Repository, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -45,7 +46,21 @@ func Create(dir, branch string, by Author) (*Repository, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create repository in %s: %w", dir, err)
 	}
+	if err := sign(repo, by); err != nil {
+		return nil, fmt.Errorf("configure repository in %s: %w", dir, err)
+	}
 	return &Repository{dir: dir, repo: repo, author: object.Signature{Name: by.Name, Email: by.Email}}, nil
+}
+
+// sign makes by the author of what people commit with git in the repository,
+// which refuses commits on machines where nobody has said who they are.
+func sign(repo *git.Repository, by Author) error {
+	settings, err := repo.Config()
+	if err != nil {
+		return err
+	}
+	settings.User.Name, settings.User.Email = by.Name, by.Email
+	return repo.SetConfig(settings)
 }
 
 // Commit writes files, by their slash-separated paths, into the work tree and

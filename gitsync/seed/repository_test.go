@@ -48,6 +48,8 @@ func TestRepositoryIsAnOrdinaryOne(t *testing.T) {
 		"status --porcelain":          "",
 		"log --format=%s main":        "second\nfirst",
 		"fsck --strict":               "",
+		"config --local user.name":    "A",
+		"config --local user.email":   "a@example.com",
 	}
 	for args, out := range want {
 		if diff := cmp.Diff(out, git(t, dir, args)); diff != "" {

@@ -1,0 +1,8 @@
+// Package demo shows all of Switchyard in one process: it makes a real git
+// repository with endpoints and deployments on two branches, starts small
+// models, serves, sends a little traffic and prints what the log says of it.
+//
+// With Options.Once it is a test of itself: it verifies every answer and every
+// record of its own traffic, commits a change, verifies that the change serves,
+// and ends.
+package demo
