@@ -1,0 +1,45 @@
+package record
+
+// The names of the fields of log lines. Those who read the log rely on them:
+// names may be added, never changed.
+const (
+	FieldTime              = "time"  // RFC 3339 in UTC, with milliseconds
+	FieldLevel             = "level" // info, or warn for outcomes error and dropped
+	FieldEvent             = "event"
+	FieldRequestID         = "requestId"
+	FieldEndpoint          = "endpoint"
+	FieldBackend           = "backend"
+	FieldRole              = "role"
+	FieldDeploymentName    = "deploymentName"    // null for a static backend
+	FieldDeploymentVersion = "deploymentVersion" // null for a static backend
+	FieldAlias             = "alias"             // null when the version is named by its number
+	FieldBranch            = "branch"            // null for a static backend
+	FieldSubjectID         = "subjectId"         // absent when the request is not keyed
+	FieldCommit            = "commit"
+	FieldOutcome           = "outcome"
+	FieldStatus            = "status"    // null when there was no answer
+	FieldError             = "error"     // null when there is nothing to tell
+	FieldErrorKind         = "errorKind" // null when there is nothing to tell
+	FieldStart             = "startTs"   // Unix milliseconds
+	FieldEnd               = "endTs"     // Unix milliseconds
+	FieldDuration          = "durationMs"
+	FieldTTFB              = "ttfbMs" // null when there was no answer
+	FieldRequestBytes      = "requestBytes"
+	FieldResponseBytes     = "responseBytes"
+	FieldReplica           = "replica" // null when none was called
+	FieldMethod            = "method"
+	FieldPath              = "path"
+
+	// Of the line about lost lines.
+	FieldCount   = "count"   // all lines lost
+	FieldLive    = "live"    // records of live attempts among them
+	FieldMirror  = "mirror"  // records of copies among them
+	FieldProcess = "process" // process events among them
+	FieldSince   = "since"   // when the first of them was lost
+)
+
+// The values of [FieldEvent] that this package writes.
+const (
+	EventInference = "inference" // a Record
+	EventLost      = "lost"      // lines that the sink could not take in time
+)
