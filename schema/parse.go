@@ -1,16 +1,78 @@
 package schema
 
+import (
+	"path"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// SchemaVersion is the only version of the documents that this build supports.
+const SchemaVersion = 1
+
+// longestTimeout bounds the timeout of an endpoint.
+const longestTimeout = 24 * time.Hour
+
 // ParseEndpoint parses an endpoint document. The endpoint is nil when there is
 // any diagnostic: what is parsed is valid by itself.
-func ParseEndpoint(f File) (*Endpoint, Diagnostics) { panic("not yet") }
+func ParseEndpoint(f File) (*Endpoint, Diagnostics) {
+	d, root, ok := open(f)
+	name := d.name(IsEndpointName, endpointForm)
+	if !ok || !d.supported(root, true) {
+		return nil, d.finish()
+	}
+	e := d.endpoint(root)
+	if ds := d.finish(); ds != nil {
+		return nil, ds
+	}
+	e.Name = name
+	return e, nil
+}
 
 // ParseDeployment parses a deployment document. The deployment is nil when
 // there is any diagnostic.
-func ParseDeployment(f File) (*Deployment, Diagnostics) { panic("not yet") }
+func ParseDeployment(f File) (*Deployment, Diagnostics) {
+	d, root, ok := open(f)
+	name := d.name(IsLabel, labelForm)
+	if !ok || !d.supported(root, true) {
+		return nil, d.finish()
+	}
+	dep := d.deployment(root)
+	if ds := d.finish(); ds != nil {
+		return nil, ds
+	}
+	dep.Name = name
+	return dep, nil
+}
 
-// Documents lists and reads the documents in one folder of a tree, sorted by
-// path. branch is as in Position: empty for the endpoints branch. Entries that
-// are no documents (other endings, folders) are passed over; entries that ought
-// to be and cannot (not regular files, bad names, too large, .yml beside .yaml)
-// are diagnostics.
-func Documents(t Tree, branch, folder string) ([]File, Diagnostics) { panic("not yet") }
+// name is what the file's name says about the document.
+func (d *document) name(good func(string) bool, form string) string {
+	base := path.Base(d.file.Path)
+	name := strings.TrimSuffix(base, path.Ext(base))
+	if !good(name) {
+		d.report(d.whole(), RuleFile, "a file here cannot be named %s; before its ending, the name takes %s", quoted(base), form)
+	}
+	return name
+}
+
+// supported reports whether the document is of a version that this build can
+// read. Another version may mean anything else by its keys, so nothing is said
+// about them; a missing or unreadable version is taken for the supported one.
+func (d *document) supported(root *mapping, required bool) bool {
+	n, ok := root.take("schemaVersion")
+	switch {
+	case !ok && required:
+		d.report(root.pos, RuleSchemaVersion, "schemaVersion is missing; this build supports schemaVersion: %d", SchemaVersion)
+	case !ok:
+	case n.Kind == yaml.ScalarNode && n.Tag == intTag && wholeNumber.MatchString(n.Value):
+		if n.Value == "1" {
+			return true
+		}
+		d.report(n.pos, RuleSchemaVersion, "schemaVersion %s is not supported; this build supports schemaVersion: %d", n.Value, SchemaVersion)
+		return false
+	default:
+		d.report(n.pos, RuleSchemaVersion, "schemaVersion must be an integer, not %s; this build supports schemaVersion: %d", describe(n), SchemaVersion)
+	}
+	return true
+}

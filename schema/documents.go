@@ -1,0 +1,166 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// The folders of a tree that hold documents.
+const (
+	EndpointsFolder   = "endpoints"
+	DeploymentsFolder = "deployments"
+)
+
+// Documents lists and reads the documents in one folder of a tree, sorted by
+// path. branch is as in Position: empty for the endpoints branch. A folder that
+// does not exist holds none.
+//
+// Hidden files, folders and files of other endings than .yaml and .yml are
+// passed over. What ought to be a document and cannot be one is a diagnostic
+// and not listed: what is no regular file, has a bad name, is larger than
+// MaxFileSize, or shares its name with another file, as a.yml and a.yaml do.
+func Documents(t Tree, branch, folder string) ([]File, Diagnostics) {
+	if t.FS == nil {
+		return nil, nil
+	}
+	f := folderReader{tree: t, branch: branch, folder: folder}
+	entries, err := f.entries()
+	if err != nil {
+		f.report(folder, RuleFile, "%s", err)
+		return nil, f.problems
+	}
+	var files []File
+	for _, e := range f.chosen(entries) {
+		p := path.Join(folder, e.Name())
+		data, ok := f.read(p)
+		if ok {
+			files = append(files, File{Branch: branch, Path: p, Data: data})
+		}
+	}
+	return files, f.problems.Sort()
+}
+
+// folderReader reads one folder and collects what is wrong in it.
+type folderReader struct {
+	tree           Tree
+	branch, folder string
+	problems       Diagnostics
+}
+
+func (f *folderReader) report(file string, rule Rule, format string, args ...any) {
+	f.problems = append(f.problems, Diagnostic{
+		Position: Position{Branch: f.branch, File: file}, Rule: rule, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// entries lists the folder by name. A folder that is a link is refused: in git
+// a link is a file, so that a work tree would show what no revision holds.
+func (f *folderReader) entries() ([]fs.DirEntry, error) {
+	info, err := fs.Lstat(f.tree.FS, f.folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, unwrapped(err)
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s must be a folder, not %s", f.folder, entryKind(info.Mode()))
+	}
+	entries, err := fs.ReadDir(f.tree.FS, f.folder)
+	if err != nil {
+		return nil, unwrapped(err)
+	}
+	return entries, nil
+}
+
+// unwrapped is the cause of an error of a file system without the path, which
+// the diagnostic names already.
+func unwrapped(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Errorf("cannot be read: %w", err)
+}
+
+// entryKind says what an entry is.
+func entryKind(m fs.FileMode) string {
+	switch {
+	case m.IsRegular():
+		return "a file"
+	case m&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	default:
+		return "a special file"
+	}
+}
+
+// chosen is the entries that are documents by kind and name.
+func (f *folderReader) chosen(entries []fs.DirEntry) []fs.DirEntry {
+	seen := make(map[string]string, len(entries)) // file by name, letter case folded
+	var chosen []fs.DirEntry
+	for _, e := range entries {
+		name, ok := f.document(e)
+		if !ok {
+			continue
+		}
+		folded := strings.ToLower(name)
+		if other, ok := seen[folded]; ok {
+			f.report(path.Join(f.folder, e.Name()), RuleFile, "%s and %s bear the same name; remove one of them", e.Name(), other)
+			chosen = slices.DeleteFunc(chosen, func(c fs.DirEntry) bool { return c.Name() == other })
+			continue
+		}
+		seen[folded] = e.Name()
+		chosen = append(chosen, e)
+	}
+	return chosen
+}
+
+// document is the name of the document that e holds, if it is one.
+func (f *folderReader) document(e fs.DirEntry) (string, bool) {
+	file := e.Name()
+	ending := path.Ext(file)
+	if file[0] == '.' || e.IsDir() || !strings.EqualFold(ending, ".yaml") && !strings.EqualFold(ending, ".yml") {
+		return "", false
+	}
+	at, name := path.Join(f.folder, file), strings.TrimSuffix(file, ending)
+	good, form := IsLabel, labelForm
+	if f.folder == EndpointsFolder {
+		good, form = IsEndpointName, endpointForm
+	}
+	switch {
+	case ending != strings.ToLower(ending):
+		f.report(at, RuleFile, "the ending %s is not read; write it in small letters: %s", ending, name+strings.ToLower(ending))
+	case !good(name):
+		f.report(at, RuleFile, "a file here cannot be named %s; before its ending, the name takes %s", quoted(file), form)
+	case !e.Type().IsRegular():
+		f.report(at, RuleFile, "a document must be a regular file, not %s", entryKind(e.Type()))
+	default:
+		return name, true
+	}
+	return "", false
+}
+
+// read reads a file, of which never more than one byte above the limit.
+func (f *folderReader) read(name string) ([]byte, bool) {
+	file, err := f.tree.FS.Open(name)
+	if err != nil {
+		f.report(name, RuleFile, "%s", unwrapped(err))
+		return nil, false
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	data, err := io.ReadAll(io.LimitReader(file, MaxFileSize+1))
+	switch {
+	case err != nil:
+		f.report(name, RuleFile, "%s", unwrapped(err))
+	case len(data) > MaxFileSize:
+		f.report(name, RuleSize, "the file is larger than %d KiB", MaxFileSize>>10)
+	default:
+		return data, true
+	}
+	return nil, false
+}

@@ -1,0 +1,153 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// mapping is a YAML mapping that is read key by key. What nobody has taken in
+// the end is unknown.
+type mapping struct {
+	doc     *document
+	pos     Position
+	what    string // how messages call it
+	entries []entry
+	index   map[string]int // of the entries, by name
+	known   []string       // keys that were asked for
+}
+
+// entry is a key and its value. Its name is the key as written.
+type entry struct {
+	name  string
+	key   node
+	value node
+	taken bool
+}
+
+// mapping is n as a mapping, its duplicate keys reported and left out, its
+// merge keys (<<) followed.
+func (d *document) mapping(n node, what string) (*mapping, bool) {
+	if n.Kind != yaml.MappingNode {
+		d.mistyped(n, what, "a mapping")
+		return nil, false
+	}
+	m := &mapping{doc: d, pos: n.pos, what: what, index: make(map[string]int, len(n.Content)/2)}
+	m.collect(n)
+	return m, true
+}
+
+// collect adds the entries of n that m does not have yet, and then those of the
+// mappings that n merges: what is written wins over what is merged, and what
+// is merged first over the rest.
+func (m *mapping) collect(n node) {
+	own := make(map[string]Position, len(n.Content)/2)
+	var merged []node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := m.doc.resolve(n.Content[i]), m.doc.resolve(n.Content[i+1])
+		if key.Kind != yaml.ScalarNode {
+			m.doc.mistyped(key, "a key", "a text")
+			continue
+		}
+		name := key.Value
+		if first, ok := own[name]; ok {
+			m.doc.report(key.pos, RuleDuplicateKey, "the key %s is already set in line %d", quoted(name), first.Line)
+			continue
+		}
+		own[name] = key.pos
+		if key.Tag == mergeTag {
+			merged = append(merged, value)
+			continue
+		}
+		m.add(entry{name: name, key: key, value: value})
+	}
+	for _, value := range merged {
+		m.merge(value)
+	}
+}
+
+func (m *mapping) add(e entry) {
+	if _, ok := m.index[e.name]; ok {
+		return
+	}
+	m.index[e.name] = len(m.entries)
+	m.entries = append(m.entries, e)
+}
+
+// merge adds what a merge key names: a mapping, or a list of them.
+func (m *mapping) merge(value node) {
+	switch value.Kind {
+	case yaml.MappingNode:
+		m.collect(value)
+		return
+	case yaml.SequenceNode:
+		for _, item := range value.Content {
+			part := m.doc.resolve(item)
+			if part.Kind != yaml.MappingNode {
+				m.doc.mistyped(part, "what << merges", "a mapping")
+				continue
+			}
+			m.collect(part)
+		}
+	default:
+		m.doc.mistyped(value, "what << merges", "a mapping or a list of mappings")
+	}
+}
+
+// take is the value of a key, false when it is not written.
+func (m *mapping) take(key string) (node, bool) {
+	m.known = append(m.known, key)
+	i, ok := m.index[key]
+	if !ok {
+		return node{}, false
+	}
+	m.entries[i].taken = true
+	return m.entries[i].value, true
+}
+
+// need is the value of a key that must be written. A misspelt key is reported
+// as such, and not as a missing one too.
+func (m *mapping) need(key string) (node, bool) {
+	n, ok := m.take(key)
+	if !ok && !m.misspelt(key) {
+		m.doc.report(m.pos, RuleMissingKey, "%s needs the key %q", m.what, key)
+	}
+	return n, ok
+}
+
+// done reports every key that nobody has asked for.
+func (m *mapping) done() {
+	for _, e := range m.entries {
+		if e.taken {
+			continue
+		}
+		if near, ok := Nearest(e.name, m.known); ok && !m.has(near) {
+			m.doc.report(e.key.pos, RuleUnknownKey, "unknown key %s; did you mean %q?", quoted(e.name), near)
+			continue
+		}
+		m.doc.report(e.key.pos, RuleUnknownKey, "unknown key %s; %s takes %s", quoted(e.name), m.what, enumerate(m.known))
+	}
+}
+
+func (m *mapping) has(key string) bool {
+	_, ok := m.index[key]
+	return ok
+}
+
+// enumerate is names for a message, sorted.
+func enumerate(names []string) string {
+	sorted := slices.Sorted(slices.Values(names))
+	return strings.Join(slices.Compact(sorted), ", ")
+}
+
+// misspelt reports whether an unknown key of m is near to one of the names, so
+// that done will say all there is to say.
+func (m *mapping) misspelt(names ...string) bool {
+	for _, e := range m.entries {
+		if _, near := Nearest(e.name, names); near && !e.taken {
+			return true
+		}
+	}
+	return false
+}
