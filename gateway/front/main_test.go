@@ -1,0 +1,130 @@
+package front_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/switchyard-gateway/switchyard/gateway/front"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds what must happen soon; only a failing test uses it up.
+const patience = 20 * time.Second
+
+// server is what http.Server and front.Server have in common.
+type server interface {
+	Serve(net.Listener) error
+	Shutdown(context.Context) error
+	Close() error
+}
+
+// running is a server under test, closed by the end of the test.
+type running struct {
+	server
+	addr string
+	log  *logBuffer
+}
+
+// logBuffer collects an ErrorLog.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// startFront serves std through the fast lane.
+func startFront(tb testing.TB, std *http.Server, set ...func(*front.Options)) *running {
+	tb.Helper()
+	logs := &logBuffer{}
+	if std.ErrorLog == nil {
+		std.ErrorLog = log.New(logs, "", 0)
+	}
+	o := front.Options{Std: std}
+	for _, f := range set {
+		f(&o)
+	}
+	return start(tb, front.New(o), logs)
+}
+
+// startStd serves std by net/http alone: the oracle.
+func startStd(tb testing.TB, std *http.Server) *running {
+	tb.Helper()
+	logs := &logBuffer{}
+	if std.ErrorLog == nil {
+		std.ErrorLog = log.New(logs, "", 0)
+	}
+	return start(tb, std, logs)
+}
+
+func start(tb testing.TB, s server, logs *logBuffer) *running {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	if err != nil {
+		tb.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	tb.Cleanup(func() {
+		s.Close()
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			tb.Errorf("Serve returned %v", err)
+		}
+	})
+	return &running{server: s, addr: l.Addr().String(), log: logs}
+}
+
+func (r *running) dial(tb testing.TB) *net.TCPConn {
+	tb.Helper()
+	c, err := net.DialTimeout("tcp", r.addr, patience) //nolint:noctx // bounded
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c.SetDeadline(time.Now().Add(patience))
+	tb.Cleanup(func() { c.Close() })
+	return c.(*net.TCPConn)
+}
+
+// exchange sends all of in, shuts the sending side only if told, and returns all that comes until the server closes or has
+// been silent long enough for the caller's taste.
+func exchange(tb testing.TB, r *running, in string, silence time.Duration) string {
+	tb.Helper()
+	c := r.dial(tb)
+	defer c.Close()
+	if _, err := io.WriteString(c, in); err != nil {
+		tb.Fatal(err)
+	}
+	var out bytes.Buffer
+	buf := make([]byte, 64<<10)
+	for {
+		c.SetReadDeadline(time.Now().Add(silence))
+		n, err := c.Read(buf)
+		out.Write(buf[:n])
+		if err != nil {
+			return out.String()
+		}
+	}
+}
+
+func isFast(r *http.Request) bool { return front.HangupOf(r.Context()) != nil }

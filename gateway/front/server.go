@@ -1,0 +1,231 @@
+package front
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// defaultMaxHead is also the size of net/http's read buffer.
+const defaultMaxHead = 4 << 10
+
+// Options says how a Server serves. Only Std is required.
+type Options struct {
+	// Std handles the connections that are handed over; its settings, as listed in the package comment, hold for the
+	// fast lane too. It must not change once Serve has been called, and its Shutdown and Close are called by the
+	// Server's own. It may serve other listeners besides, say one for TLS.
+	Std *http.Server
+
+	// MaxHead is the number of bytes that a request's head may have in the fast lane, and the size of the read buffer
+	// of each connection. Longer heads go to Std. 0 means 4096; Std.MaxHeaderBytes is an upper bound.
+	MaxHead int
+
+	// Seed, when set, is called once for each connection that starts in the fast lane, after Std.ConnContext. It returns
+	// the context of the connection's requests and, if not nil, a function that is called before each of them. It is
+	// for values that one request at a time uses, like a router's scratch space.
+	Seed func(ctx context.Context) (seeded context.Context, reset func())
+}
+
+// Server serves plain HTTP/1.1 requests itself and leaves the rest to an http.Server. Its methods may be called
+// concurrently.
+type Server struct {
+	std     *http.Server
+	handler http.Handler
+	maxHead int
+	seed    func(context.Context) (context.Context, func())
+
+	headTimeout, idleTimeout time.Duration // 0: none
+
+	out  sync.Pool // of *output
+	date atomic.Pointer[dateLine]
+
+	closing atomic.Bool // written under mu
+
+	mu        sync.Mutex
+	listeners map[*onceListener]struct{}
+	conns     map[uint64]*conn // in the fast lane, by id
+	lastID    uint64
+	watch     *watch
+	watching  sync.WaitGroup
+	drained   chan struct{} // closed when closing and the last of conns is gone
+}
+
+// New returns a Server. It panics without Options.Std.
+func New(o Options) *Server {
+	if o.Std == nil {
+		panic("front: Options.Std is nil")
+	}
+	s := &Server{
+		std:         o.Std,
+		handler:     o.Std.Handler,
+		maxHead:     min(cmp.Or(o.MaxHead, defaultMaxHead), cmp.Or(o.Std.MaxHeaderBytes, http.DefaultMaxHeaderBytes)),
+		seed:        o.Seed,
+		headTimeout: max(o.Std.ReadHeaderTimeout, 0),
+		idleTimeout: max(o.Std.IdleTimeout, 0),
+		listeners:   make(map[*onceListener]struct{}),
+		conns:       make(map[uint64]*conn),
+		drained:     make(chan struct{}),
+	}
+	if s.handler == nil {
+		s.handler = http.DefaultServeMux
+	}
+	s.out.New = func() any { return newOutput() }
+	return s
+}
+
+// Serve accepts connections on l until the Server is shut down or closed, or l fails. It closes l and always returns an
+// error, http.ErrServerClosed after Shutdown or Close. After any other error call Close.
+func (s *Server) Serve(l net.Listener) error {
+	if s.std.ReadTimeout != 0 || s.std.WriteTimeout != 0 {
+		return s.std.Serve(l)
+	}
+	once := newOnceListener(l)
+	defer once.Close()
+	err := s.open(once)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return s.std.Serve(l)
+	}
+	if err != nil {
+		return err
+	}
+	defer s.forget(once)
+
+	over := newHandover(l.Addr())
+	stdErr := make(chan error, 1) // capacity 1: the one result never waits for its reader
+	go func() {
+		stdErr <- s.std.Serve(over)
+		once.Close() // without the std server there is nobody to hand over to
+	}()
+	err = s.accept(once, over)
+	over.Close()
+	if e := <-stdErr; !errors.Is(e, net.ErrClosed) {
+		err = e // it ended first
+	}
+	if s.closing.Load() {
+		return http.ErrServerClosed
+	}
+	return err
+}
+
+// open registers the listener and starts the watch with the first one.
+func (s *Server) open(l *onceListener) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return http.ErrServerClosed
+	}
+	if s.watch == nil {
+		w, err := newWatch()
+		if err != nil {
+			return err
+		}
+		s.watch = w
+		s.watching.Go(func() { w.run(s.hangup) })
+	}
+	s.listeners[l] = struct{}{}
+	return nil
+}
+
+func (s *Server) forget(l *onceListener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, l)
+}
+
+// accept starts a goroutine for each connection. They end by themselves, on Shutdown, or on Close.
+func (s *Server) accept(l *onceListener, over *handover) error {
+	base := context.Background()
+	if s.std.BaseContext != nil {
+		base = s.std.BaseContext(l.Listener)
+	}
+	base = context.WithValue(base, http.ServerContextKey, s.std)
+	var pause time.Duration
+	for {
+		nc, err := l.Accept()
+		switch tcp, ok := nc.(*net.TCPConn); {
+		case err != nil && temporary(err):
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.logf("http: Accept error: %v; retrying in %v", err, pause)
+			l.wait(pause)
+			continue
+		case err != nil:
+			return fmt.Errorf("accept: %w", err)
+		case !ok:
+			over.give(nc)
+		default:
+			s.start(base, tcp, over)
+		}
+		pause = 0
+	}
+}
+
+// start puts an accepted connection into the fast lane; one that cannot be watched is handed over.
+func (s *Server) start(base context.Context, tcp *net.TCPConn, over *handover) {
+	c := newConn(s, tcp, over)
+	if !s.track(c) {
+		tcp.Close()
+		return
+	}
+	if err := s.watch.add(tcp, c.id); err != nil {
+		s.untrack(c)
+		over.give(tcp)
+		return
+	}
+	ctx := base
+	if s.std.ConnContext != nil {
+		ctx = s.std.ConnContext(ctx, tcp)
+	}
+	go c.serve(ctx)
+}
+
+// temporary is net/http's question to an accept loop's error: too many open files, an aborted connection.
+func temporary(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary()
+}
+
+// track enters the connection and gives it its id; false once the server is closing.
+func (s *Server) track(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	s.lastID++
+	c.id = s.lastID
+	s.conns[c.id] = c
+	return true
+}
+
+// untrack may be called more than once for a connection.
+func (s *Server) untrack(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c.id)
+	s.checkDrainedLocked()
+}
+
+// hangup is called by the watch.
+func (s *Server) hangup(id uint64) {
+	s.mu.Lock()
+	c := s.conns[id]
+	s.mu.Unlock()
+	if c != nil {
+		c.ctx.hangup()
+	}
+}
+
+func (s *Server) logf(format string, args ...any) {
+	if s.std.ErrorLog != nil {
+		s.std.ErrorLog.Printf(format, args...)
+		return
+	}
+	log.Printf(format, args...)
+}
