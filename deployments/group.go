@@ -28,19 +28,22 @@ func (g *Group) Replicas() []*Replica { return g.replicas }
 //
 // When no replica is up, those that refuse connections are chosen all the same:
 // asking costs nothing, and a server that restarts serves from its first moment.
-// Those that cost a timeout are each tried by one request a second. For all
-// other requests Pick returns nil, without delay: there is nothing to call.
+// Those that cost a timeout are each tried by one request at a time, a second
+// after the last one failed. For all other requests Pick returns nil, without
+// delay: there is nothing to call.
 func (g *Group) Pick() *Replica {
-	r := g.draw()
-	if r == nil {
-		r = g.search(nil)
+	if r := g.draw(); r != nil {
+		return counted(r)
 	}
-	return counted(r)
+	if r := g.overdue(); r != nil {
+		return counted(r)
+	}
+	return counted(g.search(nil))
 }
 
 // PickExcept is Pick among the replicas that the caller has not tried yet, for
-// another attempt after a failed one; nil when there is none. It looks at each
-// replica at most twice.
+// another attempt after a failed one; nil when there is none. A request that has
+// failed once is not used to try out a replica that is down while others are up.
 func (g *Group) PickExcept(tried ...*Replica) *Replica {
 	return counted(g.search(tried))
 }
@@ -83,26 +86,30 @@ func up(r *Replica) *Replica {
 	return r
 }
 
-// search looks at all replicas but those tried: first for one whose time aside
-// is over, or else the one that is up and has the fewest requests in flight;
-// then, since none is up, for one that may be asked nevertheless.
+// overdue is a replica whose time aside is over, for one request to try it.
+func (g *Group) overdue() *Replica {
+	for r := range g.around(nil) {
+		if r.health.claim(r.health.aside()) {
+			return r
+		}
+	}
+	return nil
+}
+
+// search looks at all replicas but those tried: for the one that is up and has
+// the fewest requests in flight, or else one that may be asked although it is
+// down.
 func (g *Group) search(tried []*Replica) *Replica {
 	var best *Replica
-	for r := range g.shuffled(tried) {
-		if r.health.down() {
-			if r.health.claim(r.health.aside()) {
-				return r
-			}
-			continue
-		}
-		if best == nil || r.inFlight.Load() < best.inFlight.Load() {
+	for r := range g.around(tried) {
+		if up(r) != nil && (best == nil || r.inFlight.Load() < best.inFlight.Load()) {
 			best = r
 		}
 	}
 	if best != nil {
 		return best
 	}
-	for r := range g.shuffled(tried) {
+	for r := range g.around(tried) {
 		if r.health.instant.Load() || r.health.claim(minAside) {
 			return r
 		}
@@ -110,8 +117,8 @@ func (g *Group) search(tried []*Replica) *Replica {
 	return nil
 }
 
-// shuffled goes once round the replicas but those tried, from a random one on.
-func (g *Group) shuffled(tried []*Replica) func(yield func(*Replica) bool) {
+// around goes once round the replicas but those tried, from a random one on.
+func (g *Group) around(tried []*Replica) func(yield func(*Replica) bool) {
 	return func(yield func(*Replica) bool) {
 		n := len(g.replicas)
 		if n == 0 {

@@ -10,11 +10,15 @@ import (
 	"time"
 )
 
-// A replica that cannot be connected to is left aside for minAside at first and
-// for twice as long after each failed probe, up to maxAside.
 const (
+	// A replica that cannot be connected to is left aside for minAside at first
+	// and for twice as long after each failed probe, up to maxAside.
 	minAside = time.Second
 	maxAside = 10 * time.Second
+
+	// probeTime is how long a probe keeps others from probing, if nothing is
+	// heard of it: its request may have been given up before it was sent.
+	probeTime = DefaultConnectTimeout
 )
 
 // health is the passive mark of a replica. It is only about connecting: whatever
@@ -24,13 +28,18 @@ const (
 // therefore a preference among replicas; see Group.Pick for what happens when no
 // replica is left.
 type health struct {
-	since    atomic.Int64  // when the last probe began or failed, in ns on clock; 0: up
+	start    time.Time
+	since    atomic.Int64  // when the last probe failed or will have, on clock; 0: up
 	failures atomic.Int32  // in a row, each counted once however many requests met it
 	instant  atomic.Bool   // the last failure cost no time: the port is closed
 	epoch    atomic.Uint32 // counts the changes of the mark
 
-	mu sync.Mutex // held to change the mark
+	mu    sync.Mutex // held to change the mark
+	aging int64      // until when another failure says nothing new, on clock
 }
+
+// clock is monotonic, in nanoseconds, and never 0.
+func (h *health) clock() int64 { return int64(time.Since(h.start)) + 1 }
 
 // observe is what a request remembers of the mark when it begins.
 func (h *health) observe() (epoch uint32, down bool) {
@@ -39,18 +48,21 @@ func (h *health) observe() (epoch uint32, down bool) {
 
 func (h *health) down() bool { return h.since.Load() != 0 }
 
-// failed marks the replica as down. Requests that began before the mark changed
-// say nothing new: a hundred failures at the same moment are one.
+// failed marks the replica as down. A hundred failures at the same moment are
+// one: requests that began before the mark changed say nothing new, and neither
+// do those that were sent while the replica was known to refuse.
 func (h *health) failed(epoch uint32, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.epoch.Load() != epoch {
+	now := h.clock()
+	if h.epoch.Load() != epoch || h.down() && now < h.aging {
 		return
 	}
 	h.instant.Store(errors.Is(err, syscall.ECONNREFUSED))
 	h.failures.Add(1)
 	h.epoch.Add(1)
-	h.since.Store(clock())
+	h.since.Store(now)
+	h.aging = now + int64(h.aside())
 }
 
 // reached takes the mark away.
@@ -65,11 +77,11 @@ func (h *health) reached() {
 }
 
 // claim reports whether the caller's request is the one that may probe a replica
-// that has been down for at least the time given. Nobody else gets it for as
-// long again, unless the probe's outcome is known sooner.
+// which has been down for at least the time given. Until the outcome is known,
+// or has taken too long, nobody else gets it.
 func (h *health) claim(after time.Duration) bool {
-	since, now := h.since.Load(), clock()
-	return since != 0 && now-since >= int64(after) && h.since.CompareAndSwap(since, now)
+	since, now := h.since.Load(), h.clock()
+	return since != 0 && now-since >= int64(after) && h.since.CompareAndSwap(since, now+int64(probeTime))
 }
 
 // aside is how long the replica is left aside while there are others.
@@ -78,15 +90,10 @@ func (h *health) aside() time.Duration {
 	return min(minAside<<doublings, maxAside)
 }
 
-// clock is monotonic and never 0.
-func clock() int64 { return int64(time.Since(clockStart)) + 1 }
-
-var clockStart = time.Now()
-
 // ConnectFailed reports whether err says that no connection to the server could
 // be made, so that no byte of the request has been sent: the name could not be
 // resolved, the address not be connected to, or the server's certificate not be
-// trusted. What cannot be told from a later failure counts as one.
+// trusted. What cannot be told from a later failure does not count.
 func ConnectFailed(err error) bool {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {

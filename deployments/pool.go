@@ -20,13 +20,16 @@ type PoolOptions struct {
 	// Nil means NewTransport with its defaults, bounded for mirrors by
 	// DefaultMirrorConns.
 	Transport func(u *url.URL, use Use) Transport
+	// ConnectFailed reports whether an error of such a Transport says that no
+	// connection could be made. Nil means the function of that name.
+	ConnectFailed func(err error) bool
 }
 
 // Pool holds the running replicas. It outlives snapshots: what two snapshots
 // bind with the same URL and use is the same replica, with the same connections
 // and the same counts. It starts no goroutines. It is safe for concurrent use.
 type Pool struct {
-	transport func(u *url.URL, use Use) Transport
+	options PoolOptions
 
 	mu       sync.Mutex
 	replicas map[replicaKey]*Replica
@@ -43,7 +46,10 @@ func NewPool(o PoolOptions) *Pool {
 	if o.Transport == nil {
 		o.Transport = defaultTransport
 	}
-	return &Pool{transport: o.Transport, replicas: make(map[replicaKey]*Replica)}
+	if o.ConnectFailed == nil {
+		o.ConnectFailed = ConnectFailed
+	}
+	return &Pool{options: o, replicas: make(map[replicaKey]*Replica)}
 }
 
 // Bind returns the replicas of v for one use. A replica that the pool holds
@@ -73,7 +79,7 @@ func (p *Pool) replica(u *url.URL, use Use) *Replica {
 	key := replicaKey{url: u.String(), use: use}
 	r := p.replicas[key]
 	if r == nil {
-		r = newReplica(u, use, p.transport)
+		r = newReplica(u, use, &p.options)
 		p.replicas[key] = r
 	}
 	r.retired.Store(false)

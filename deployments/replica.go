@@ -6,17 +6,18 @@ import (
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Replica is one URL of a version as it is called: the connections to it, the
 // requests in flight, and whether it could be reached lately. It is safe for
 // concurrent use.
 type Replica struct {
-	url   *url.URL
-	label string
-	use   Use
+	url     *url.URL
+	label   string
+	use     Use
+	options *PoolOptions
 
-	make      func(u *url.URL, use Use) Transport
 	once      sync.Once
 	transport atomic.Pointer[Transport] // nil until the first request
 
@@ -25,10 +26,10 @@ type Replica struct {
 	health   health
 }
 
-func newReplica(u *url.URL, use Use, transport func(u *url.URL, use Use) Transport) *Replica {
+func newReplica(u *url.URL, use Use, o *PoolOptions) *Replica {
 	own, public := *u, *u
 	public.User, public.RawQuery, public.Fragment = nil, "", ""
-	return &Replica{url: &own, label: public.String(), use: use, make: transport}
+	return &Replica{url: &own, label: public.String(), use: use, options: o, health: health{start: time.Now()}}
 }
 
 // URL is where the replica answers; it must not be changed.
@@ -55,7 +56,7 @@ func (r *Replica) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := r.connections().RoundTrip(req)
 	switch {
-	case err != nil && ConnectFailed(err):
+	case err != nil && r.options.ConnectFailed(err):
 		r.health.failed(epoch, err)
 	case err == nil && down:
 		r.health.reached()
@@ -86,7 +87,7 @@ func (r *Replica) Release() {
 // thousands of replicas costs next to nothing.
 func (r *Replica) connections() Transport {
 	r.once.Do(func() {
-		t := r.make(r.url, r.use)
+		t := r.options.Transport(r.url, r.use)
 		r.transport.Store(&t)
 	})
 	return *r.transport.Load()
