@@ -1,0 +1,182 @@
+package upstream
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	pieceSize   = 64 << 10              // of a streamed body in one write
+	answerGrace = time.Second           // how long an answer may still come after the replica stopped reading
+	sentGrace   = 50 * time.Millisecond // how long Close waits for the last write to be accounted for
+	chunkRoom   = len("10000\r\n")      // for the size line of a piece; pieceSize has five hexadecimal digits
+	pieceBuffer = chunkRoom + pieceSize + len("\r\n")
+)
+
+// sender writes the rest of a request body while the answer is awaited, in a goroutine of its own.
+type sender struct {
+	conn  *conn
+	req   *http.Request
+	left  int64         // -1: unknown, chunked
+	limit time.Duration // ResponseHeaderTimeout
+
+	done chan struct{} // closed when nothing more will be written
+	err  error         // valid then
+}
+
+var pieces = sync.Pool{New: func() any { return new([pieceBuffer]byte) }}
+
+// run ends when the body is sent, or when the connection is closed and the Read under way has returned.
+func (s *sender) run() {
+	defer s.req.Body.Close()
+	if s.left < 0 {
+		s.err = s.sendChunks()
+	} else {
+		s.err = s.sendLength()
+	}
+	close(s.done)         // before the connection ends, so that whoever sees that end also sees why
+	switch s.err.(type) { //nolint:errorlint // our own type, never wrapped
+	case nil:
+		if s.limit > 0 {
+			s.conn.read.shorten(time.Now().Add(s.limit))
+		}
+	case *bodyError:
+		s.conn.close() // the replica must not take what it has for the whole (RFC 9112 8)
+	default:
+		// The replica reads no more. It may have answered before: that answer counts (RFC 9112 9.5).
+		s.conn.read.shorten(time.Now().Add(answerGrace))
+	}
+}
+
+// failed reports whether sending has ended with an error.
+func (s *sender) failed() bool {
+	select {
+	case <-s.done:
+		return s.err != nil
+	default:
+		return false
+	}
+}
+
+// finished reports whether the whole request was sent. The answer may overtake the return from the last write, hence the grace.
+func (s *sender) finished(grace time.Duration) bool {
+	select {
+	case <-s.done:
+		return s.err == nil
+	default:
+	}
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case <-s.done:
+		return s.err == nil
+	case <-t.C:
+		return false
+	}
+}
+
+func (s *sender) sendLength() error {
+	if wt, ok := s.req.Body.(io.WriterTo); ok {
+		return s.sendAll(wt)
+	}
+	buf := pieces.Get().(*[pieceBuffer]byte)
+	defer pieces.Put(buf)
+	o := outgoing{left: s.left}
+	for o.left > 0 {
+		n, err := readSome(s.req.Body, buf[:min(pieceSize, o.left)])
+		if n > 0 {
+			if _, werr := s.conn.send(buf[:n]); werr != nil {
+				return werr
+			}
+		}
+		o.left -= int64(n)
+		if err := o.bodyResult(err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendAll lets a body that is in memory write itself, without copying it.
+func (s *sender) sendAll(body io.WriterTo) error {
+	w := &boundedWriter{conn: s.conn, left: s.left}
+	_, err := body.WriteTo(w)
+	switch {
+	case w.err != nil:
+		return w.err
+	case w.left == 0:
+		return nil
+	case err == nil:
+		err = io.ErrUnexpectedEOF
+	}
+	return &bodyError{err}
+}
+
+// boundedWriter sends no more than the announced length and remembers that it was the connection that failed.
+type boundedWriter struct {
+	conn *conn
+	left int64
+	err  error
+}
+
+func (w *boundedWriter) Write(b []byte) (int, error) {
+	if int64(len(b)) > w.left {
+		b = b[:w.left]
+		if len(b) == 0 {
+			return 0, io.ErrShortWrite
+		}
+	}
+	n, err := w.conn.send(b)
+	w.left -= int64(n)
+	w.err = err
+	return n, err
+}
+
+// sendChunks sends each piece as one chunk in one write, then the trailers (RFC 9112 7.1).
+func (s *sender) sendChunks() error {
+	buf := pieces.Get().(*[pieceBuffer]byte)
+	defer pieces.Put(buf)
+	for {
+		n, err := readSome(s.req.Body, buf[chunkRoom:chunkRoom+pieceSize])
+		if n > 0 {
+			if _, werr := s.conn.send(asChunk(buf, n)); werr != nil {
+				return werr
+			}
+		}
+		if err == io.EOF { //nolint:errorlint // io.Reader's contract
+			return s.sendTrailers()
+		}
+		if err != nil {
+			return &bodyError{err}
+		}
+	}
+}
+
+// asChunk frames the n bytes that lie behind the room for the size line.
+func asChunk(buf *[pieceBuffer]byte, n int) []byte {
+	var size [chunkRoom]byte
+	line := append(strconv.AppendInt(size[:0], int64(n), 16), '\r', '\n')
+	start := chunkRoom - len(line)
+	copy(buf[start:], line)
+	end := chunkRoom + n
+	end += copy(buf[end:], crlf)
+	return buf[start:end]
+}
+
+func (s *sender) sendTrailers() error {
+	b := []byte("0\r\n")
+	for name, values := range s.req.Trailer {
+		if isFraming(http.CanonicalHeaderKey(name)) {
+			return &bodyError{requestError("malformed trailer name")}
+		}
+		var err error
+		if b, err = appendField(b, name, values); err != nil {
+			return &bodyError{err}
+		}
+	}
+	_, err := s.conn.send(append(b, crlf...))
+	return err
+}
