@@ -1,0 +1,28 @@
+// Package gitsync follows the branches of one git repository and hands out
+// revisions that are detached from it.
+//
+// A [Follower] owns the repository: Run is the only goroutine that touches it.
+// Each time the endpoints branch, or a branch that its tree names, has moved,
+// a new immutable [Revision] is offered to Options.Take. What Take refuses is
+// remembered with its error and not offered again until a commit changes; the
+// last good revision stays live. Nothing but the end of its context makes Run
+// return: a server that is down, a force-push, a deleted branch, an emptied
+// repository or a missing endpoints folder are errors in [Status] and in the
+// log, and the next poll tries again.
+//
+// What is read is small: no history and, of the tree, only the files that lie
+// directly in Options.Folders. Over http, https and ssh one pack of depth 1 is
+// fetched by go-git's transport layer, thin against what is already held, into
+// a store in memory that never exceeds Options.MaxBytes and from which all is
+// dropped that the newest revision does not need. A repository on this machine
+// (a path or file:// URL) is read in place. No git binary is needed for any of
+// them. Every tree and file of a revision is proven to be there before it is
+// offered, and on any error the store is thrown away and fetched once more.
+//
+// The last revision that Take accepted is kept in Options.StateDir and offered
+// when Run starts, before the network is asked, so that a gateway starts while
+// its git server is down.
+//
+// [Read] reads a repository once, and [WorkTree] finds the branches of the
+// repository around a directory; both are for checking before a push.
+package gitsync

@@ -1,0 +1,109 @@
+package gitsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Errors that callers branch on. They are wrapped with what was attempted and
+// never hold credentials.
+var (
+	// ErrAuth means that the server refused the credentials, or wants some.
+	ErrAuth = errors.New("the git server refused access; check the user name and token, or the ssh key")
+	// ErrHostKey means that the ssh server's key is not the one in known_hosts, or not listed there.
+	ErrHostKey = errors.New("the ssh server's host key is not the known one; compare its fingerprint and correct known_hosts")
+	// ErrNoRepository means that there is no repository at the URL or path, or none that these credentials may see.
+	ErrNoRepository = errors.New("no git repository found there; check the URL and the access rights")
+	// ErrNotGit means that something answered, but not a git server that speaks the smart protocol.
+	ErrNotGit = errors.New("the answer is not that of a git server; check that the URL is the one used for git clone")
+	// ErrUnreachable means that the git server did not answer, or with an error of its own.
+	ErrUnreachable = errors.New("the git server cannot be reached")
+	// ErrFormat means that the repository uses a format that cannot be read, such as SHA-256 object names.
+	ErrFormat = errors.New("the repository's format is not supported; only SHA-1 object names and ref files are")
+	// ErrEmpty means that the repository has no commits.
+	ErrEmpty = errors.New("the repository is empty; push a branch with an endpoints folder")
+	// ErrNoBranch means that the branch does not exist.
+	ErrNoBranch = errors.New("no such branch")
+	// ErrNoRevision means that the branch, tag or commit given to Read does not exist.
+	ErrNoRevision = errors.New("no such branch, tag or commit")
+	// ErrNoEndpoints means that the endpoints branch has no endpoints folder.
+	ErrNoEndpoints = errors.New("the folder is missing; commit at least one endpoint file to it")
+	// ErrTooLarge means that Options.MaxBytes would be exceeded.
+	ErrTooLarge = errors.New("the repository is larger than the limit; raise the limit, or let the server filter (uploadpack.allowFilter)")
+	// ErrFileTooLarge is what reading a file above 64 KiB gives: such files are listed, with their size, but not held.
+	ErrFileTooLarge = errors.New("file is larger than 64 KiB")
+	// ErrStopped means that the follower has ended.
+	ErrStopped = errors.New("following the repository has ended")
+)
+
+// RejectedError is the answer of Follower.Sync when the newest revision was
+// read, but refused by Options.Take.
+type RejectedError struct {
+	Commit string // of the endpoints branch
+	Err    error  // what Take returned
+}
+
+// Error names the commit and the reason.
+func (e *RejectedError) Error() string {
+	return fmt.Sprintf("revision %s was rejected: %v", e.Commit, e.Err)
+}
+
+// Unwrap gives what Take returned.
+func (e *RejectedError) Unwrap() error { return e.Err }
+
+// errBroken marks what a fresh fetch may repair: an object that is missing or
+// unreadable, a connection cut in the middle of a pack.
+var errBroken = errors.New("the repository could not be read whole")
+
+// errNotOurs is a server's refusal to give out a commit: its branch has moved
+// since the references were read, or nothing points at it.
+var errNotOurs = fmt.Errorf("%w: the server does not give out the commit", errBroken)
+
+// problem is one of the errors above together with the detail that the world
+// gave. The detail is text only: an error of go-git kept in the chain could
+// carry a URL with credentials out to a log.
+type problem struct {
+	kind   error
+	detail string
+}
+
+func (p *problem) Error() string {
+	if p.detail == "" {
+		return p.kind.Error()
+	}
+	return p.kind.Error() + " (" + p.detail + ")"
+}
+
+func (p *problem) Unwrap() error { return p.kind }
+
+// secrets are the strings that no text may show.
+type secrets []string
+
+// hide replaces every secret in text, which a server may have echoed, and
+// shortens the text to what fits a log line.
+func (s secrets) hide(text string) string {
+	for _, secret := range s {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "REDACTED")
+		}
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	const longest = 300
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "..."
+	}
+	return text
+}
+
+// problem attaches err's text, without secrets, to kind.
+func (s secrets) problem(kind, err error) error {
+	return &problem{kind: kind, detail: s.hide(err.Error())}
+}
+
+// timeoutError says which limit was exceeded; it is context.DeadlineExceeded.
+func timeoutError(limit time.Duration) error {
+	return &problem{kind: context.DeadlineExceeded, detail: fmt.Sprintf("the repository was not read within %s", limit)}
+}

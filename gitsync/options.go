@@ -1,0 +1,139 @@
+package gitsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/rs/zerolog"
+)
+
+// Defaults of Options.
+const (
+	DefaultBranch   = "main"
+	DefaultPoll     = 30 * time.Second
+	DefaultTimeout  = time.Minute
+	DefaultMaxBytes = 64 << 20
+)
+
+// Options say which repository is followed, and how. Only URL and, for New,
+// Take are needed.
+type Options struct {
+	// URL is a http, https, ssh or file URL, HOST:PATH, or a path. User
+	// information in it is used, and shown nowhere.
+	URL string
+	// Branch is the endpoints branch, DefaultBranch if empty.
+	Branch string
+	// Folders are the folders at the top of the tree that are read, endpoints
+	// and deployments if empty. The first one must exist on Branch. Only files
+	// directly in them are read: folders in them are listed, and empty.
+	Folders []string
+	// Named lists the further branches that the endpoints branch's tree names.
+	// They are read within the same sync. It is called from Run's goroutine and
+	// must give the same answer for the same tree. Nil names none.
+	Named func(endpoints fs.FS) []string
+	// Take is called with each new revision, from Run's goroutine, never
+	// concurrently. An error refuses the revision: the last good one stays live,
+	// and this one is not offered again until a commit changes.
+	Take func(ctx context.Context, revision *Revision) error
+	// Poll is the mean time between two polls, DefaultPoll if 0; each is moved
+	// by up to 20 % at random. After failures it backs off, up to 5 minutes.
+	Poll time.Duration
+	// Timeout bounds one sync without Take, DefaultTimeout if 0.
+	Timeout time.Duration
+	// MaxBytes bounds what one read may send, and hold in memory; DefaultMaxBytes if 0.
+	MaxBytes int64
+	// StateDir is where the last good revision is kept; none if empty. It is
+	// made if it is missing, and belongs to one gateway.
+	StateDir string
+	// Auth holds the credentials.
+	Auth Auth
+	// Proxy chooses a proxy for http and https, as in http.Transport; nil means none.
+	Proxy func(*http.Request) (*url.URL, error)
+	// Logger gets the records event=sync.
+	Logger zerolog.Logger
+}
+
+// Auth are credentials and what servers are trusted by. Files are read when
+// they are needed, so that what they hold can be exchanged.
+type Auth struct {
+	Username       string // for http; that of the URL, or "git", if empty
+	Token          string // for http; TokenFile wins
+	TokenFile      string // for http; read again when the server refuses access
+	CAFile         string // for https; PEM certificates trusted beside those of the system
+	KeyFile        string // for ssh; a private key without passphrase
+	AgentSocket    string // for ssh; path of the agent's socket, used when KeyFile is empty
+	KnownHostsFile string // for ssh; ~/.ssh/known_hosts if empty. Hosts not in it are refused.
+}
+
+// withDefaults fills in what is not set.
+func (o Options) withDefaults() Options {
+	if o.Branch == "" {
+		o.Branch = DefaultBranch
+	}
+	if len(o.Folders) == 0 {
+		o.Folders = []string{"endpoints", "deployments"}
+	}
+	o.Folders = slices.Clone(o.Folders)
+	if o.Poll == 0 {
+		o.Poll = DefaultPoll
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	return o
+}
+
+// check finds mistakes of the person who wrote the options.
+func (o Options) check() error {
+	if plumbing.ReferenceName(branchRef(o.Branch)).Validate() != nil {
+		return fmt.Errorf("%q is no branch name", o.Branch)
+	}
+	for _, name := range o.Folders {
+		if name == "." || strings.Contains(name, "/") || !fs.ValidPath(name) {
+			return fmt.Errorf("%q is no name of a folder at the top of the tree", name)
+		}
+	}
+	if o.Poll < 0 || o.Timeout < 0 || o.MaxBytes < 0 {
+		return errors.New("poll interval, timeout and size limit must be positive")
+	}
+	return nil
+}
+
+// repository makes what reads Options.URL, and the address for logs.
+func (o Options) repository() (*repository, address, error) {
+	a, err := parseAddress(o.URL)
+	if err != nil {
+		return nil, a, err
+	}
+	if err := o.check(); err != nil {
+		return nil, a, err
+	}
+	r := &repository{branch: o.Branch, folders: o.Folders, named: o.Named, max: o.MaxBytes, timeout: o.Timeout}
+	switch a.scheme {
+	case "file":
+		r.source = &local{path: a.path, folders: o.Folders}
+		r.again = []time.Duration{10 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond}
+		return r, a, nil
+	case "ssh":
+		var w *sshWire
+		w, err = newSSHWire(a, o.Auth)
+		r.source = &remote{wire: w, max: o.MaxBytes}
+	default:
+		var w *httpWire
+		w, err = newHTTPWire(a, o)
+		r.source = &remote{wire: w, max: o.MaxBytes}
+	}
+	r.again = []time.Duration{0}
+	return r, a, err
+}

@@ -1,0 +1,40 @@
+package gitsync
+
+import (
+	"errors"
+	"time"
+)
+
+const (
+	firstRetry = 5 * time.Second
+	lastRetry  = 5 * time.Minute
+)
+
+// pause is the time until the next poll after failures in a row. random gives
+// a number in [0, 1).
+//
+// A poll moves by 20 % either way, so that many gateways spread. A failure backs
+// off exponentially with full jitter, but for a tenth: never in a tight loop.
+func pause(poll time.Duration, failures int, random func() float64) time.Duration {
+	if failures == 0 {
+		return time.Duration(float64(poll) * (0.8 + 0.4*random()))
+	}
+	first := min(firstRetry, poll)
+	most := lastRetry
+	if failures < 20 {
+		most = min(first<<(failures-1), lastRetry)
+	}
+	return time.Duration(float64(most) * (0.1 + 0.9*random()))
+}
+
+// outage tells whether a failed sync is one of the server or the way to it. The
+// others are answers, such as that the branch was deleted: asking on at the
+// usual pace costs nothing, and notices at once when it is corrected.
+func outage(err error) bool {
+	for _, answer := range []error{ErrEmpty, ErrNoBranch, ErrNoEndpoints} {
+		if errors.Is(err, answer) {
+			return false
+		}
+	}
+	return true
+}
