@@ -62,17 +62,7 @@ func (c *conn) take(from, to int32) bool { return c.state.CompareAndSwap(from, t
 // serve runs the connection until it ends or is handed over.
 func (c *conn) serve(ctx context.Context) {
 	defer c.end()
-	ctx = context.WithValue(ctx, http.LocalAddrContextKey, c.tcp.LocalAddr())
-	c.ctx.Context = ctx
-	c.blank = *(&http.Request{
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header:     c.head.header,
-		URL:        &c.url,
-		RemoteAddr: c.tcp.RemoteAddr().String(),
-	}).WithContext(&c.ctx)
-	if c.srv.seed != nil {
-		c.ctx.Context, c.reset = c.srv.seed(ctx)
-	}
+	c.prepare(context.WithValue(ctx, http.LocalAddrContextKey, c.tcp.LocalAddr()), c.tcp.RemoteAddr().String())
 	for {
 		switch c.next() {
 		case over:
@@ -87,6 +77,20 @@ func (c *conn) serve(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// prepare makes what all requests of the connection have in common.
+func (c *conn) prepare(ctx context.Context, remote string) {
+	c.ctx.Context = ctx
+	if c.srv.seed != nil {
+		c.ctx.Context, c.reset = c.srv.seed(ctx)
+	}
+	c.blank = *(&http.Request{
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:     c.head.header,
+		URL:        &c.url,
+		RemoteAddr: remote,
+	}).WithContext(&c.ctx)
 }
 
 // begin makes the request out of the head.
