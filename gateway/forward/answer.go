@@ -1,0 +1,215 @@
+package forward
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+var connectionClose = []string{"close"}
+
+// answer passes on the answer of a deployment.
+func (t *attempt) answer(res *http.Response) {
+	if res.StatusCode < 200 || res.StatusCode > 999 {
+		t.refuse(fault(&protocolError{fmt.Sprintf("status %d", res.StatusCode)}, true))
+		return
+	}
+	if t.in.Method == http.MethodHead || res.Body == http.NoBody || res.ContentLength == 0 {
+		t.answerEmpty(res)
+		return
+	}
+	buf := t.f.buffers.Get().(*[]byte)
+	defer t.f.buffers.Put(buf)
+	if res.ContentLength < 0 || isEventStream(res.Header) {
+		t.answerStream(res, *buf)
+		return
+	}
+	t.answerPlain(res, *buf)
+}
+
+func isEventStream(h http.Header) bool {
+	v := h["Content-Type"]
+	const name = "text/event-stream"
+	return len(v) > 0 && len(v[0]) >= len(name) && strings.EqualFold(v[0][:len(name)], name)
+}
+
+func (t *attempt) answerEmpty(res *http.Response) {
+	if !t.commit(res) {
+		return
+	}
+	t.complete(res)
+}
+
+// answerPlain passes on a body of known length. Its first bytes are read before
+// the head is written: an answer that breaks before is still a clean error.
+func (t *attempt) answerPlain(res *http.Response, buf []byte) {
+	n, err := res.Body.Read(buf)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract
+		t.refuse(t.explain(err))
+		return
+	}
+	if !t.commit(res) {
+		return
+	}
+	for {
+		if n > 0 && !t.write(buf[:n], t.result.ResponseBytes+int64(n) < res.ContentLength) {
+			return
+		}
+		if err != nil {
+			break
+		}
+		n, err = res.Body.Read(buf)
+	}
+	if err == io.EOF && t.result.ResponseBytes != res.ContentLength { //nolint:errorlint // io.Reader's contract
+		err = io.ErrUnexpectedEOF
+	}
+	t.conclude(res, err)
+}
+
+// answerStream passes on a body that may go on for ever, each part as it comes.
+func (t *attempt) answerStream(res *http.Response, buf []byte) {
+	if !t.commit(res) {
+		return
+	}
+	if err := t.control().Flush(); err != nil {
+		t.cutShort(t.callerGone(err))
+		return
+	}
+	for {
+		t.postpone()
+		n, err := res.Body.Read(buf)
+		if n > 0 && !t.write(buf[:n], true) {
+			return
+		}
+		if err != nil {
+			t.conclude(res, err)
+			return
+		}
+	}
+}
+
+// write writes a part of the answer's body, and flushes it unless it is the last.
+func (t *attempt) write(p []byte, flush bool) bool {
+	n, err := t.w.Write(p)
+	t.result.ResponseBytes += int64(n)
+	if err == nil && flush {
+		err = t.control().Flush()
+	}
+	if err != nil {
+		t.cutShort(t.callerGone(err))
+		return false
+	}
+	return true
+}
+
+// conclude ends an answer whose body ended with err.
+func (t *attempt) conclude(res *http.Response, err error) {
+	if err != io.EOF { //nolint:errorlint // io.Reader's contract
+		t.cutShort(t.explain(err))
+		return
+	}
+	t.passAnswerTrailers(res.Trailer)
+	t.complete(res)
+}
+
+// complete is the end of an answer that was passed on as a whole.
+func (t *attempt) complete(res *http.Response) {
+	t.result.Outcome = record.OK
+	if res.StatusCode >= http.StatusInternalServerError {
+		t.result.Outcome, t.result.Kind = record.Error, record.Status
+	}
+	t.result.Took = time.Since(t.started)
+}
+
+// cutShort is the end of an answer that was not.
+func (t *attempt) cutShort(f Failure) {
+	status := t.result.Status
+	t.result.fail(f)
+	if f.Kind != record.CallerLeft {
+		t.result.Status = status // what the caller has seen
+	}
+	t.result.Abort = true
+	t.result.Took = time.Since(t.started)
+}
+
+// callerGone explains why nothing could be written.
+func (t *attempt) callerGone(err error) Failure {
+	if t.timedOut() {
+		return t.explain(err)
+	}
+	return Failure{Status: StatusCallerLeft, Outcome: record.Canceled, Kind: record.CallerLeft, Message: "the caller left", Err: err}
+}
+
+// commit writes the head of the answer, unless the time is over.
+func (t *attempt) commit(res *http.Response) bool {
+	t.mu.Lock()
+	expired := t.expired
+	t.result.Committed = !expired
+	t.mu.Unlock()
+	if expired {
+		t.refuse(t.explain(errTimeout))
+		return false
+	}
+	h := t.w.Header()
+	nominated := res.Header[fieldConnection]
+	for key, values := range res.Header {
+		if _, own := h[key]; own || hopByHop(key) || len(nominated) > 0 && hasToken(nominated, key) {
+			continue
+		}
+		h[key] = values
+	}
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // net/http would guess one
+	}
+	if len(res.Trailer) > 0 {
+		announceAnswerTrailers(h, res.Trailer)
+	}
+	if t.in.ProtoMajor == 1 && !t.bodyIsRead() {
+		h[fieldConnection] = connectionClose
+	}
+	t.w.WriteHeader(res.StatusCode)
+	return true
+}
+
+// bodyIsRead reports whether the caller's request has come to its end. If not
+// when it is answered, its connection cannot be used again: what follows on it
+// might be taken for a request.
+func (t *attempt) bodyIsRead() bool {
+	return t.in.ContentLength == 0 || t.sent != nil && t.sent.whole.Load()
+}
+
+func announceAnswerTrailers(h, trailer http.Header) {
+	names := make([]string, 0, len(trailer))
+	for key := range trailer {
+		if mayTrail(key) {
+			names = append(names, key)
+		}
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		h["Trailer"] = []string{strings.Join(names, ", ")}
+	}
+}
+
+// passAnswerTrailers adds the trailers, also those that were not announced.
+func (t *attempt) passAnswerTrailers(trailer http.Header) {
+	if len(trailer) == 0 {
+		return
+	}
+	h := t.w.Header()
+	announced := h["Trailer"]
+	for key, values := range trailer {
+		switch {
+		case !mayTrail(key):
+		case hasToken(announced, key):
+			h[key] = values
+		default:
+			h[http.TrailerPrefix+key] = values
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package forward
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+const (
+	lingerTime  = 5 * time.Second // for the rest of a request that was answered early
+	lingerBytes = 64 << 20
+	shortLinger = 100 * time.Millisecond // where the answer's end has to wait for it
+)
+
+// attempt is one call of Serve. It is also the context of the requests that it
+// sends, which is why it is never used again: transports may hold on to it.
+type attempt struct {
+	context.Context // canceled when the caller leaves, the time is over, or Serve returns
+	cancel          context.CancelCauseFunc
+
+	f       *Forwarder
+	w       http.ResponseWriter
+	in      *http.Request
+	spec    Attempt
+	started time.Time
+	result  Result
+
+	replica   *deployments.Replica // to be released
+	sent      *body                // nil without a body
+	body      body
+	trailer   http.Header // of the request as sent, filled in when the body has been read
+	websocket bool
+	url       url.URL
+	forwarded [forwardedFields]string
+	alarm     *alarm
+
+	traceOnce sync.Once
+	trace     httptrace.ClientTrace
+	heard     atomic.Bool   // a byte of an answer has come
+	answered  chan struct{} // closed with the answer's head; nil where nobody waits for it
+	interim   int           // informational answers so far
+
+	writing sync.Mutex // held while informational answers are written
+	final   bool       // no more of those; guarded by writing
+
+	mu      sync.Mutex // guards what follows
+	over    bool       // w must not be touched any more
+	expired bool
+}
+
+// serve makes the attempt.
+func (t *attempt) serve() {
+	t.begin()
+	if failure := t.admit(); failure != nil {
+		t.refuse(*failure)
+		return
+	}
+	res, err := t.call()
+	t.noMoreInterim()
+	if err != nil {
+		t.refuse(t.explain(err))
+		return
+	}
+	defer res.Body.Close()
+	t.result.TTFB = time.Since(t.started)
+	t.result.Status = res.StatusCode
+	if t.answered != nil {
+		close(t.answered)
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		t.switchProtocols(res)
+		return
+	}
+	t.answer(res)
+}
+
+// admit refuses what must not be sent.
+func (t *attempt) admit() *Failure {
+	switch t.in.Method {
+	case http.MethodConnect, http.MethodTrace:
+		// A tunnel is none of ours, and TRACE would show the caller the secrets
+		// that are set on requests (RFC 9110 9.3.8).
+		return &Failure{Status: http.StatusMethodNotAllowed, Kind: record.Method, Message: "the gateway does not pass on " + t.in.Method}
+	}
+	if err := checkPath(t.spec.Path); err != nil {
+		return &Failure{Status: http.StatusBadRequest, Kind: record.BadRequest, Message: err.Error(), Err: err}
+	}
+	if most := t.f.maxRequest; most > 0 && t.in.ContentLength > most {
+		return t.f.tooLarge()
+	}
+	return nil
+}
+
+// begin starts what end has to stop, and makes the header ready.
+func (t *attempt) begin() {
+	t.Context, t.cancel = context.WithCancelCause(t.in.Context())
+	t.websocket = asksForWebSocket(t.in)
+	if t.in.ContentLength != 0 {
+		t.openBody()
+	}
+	h := t.in.Header
+	t.f.rewrite(h, t.in, &t.forwarded)
+	for key, values := range t.spec.Header {
+		h[key] = values
+	}
+	if t.websocket {
+		h[fieldConnection], h[fieldUpgrade] = connectionUpgrade, upgradeWebSocket
+	}
+	t.f.setAlarm(t, t.timeout())
+}
+
+func (t *attempt) timeout() time.Duration {
+	if t.spec.Timeout > 0 {
+		return t.spec.Timeout
+	}
+	return DefaultTimeout
+}
+
+// openBody makes the caller's body readable while an answer is written: with
+// HTTP/1, net/http would otherwise read up to 256 KiB of it first and then give
+// up on it.
+func (t *attempt) openBody() {
+	b := &t.body
+	b.attempt, b.length, b.from = t, t.in.ContentLength, t.spec.Body
+	if b.from == nil {
+		b.from = t.in.Body
+	}
+	if len(t.spec.Group.Replicas()) > 1 {
+		b.kept = t.f.replays.Get().(*[]byte)
+	}
+	t.sent = b
+	_ = t.control().EnableFullDuplex() // where it is not supported, it is not needed
+	if b.length < 0 || b.length > inOneWrite {
+		t.answered = make(chan struct{})
+	}
+	t.announceTrailers()
+}
+
+func (t *attempt) control() *http.ResponseController { return http.NewResponseController(t.w) }
+
+// end stops what begin started; the second call does nothing.
+func (t *attempt) end() {
+	if t.cancel != nil {
+		t.cancel(nil)
+		t.f.stopAlarm(t)
+		t.settle()
+		t.cancel = nil
+	}
+	t.mu.Lock()
+	t.over = true
+	t.mu.Unlock()
+	if t.replica != nil {
+		t.replica.Release()
+		t.replica = nil
+	}
+}
+
+// settle takes the caller's body back from the transport. A caller who is still
+// sending is listened to for a while: closing the connection on it would, by
+// TCP's rules, destroy the answer before it is read (RFC 9112 9.6). The answer
+// has said "Connection: close" then.
+func (t *attempt) settle() {
+	if t.sent == nil {
+		return
+	}
+	b := t.sent
+	switch whole := b.whole.Load(); {
+	case whole:
+		b.retire(time.Now().Add(shortLinger)) // waits at most for a Read that is returning
+	case t.in.ProtoMajor > 1 || t.result.Abort || t.result.Kind == record.CallerLeft:
+		b.retire(time.Unix(1, 0))
+	default:
+		t.linger()
+	}
+	t.result.RequestBytes = b.read.Load()
+	if b.kept != nil && b.mu.TryLock() {
+		t.f.putReplay(b.kept)
+		b.kept = nil
+		b.mu.Unlock()
+	}
+}
+
+// linger reads what the caller still sends, after the answer was written.
+func (t *attempt) linger() {
+	b := t.sent
+	if b.read.Load() == 0 && t.in.Header.Get("Expect") != "" {
+		b.retire(time.Unix(1, 0)) // the caller waits for leave to send, which a Read would give
+		return
+	}
+	control := t.control()
+	if !t.framed() {
+		b.retire(time.Now().Add(shortLinger))
+		_ = control.SetReadDeadline(time.Now().Add(lingerTime)) // for what the server reads itself
+		return
+	}
+	deadline := time.Now().Add(lingerTime)
+	if control.Flush() != nil || control.SetReadDeadline(deadline) != nil {
+		b.retire(time.Unix(1, 0))
+		return
+	}
+	b.retire(deadline)
+	b.drain(lingerBytes)
+}
+
+// framed reports whether the answer is complete at the caller as soon as it is
+// flushed, without the handler's return.
+func (t *attempt) framed() bool {
+	_, ok := t.w.Header()["Content-Length"]
+	return ok || t.in.Method == http.MethodHead
+}

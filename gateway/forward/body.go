@@ -1,0 +1,170 @@
+package forward
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxReplay is how much of a body is kept for another replica, should the first
+// one not be connected to. Transports read more than that only when connected.
+const maxReplay = 32 << 10
+
+// body is the caller's body as a transport reads it: counted, bounded, and taken
+// away when the attempt is over. Closing it has no effect, so that what a
+// transport does late cannot hurt.
+type body struct {
+	attempt *attempt
+	length  int64       // as announced, -1 unknown
+	whole   atomic.Bool // the caller has sent all of it
+
+	mu       sync.Mutex // held while reading
+	from     io.Reader
+	read     atomic.Int64 // bytes from the caller
+	kept     *[]byte      // the first bytes, for another replica; nil if there is no other
+	replayed int          // of kept, how much is given again
+	retired  bool
+	err      error // why it cannot be read, if that is the caller's doing
+}
+
+var errTooLarge = errors.New("the request body is above the limit")
+
+// panicError is a panic of foreign code in a goroutine where nobody catches it.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// Read implements io.Reader for a transport.
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.retired {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	if b.kept != nil && b.replayed < len(*b.kept) {
+		n := copy(p, (*b.kept)[b.replayed:])
+		b.replayed += n
+		if b.replayed == len(*b.kept) && b.whole.Load() {
+			return n, io.EOF
+		}
+		return n, nil
+	}
+	n, err := b.next(p)
+	b.keep(p[:n])
+	if err != nil && err != io.EOF && b.attempt.Err() == nil { //nolint:errorlint // io.Reader's contract
+		b.err = err
+	}
+	return n, err
+}
+
+// next reads from the caller.
+func (b *body) next(p []byte) (n int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			b.attempt.f.errorLog.Printf("panic reading a request body: %v\n%s", v, debug.Stack())
+			n, err = 0, &panicError{v}
+		}
+	}()
+	if b.whole.Load() {
+		return 0, io.EOF
+	}
+	n, err = b.from.Read(p)
+	read := b.read.Add(int64(n))
+	switch most := b.attempt.f.maxRequest; {
+	case most > 0 && read > most:
+		return n, errTooLarge
+	case err == io.EOF && b.length >= 0 && read < b.length: //nolint:errorlint // io.Reader's contract
+		return n, io.ErrUnexpectedEOF
+	case err == io.EOF, read == b.length: //nolint:errorlint // io.Reader's contract
+		b.attempt.passTrailers()
+		b.whole.Store(true)
+	}
+	return n, err
+}
+
+// keep remembers what may have to be sent to another replica, or gives up on it.
+func (b *body) keep(p []byte) {
+	switch {
+	case b.kept == nil:
+	case len(*b.kept)+len(p) > maxReplay:
+		b.attempt.f.putReplay(b.kept)
+		b.kept = nil
+	default:
+		*b.kept = append(*b.kept, p...)
+		b.replayed = len(*b.kept)
+	}
+}
+
+// rewind makes the body read from its beginning again and reports whether that
+// was possible.
+func (b *body) rewind() bool {
+	if b == nil {
+		return true
+	}
+	if !b.mu.TryLock() {
+		return false // somebody reads
+	}
+	defer b.mu.Unlock()
+	read := b.read.Load()
+	if b.err != nil || read > 0 && (b.kept == nil || int64(len(*b.kept)) != read) {
+		return false
+	}
+	b.replayed = 0
+	return true
+}
+
+// Close implements io.Closer.
+func (b *body) Close() error { return nil }
+
+// retire ends the transport's reading; it returns when no Read is in progress.
+// Such a Read is cut short at the deadline.
+func (b *body) retire(deadline time.Time) {
+	if b.mu.TryLock() {
+		b.retired = true
+		b.mu.Unlock()
+		return
+	}
+	if b.attempt.control().SetReadDeadline(deadline) != nil {
+		return // not a connection: nothing that can be waited for
+	}
+	b.mu.Lock()
+	b.retired = true
+	b.mu.Unlock()
+}
+
+// drain reads what the caller still sends, and forgets it.
+func (b *body) drain(most int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	buf := b.attempt.f.buffers.Get().(*[]byte)
+	defer b.attempt.f.buffers.Put(buf)
+	for seen := int64(0); seen < most && !b.whole.Load(); {
+		n, err := b.from.Read(*buf)
+		seen += int64(n)
+		if err == io.EOF || b.read.Load()+seen == b.length { //nolint:errorlint // io.Reader's contract
+			b.whole.Store(true)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// failure is the error that reading ended with, if that is the caller's doing.
+func (b *body) failure() error {
+	if b == nil || !b.mu.TryLock() {
+		return nil // a Read in progress has not failed
+	}
+	defer b.mu.Unlock()
+	return b.err
+}
+
+func (f *Forwarder) putReplay(buf *[]byte) {
+	*buf = (*buf)[:0]
+	f.replays.Put(buf)
+}

@@ -1,0 +1,207 @@
+package forward
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"net/url"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+)
+
+const (
+	// inOneWrite is a body that is on its way as a whole before an answer can come.
+	inOneWrite = 16 << 10
+	// answerGrace is how long an answer is awaited when the request could not be
+	// written to its end.
+	answerGrace = 250 * time.Millisecond
+	// maxInterim bounds the informational answers to one request.
+	maxInterim = 64
+)
+
+// call sends the request to a replica, and to each other one at most once as long
+// as none could be connected to: only then is it sure that nothing was sent.
+func (t *attempt) call() (*http.Response, error) {
+	var tried []*deployments.Replica
+	t.replica = t.spec.Group.Pick()
+	if t.replica == nil {
+		return nil, errNoReplica
+	}
+	for {
+		res, err := t.send()
+		if err == nil {
+			return res, nil
+		}
+		if t.Err() != nil || !deployments.ConnectFailed(err) || !t.sent.rewind() {
+			return nil, err
+		}
+		tried = append(tried, t.replica)
+		next := t.spec.Group.PickExcept(tried...)
+		if next == nil {
+			return nil, err
+		}
+		t.replica.Release()
+		t.replica = next
+	}
+}
+
+// send sends the request to the replica.
+func (t *attempt) send() (*http.Response, error) {
+	t.result.Replica = t.replica.String()
+	out, err := t.outgoing(t.replica.URL())
+	if err != nil {
+		return nil, err
+	}
+	return t.replica.RoundTrip(out)
+}
+
+// outgoing is the request for a replica.
+func (t *attempt) outgoing(replica *url.URL) (*http.Request, error) {
+	if err := join(&t.url, replica, t.spec.Path, t.in.URL); err != nil {
+		return nil, err
+	}
+	out := t.in.WithContext(t)
+	out.URL, out.Host, out.RequestURI = &t.url, replica.Host, ""
+	if host := t.spec.Header["Host"]; len(host) > 0 {
+		out.Host = host[0]
+	}
+	if replica.Scheme != "http" {
+		// HTTP/2 may be spoken, and its transport may return before it is done
+		// with the header.
+		out.Header = maps.Clone(out.Header)
+	}
+	out.Close = false // that of the caller's connection
+	out.Trailer = t.trailer
+	out.Body, out.ContentLength = http.NoBody, 0
+	if t.sent != nil {
+		out.Body, out.ContentLength = t.sent, t.sent.length
+	}
+	return out, nil
+}
+
+// traceKey is the key under which package httptrace looks for the hooks in a
+// context. The attempt answers to it itself: the hooks are made only for
+// transports that ask for them, and no further context is needed.
+var traceKey = func() any {
+	var probe keyProbe
+	httptrace.ContextClientTrace(&probe)
+	return probe.key
+}()
+
+// keyProbe is a context that notes what it is asked for.
+type keyProbe struct {
+	context.Context
+	key any
+}
+
+func (p *keyProbe) Value(key any) any {
+	p.key = key
+	return nil
+}
+
+// Value implements context.Context.
+func (t *attempt) Value(key any) any {
+	if key == traceKey {
+		t.traceOnce.Do(t.makeTrace)
+		return &t.trace
+	}
+	return t.Context.Value(key)
+}
+
+func (t *attempt) makeTrace() {
+	t.trace.Got1xxResponse = t.passInterim
+	t.trace.GotFirstResponseByte = func() { t.heard.Store(true) }
+	if t.answered != nil {
+		t.trace.WroteRequest = t.awaitAnswer
+	}
+}
+
+// awaitAnswer keeps http.Transport from closing the connection at once when
+// writing to it fails. A deployment that refuses a large body answers, closes,
+// and so makes our writing fail, before the transport has read the answer.
+func (t *attempt) awaitAnswer(wrote httptrace.WroteRequestInfo) {
+	if wrote.Err == nil || t.sent.failure() != nil {
+		return
+	}
+	grace := time.NewTimer(answerGrace)
+	defer grace.Stop()
+	select {
+	case <-t.answered:
+		<-t.Done() // the connection is needed for the answer's body
+	case <-t.Done():
+	case <-grace.C:
+	}
+}
+
+// passInterim passes on an informational answer (RFC 9110 15.2). Its fields are
+// in the caller's head only for that time; what the gateway has put there stays.
+func (t *attempt) passInterim(status int, header textproto.MIMEHeader) error {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	t.interim++
+	switch {
+	case t.interim > maxInterim:
+		return &protocolError{"too many informational answers"}
+	case t.final, status == http.StatusContinue, !t.in.ProtoAtLeast(1, 1):
+		return nil // the server says 100 itself, when the body is read
+	}
+	h := t.w.Header()
+	added := addHeader(h, http.Header(header))
+	t.w.WriteHeader(status)
+	for _, key := range added {
+		delete(h, key)
+	}
+	return nil
+}
+
+// addHeader adds the end-to-end fields of an informational answer to h, and
+// returns their names.
+func addHeader(h, header http.Header) (added []string) {
+	nominated := header[fieldConnection]
+	for key, values := range header {
+		if _, own := h[key]; own || hopByHop(key) || framing(key) || hasToken(nominated, key) {
+			continue
+		}
+		h[key] = values
+		added = append(added, key)
+	}
+	return added
+}
+
+// noMoreInterim waits for an informational answer that is being written: a
+// transport that gave up may still be about it.
+func (t *attempt) noMoreInterim() {
+	t.writing.Lock()
+	t.final = true
+	t.writing.Unlock()
+}
+
+// announceTrailers prepares the trailers of the request as sent: those of the
+// caller's that may stand in a trailer section (RFC 9110 6.5.1).
+func (t *attempt) announceTrailers() {
+	for key := range t.in.Trailer {
+		if !mayTrail(key) || hasToken(t.in.Header[fieldConnection], key) || forged(key, false) {
+			continue
+		}
+		if t.trailer == nil {
+			t.trailer = make(http.Header)
+		}
+		t.trailer[key] = nil
+	}
+}
+
+// passTrailers fills them in, once the caller has sent the last byte of its body.
+func (t *attempt) passTrailers() {
+	for key := range t.trailer {
+		t.trailer[key] = t.in.Trailer[key]
+	}
+}
+
+func mayTrail(key string) bool {
+	return !hopByHop(key) && !framing(key) && httpguts.ValidTrailerHeader(key)
+}

@@ -1,0 +1,2 @@
+// Package forward owns one live attempt of one request.
+package forward

@@ -1,0 +1,174 @@
+package forward
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// StatusCallerLeft is recorded, and never sent, when the caller left before it
+// was answered.
+const StatusCallerLeft = 499
+
+// Failure is a request that the gateway answers itself.
+type Failure struct {
+	Status  int
+	Outcome record.Outcome // empty means record.Error
+	Kind    record.ErrorKind
+	Message string // for the caller
+	Err     error  // for the record; may be nil
+}
+
+// Refuse answers a request with f before any attempt is made, and returns the
+// Result to record.
+func Refuse(w http.ResponseWriter, r *http.Request, requestID string, f Failure) Result {
+	started := time.Now()
+	WriteError(w, r, f.Status, f.Message, requestID)
+	result := Result{Committed: true}
+	result.fail(f)
+	result.Took = time.Since(started)
+	return result
+}
+
+func (r *Result) fail(f Failure) {
+	r.Status, r.Outcome, r.Kind, r.Err = f.Status, f.Outcome, f.Kind, f.Err
+	if r.Outcome == "" {
+		r.Outcome = record.Error
+	}
+	if r.Err == nil {
+		r.Err = errors.New(f.Message)
+	}
+}
+
+// WriteError answers with one of the gateway's errors: the JSON of the contract,
+// {"error": message, "requestId": requestID}. With HTTP/1 the connection is
+// closed afterwards if the body of the request was not announced as empty, since
+// nobody has read it.
+func WriteError(w http.ResponseWriter, r *http.Request, status int, message, requestID string) {
+	body, err := json.Marshal(struct {
+		Error     string `json:"error"`
+		RequestID string `json:"requestId"`
+	}{message, requestID})
+	if err != nil {
+		panic("forward: strings are always JSON: " + err.Error())
+	}
+	body = append(body, '\n')
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if _, ok := h[fieldRequestID]; !ok && requestID != "" {
+		h[fieldRequestID] = []string{requestID}
+	}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // a caller that is gone needs no answer
+	}
+}
+
+// BodyError explains why a request's body could not be read.
+func BodyError(err error) Failure {
+	var panicked *panicError
+	var tooLarge *http.MaxBytesError
+	var timeout net.Error
+	f := Failure{Status: http.StatusBadRequest, Kind: record.BadRequest, Message: "the request body is malformed", Err: err}
+	switch {
+	case errors.As(err, &panicked):
+		f.Status, f.Kind, f.Message = http.StatusInternalServerError, record.Panic, "internal error"
+	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge):
+		f.Status, f.Kind, f.Message = http.StatusRequestEntityTooLarge, record.TooLarge, "the request body is too large"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		f.Message = "the request body did not come in time"
+	case errors.Is(err, io.ErrUnexpectedEOF), broken(err):
+		f.Status, f.Outcome, f.Kind, f.Message = StatusCallerLeft, record.Canceled, record.CallerLeft, "the request body is incomplete"
+	}
+	return f
+}
+
+func (f *Forwarder) tooLarge() *Failure {
+	return &Failure{
+		Status: http.StatusRequestEntityTooLarge, Kind: record.TooLarge, Err: errTooLarge,
+		Message: "the request body is above " + strconv.FormatInt(f.maxRequest, 10) + " bytes",
+	}
+}
+
+// explain finds out why there is no answer, or no whole one. What the gateway
+// and the caller did comes first: the deployment's side only echoes it.
+func (t *attempt) explain(err error) Failure {
+	switch {
+	case t.timedOut():
+		return Failure{Status: http.StatusGatewayTimeout, Kind: record.Timeout, Message: "the deployment did not answer in time", Err: errTimeout}
+	case t.sent.failure() != nil:
+		f := BodyError(t.sent.failure())
+		if f.Kind == record.TooLarge {
+			return *t.f.tooLarge()
+		}
+		if f.Kind == record.BadRequest && t.in.ProtoMajor > 1 {
+			f = BodyError(io.ErrUnexpectedEOF) // framing is HTTP/2's business: its bodies end early or not at all
+		}
+		return f
+	case t.in.Context().Err() != nil:
+		return Failure{Status: StatusCallerLeft, Outcome: record.Canceled, Kind: record.CallerLeft, Message: "the caller left", Err: t.in.Context().Err()}
+	}
+	return fault(err, t.heard.Load())
+}
+
+var errNoReplica = errors.New("no replica of the deployment is up")
+
+// fault explains an error that is the deployment's. heard tells whether a byte of
+// an answer had come.
+func fault(err error, heard bool) Failure {
+	f := Failure{Status: http.StatusBadGateway, Kind: record.Reset, Message: "the deployment broke off its answer", Err: err}
+	var timeout net.Error
+	var malformed textproto.ProtocolError
+	var wrong *protocolError
+	switch {
+	case errors.Is(err, errNoReplica):
+		f.Status, f.Kind, f.Message = http.StatusServiceUnavailable, record.Connect, errNoReplica.Error()
+	case deployments.ConnectFailed(err):
+		f.Kind, f.Message = record.Connect, "the deployment cannot be reached"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		f.Status, f.Kind, f.Message = http.StatusGatewayTimeout, record.Timeout, "the deployment did not answer in time"
+	case errors.As(err, &malformed), errors.As(err, &wrong), heard && !broken(err):
+		f.Kind, f.Message = record.Protocol, "the deployment's answer is not valid HTTP"
+	}
+	return f
+}
+
+// protocolError is an answer that HTTP does not allow.
+type protocolError struct{ what string }
+
+func (e *protocolError) Error() string { return e.what }
+
+// broken reports whether err is the end of a connection.
+func broken(err error) bool {
+	var op *net.OpError
+	var errno syscall.Errno
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.As(err, &op) || errors.As(err, &errno)
+}
+
+// refuse answers with the gateway's error.
+func (t *attempt) refuse(f Failure) {
+	t.result.fail(f)
+	t.mu.Lock()
+	t.result.Committed = true
+	t.mu.Unlock()
+	if f.Status != StatusCallerLeft {
+		if t.in.ProtoMajor == 1 && !t.bodyIsRead() {
+			t.w.Header()[fieldConnection] = connectionClose
+		}
+		WriteError(t.w, t.in, f.Status, f.Message, t.spec.RequestID)
+	} else {
+		t.result.Abort = true
+	}
+	t.result.Took = time.Since(t.started)
+}

@@ -1,0 +1,134 @@
+package forward
+
+import (
+	"cmp"
+	"io"
+	"log"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// Defaults of Options and Attempt.
+const (
+	DefaultTimeout    = 60 * time.Second
+	DefaultBufferSize = 32 << 10
+)
+
+// Options are the settings of a Forwarder; the zero value holds for a gateway
+// that callers reach directly.
+type Options struct {
+	// TrustedProxies are the networks of the proxies before the gateway. The
+	// X-Forwarded-* fields of a peer within them are kept and added to; those of
+	// anybody else are replaced.
+	TrustedProxies []netip.Prefix
+	// MaxRequestBytes bounds a request's body; a larger one is answered with
+	// 413. 0 is no bound: a body is streamed, never held.
+	MaxRequestBytes int64
+	// BufferSize is what an answer is read with, in bytes; 0 means
+	// DefaultBufferSize.
+	BufferSize int
+	// ErrorLog gets the panics of foreign code that would otherwise end the
+	// process, with their stacks; nil means the standard logger.
+	ErrorLog *log.Logger
+}
+
+// Forwarder makes live attempts. It is safe for concurrent use and holds nothing
+// but its settings and memory for reuse.
+type Forwarder struct {
+	trusted    []netip.Prefix
+	maxRequest int64
+	errorLog   *log.Logger
+	buffers    sync.Pool // *[]byte of the buffer size
+	replays    sync.Pool // *[]byte of up to maxReplay
+	alarms     sync.Pool // *alarm
+}
+
+// New returns a Forwarder with these settings.
+func New(o Options) *Forwarder {
+	f := &Forwarder{trusted: o.TrustedProxies, maxRequest: o.MaxRequestBytes, errorLog: o.ErrorLog}
+	if f.errorLog == nil {
+		f.errorLog = log.Default()
+	}
+	size := cmp.Or(o.BufferSize, DefaultBufferSize)
+	f.buffers.New = func() any { return new(make([]byte, size)) }
+	f.replays.New = func() any { return new(make([]byte, 0, maxReplay)) }
+	return f
+}
+
+// Attempt is what is to be done with a request, once its backend is known.
+type Attempt struct {
+	// Group is whom the request may be sent to.
+	Group *deployments.Group
+	// Path is the part of the caller's escaped path that is appended to the
+	// replica's URL: empty, or beginning with a slash.
+	Path string
+	// Header is set on the request, over what the caller sent: that of the
+	// deployment's version. It is only read.
+	Header http.Header
+	// Timeout bounds the attempt up to the last byte of a plain answer. An answer
+	// of unknown length and an event stream may go on for ever, but a silence in
+	// it is bounded by the same time. 0 means DefaultTimeout.
+	Timeout time.Duration
+	// RequestID is what RequestID returned for the request; if empty, Serve calls
+	// it.
+	RequestID string
+	// Body replaces the request's Body if it is not nil: the same bytes, captured
+	// on their way or read ahead. Serve never closes it. No Read of it is in
+	// progress when Serve returns, and none begins after that. Do not replace
+	// Request.Body instead: net/http's server judges by the identity of that
+	// field whether a connection is fit for another request.
+	Body io.Reader
+}
+
+// Result is what came of an attempt.
+type Result struct {
+	// Status is the answer's, be it the deployment's or the gateway's own error;
+	// 499 if the caller left before there was one.
+	Status  int
+	Outcome record.Outcome
+	Kind    record.ErrorKind
+	// Err tells more about an outcome that is not OK, for the record and not for
+	// the caller. It is nil when the deployment answered.
+	Err error
+	// TTFB is the time from the beginning to the head of the deployment's answer;
+	// 0 when there was none.
+	TTFB time.Duration
+	// Took is the time from the beginning to the end of the answer. Serve may
+	// return later, having awaited the rest of a request that was answered early.
+	Took time.Duration
+	// RequestBytes and ResponseBytes count the bodies as far as they were read
+	// from the caller and written to it.
+	RequestBytes, ResponseBytes int64
+	// Replica is the one that was called last, empty if none was.
+	Replica string
+	// Committed reports whether the head of an answer has been written.
+	Committed bool
+	// Abort tells the caller of Serve to panic with http.ErrAbortHandler when it
+	// is done with the Result: the answer is incomplete, and nothing but the end
+	// of the connection or stream can tell.
+	Abort bool
+}
+
+// Serve sends r to a replica and streams the answer to w. When it has nothing to
+// pass on, it answers itself with one of the gateway's errors. Headers that are
+// in w before Serve are the gateway's: they are in the answer, and in place of
+// the deployment's of the same names.
+//
+// Serve rewrites r.Header in place into what it sends, so that nothing is copied
+// for a plain request. Whoever needs it as it was looks before, or takes a
+// CopyHeader. Nothing of r, w and a is in use any more when Serve returns.
+func (f *Forwarder) Serve(w http.ResponseWriter, r *http.Request, a Attempt) Result {
+	t := &attempt{f: f, w: w, in: r, spec: a, started: time.Now()}
+	if t.spec.RequestID == "" {
+		t.spec.RequestID = RequestID(r)
+	}
+	defer t.end()
+	t.serve()
+	t.end()
+	return t.result
+}

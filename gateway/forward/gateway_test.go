@@ -1,0 +1,207 @@
+package forward_test
+
+import (
+	"bytes"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds what ought to happen at once, on a busy machine.
+const patience = 20 * time.Second
+
+// gateway is a server that forwards everything below /v1/x.
+type gateway struct {
+	*httptest.Server
+	results chan forward.Result // of every request, in the order of their ends
+	log     *syncBuffer
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+type setup struct {
+	options forward.Options
+	attempt forward.Attempt
+	pool    deployments.PoolOptions
+	wrap    func(io.ReadCloser) io.Reader // of the body
+	tls     bool                          // HTTP/2
+}
+
+// start runs a gateway before the replicas.
+func (s setup) start(t testing.TB, replicas ...string) *gateway {
+	t.Helper()
+	pool := deployments.NewPool(s.pool)
+	v := &deployments.Version{Branch: "main", Name: "model", Number: 1}
+	for _, r := range replicas {
+		u, err := url.Parse(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.URLs = append(v.URLs, u)
+	}
+	g := &gateway{results: make(chan forward.Result, 1024), log: new(syncBuffer)}
+	s.options.ErrorLog = log.New(g.log, "", 0)
+	f := forward.New(s.options)
+	a := s.attempt
+	a.Group = pool.Bind(v, deployments.Use{})
+	g.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := a
+		a.RequestID = forward.RequestID(r)
+		w.Header()["X-Request-Id"] = []string{a.RequestID}
+		w.Header()["X-Switchyard-Backend"] = []string{"control"}
+		if path, ok := bytes.CutPrefix([]byte(r.URL.EscapedPath()), []byte("/v1/x")); ok {
+			a.Path = string(path)
+		}
+		if s.wrap != nil {
+			a.Body = s.wrap(r.Body)
+		}
+		result := f.Serve(w, r, a)
+		g.results <- result
+		if result.Abort {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	g.Server.Config.ErrorLog = log.New(g.log, "server: ", 0)
+	if s.tls {
+		g.Server.EnableHTTP2 = true
+		g.Server.StartTLS()
+	} else {
+		g.Server.Start()
+	}
+	t.Cleanup(func() {
+		g.Server.CloseClientConnections()
+		g.Server.Close()
+		pool.Close()
+	})
+	return g
+}
+
+// result is that of the next request that ends.
+func (g *gateway) result(t testing.TB) forward.Result {
+	t.Helper()
+	select {
+	case r := <-g.results:
+		return r
+	case <-time.After(patience):
+		t.Fatal("no result")
+		panic("unreachable")
+	}
+}
+
+// deployment is a model server.
+func deployment(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s.URL + "/predict"
+}
+
+// rawDeployment handles each connection by itself; the handler closes it by
+// returning.
+func rawDeployment(t testing.TB, handle func(c *net.TCPConn)) string {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns sync.WaitGroup
+	var mu sync.Mutex
+	open := make(map[*net.TCPConn]bool)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.AcceptTCP()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open[c] = true
+			mu.Unlock()
+			conns.Go(func() {
+				defer c.Close()
+				handle(c)
+			})
+		}
+	}()
+	t.Cleanup(func() {
+		l.Close()
+		<-done
+		mu.Lock()
+		for c := range open {
+			c.Close()
+		}
+		mu.Unlock()
+		conns.Wait()
+	})
+	return "http://" + l.Addr().String() + "/predict"
+}
+
+// dial opens a raw connection to the gateway.
+func (g *gateway) dial(t testing.TB) *net.TCPConn {
+	t.Helper()
+	c, err := net.Dial("tcp", g.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return c.(*net.TCPConn)
+}
+
+// do sends a request and reads the whole answer.
+func do(t testing.TB, c *http.Client, req *http.Request) (*http.Response, string) {
+	t.Helper()
+	res, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatalf("reading the answer: %v", err)
+	}
+	return res, string(b)
+}
+
+func request(t testing.TB, method, url string, body io.Reader) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
