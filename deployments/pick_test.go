@@ -2,8 +2,7 @@ package deployments_test
 
 import (
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -50,7 +49,7 @@ func (n *fakeNet) RoundTrip(req *http.Request) (*http.Response, error) {
 	err, takes := n.errors[req.URL.Host], n.takes
 	n.mu.Unlock()
 	if err != nil {
-		time.Sleep(takes) // of a bubble's clock
+		wait(takes)
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
 	}
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
@@ -185,7 +184,7 @@ func TestReplicaThatCannotBeReachedIsLeftAside(t *testing.T) {
 		g := n.pool().Bind(version(t, "http://a", "http://b"), live)
 		step := 10 * time.Millisecond
 		var calls sync.WaitGroup
-		for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(step) {
+		for began := time.Now(); time.Since(began) < time.Minute; wait(step) {
 			calls.Go(func() { _, _ = call(t, g) })
 		}
 		calls.Wait()
@@ -195,7 +194,7 @@ func TestReplicaThatCannotBeReachedIsLeftAside(t *testing.T) {
 			t.Errorf("a replica that was down for a minute was called %d times", dials)
 		}
 		n.set("a", nil)
-		time.Sleep(10 * time.Second)
+		wait(10 * time.Second)
 		for range 100 {
 			mustAnswer(t, g)
 		}
@@ -208,6 +207,9 @@ func TestReplicaThatCannotBeReachedIsLeftAside(t *testing.T) {
 		}
 	})
 }
+
+// wait lets time pass on the clock of a synctest bubble.
+func wait(d time.Duration) { <-time.After(d) }
 
 func mustAnswer(t *testing.T, g *deployments.Group) {
 	t.Helper()
@@ -225,7 +227,7 @@ func TestOnlyReplicaIsProbedByOneRequestAtATime(t *testing.T) {
 		_, _ = call(t, g)
 		var inFlight, most atomic.Int64
 		var calls sync.WaitGroup
-		for began := time.Now(); time.Since(began) < 30*time.Second; time.Sleep(5 * time.Millisecond) {
+		for began := time.Now(); time.Since(began) < 30*time.Second; wait(5 * time.Millisecond) {
 			if r := g.Pick(); r != nil {
 				most.Store(max(most.Load(), inFlight.Add(1)))
 				calls.Go(func() {
@@ -244,7 +246,7 @@ func TestOnlyReplicaIsProbedByOneRequestAtATime(t *testing.T) {
 			t.Errorf("%d requests in 30 s, want 13", dials)
 		}
 		n.set("a", nil)
-		time.Sleep(time.Second)
+		wait(time.Second)
 		mustAnswer(t, g)
 		mustAnswer(t, g)
 	})
@@ -262,7 +264,7 @@ func TestManyFailuresAtOneMomentAreOne(t *testing.T) {
 		}
 		calls.Wait()
 		n.set("a", nil)
-		time.Sleep(time.Second)
+		wait(time.Second)
 		mustAnswer(t, g) // the probe
 		if g.Replicas()[0].Down() {
 			t.Error("one failure, met by many requests, leaves the replica aside for more than a second")
@@ -319,7 +321,7 @@ func (f *failing) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestConnectFailed(t *testing.T) {
 	secure := httptest.NewUnstartedServer(http.HandlerFunc(ok))
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	secure.StartTLS()
 	defer secure.Close()
 	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))

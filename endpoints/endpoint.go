@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
-	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Endpoint is a declared endpoint whose deployments are resolved. It is
@@ -13,8 +12,8 @@ type Endpoint struct {
 	Name       string
 	Path       string // a path prefix of the public listener, without a trailing slash; empty: none
 	Timeout    time.Duration
-	Backends   []Backend
-	Mirrors    []Mirror // the enabled ones
+	Backends   []Backend // in the order of the file
+	Mirrors    []Mirror  // the enabled ones, in the order of the file
 	Assignment Keys
 	Sampling   Keys
 }
@@ -25,6 +24,8 @@ type Backend struct {
 	Weight     float64
 	Deployment *deployments.Resolved // nil for a static backend
 	Static     []byte                // the JSON answer of a static backend
+
+	salt uint64 // of assignment; 0: not computed beforehand
 }
 
 // Mirror gets a copy of live requests.
@@ -32,16 +33,6 @@ type Mirror struct {
 	Name       string
 	Percent    float64 // in (0, 100]
 	Deployment deployments.Resolved
-}
 
-// Load parses the endpoint documents of the revision's endpoints branch,
-// resolves what they name in set, and checks them against each other. All
-// problems are reported at once; the endpoints are sorted by name.
-func Load(rev schema.Revision, set *deployments.Set) ([]*Endpoint, schema.Diagnostics) {
-	panic("not yet")
+	salt uint64 // of sampling; 0: not computed beforehand
 }
-
-// Branches names the branches, besides the endpoints branch, that the endpoint
-// documents of a tree address deployments on, sorted. It passes over whatever
-// cannot be parsed: Load reports that.
-func Branches(t schema.Tree, endpointsBranch string) []string { panic("not yet") }

@@ -1,0 +1,115 @@
+package deployments
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+const (
+	// MaxSecretFile is how many bytes a file with a secret can hold.
+	MaxSecretFile = 64 << 10
+
+	// ownVariables begins the names of variables that hold the gateway's own
+	// settings and secrets: those are not for everybody who can commit.
+	ownVariables = "SWITCHYARD_"
+)
+
+// Secrets looks up what placeholders in headers stand for. Only the command
+// reads the environment and files; tests pass maps. A nil function finds
+// nothing.
+type Secrets struct {
+	Env func(name string) (string, bool)
+	// File reads a file by its absolute path. It must not wait for special
+	// files, and need not read more than MaxSecretFile + 1 bytes.
+	File func(path string) (string, error)
+}
+
+// resolver looks every placeholder up once, so that all headers of a revision
+// have the same value of it.
+type resolver struct {
+	secrets Secrets
+	known   map[schema.Placeholder]secret
+}
+
+type secret struct {
+	value string
+	err   error
+}
+
+// expand fills in the placeholders of a header's value. Errors never tell what
+// a placeholder stands for.
+func (r *resolver) expand(value string) (string, error) {
+	return schema.Expand(value, func(p schema.Placeholder) (string, error) {
+		p.Offset, p.Len = 0, 0
+		found, ok := r.known[p]
+		if !ok {
+			found = r.lookUp(p)
+			r.known[p] = found
+		}
+		return found.value, found.err
+	})
+}
+
+func (r *resolver) lookUp(p schema.Placeholder) secret {
+	read := r.variable
+	if p.Kind == schema.PlaceholderFile {
+		read = r.file
+	}
+	value, err := read(p.Name)
+	switch {
+	case err != nil:
+		return secret{err: fmt.Errorf("%s: %w", p, err)}
+	case value == "":
+		return secret{err: fmt.Errorf("%s is empty", p)}
+	case strings.ContainsFunc(value, forbidden):
+		return secret{err: fmt.Errorf("%s holds a line end or another control character, which no header can", p)}
+	}
+	return secret{value: value}
+}
+
+func (r *resolver) variable(name string) (string, error) {
+	if len(name) >= len(ownVariables) && strings.EqualFold(name[:len(ownVariables)], ownVariables) {
+		return "", fmt.Errorf("variables that begin with %s are the gateway's own; give the secret another name", ownVariables)
+	}
+	if r.secrets.Env != nil {
+		if value, ok := r.secrets.Env(name); ok {
+			return value, nil
+		}
+	}
+	return "", errors.New("the environment variable is not set for the gateway")
+}
+
+// file is the content of a file without the line end that editors put at its
+// end. What the system says about a failure is not repeated: only its kind is
+// known to be harmless.
+func (r *resolver) file(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		return "", errors.New("the path must be absolute")
+	}
+	value, err := "", fs.ErrNotExist
+	if r.secrets.File != nil {
+		value, err = r.secrets.File(path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", errors.New("the file does not exist where the gateway runs")
+	case errors.Is(err, fs.ErrPermission):
+		return "", errors.New("the gateway is not permitted to read the file")
+	case err != nil:
+		return "", errors.New("the file cannot be read")
+	case len(value) > MaxSecretFile:
+		return "", fmt.Errorf("the file is larger than %d KiB", MaxSecretFile>>10)
+	}
+	value, _ = strings.CutSuffix(value, "\n")
+	value, _ = strings.CutSuffix(value, "\r")
+	return value, nil
+}
+
+// forbidden reports whether a header field's value cannot hold r (RFC 9110,
+// section 5.5).
+func forbidden(r rune) bool { return r < ' ' && r != '\t' || r == 0x7F }
