@@ -18,7 +18,7 @@ func main() {
 // be run in tests like functions.
 type process struct {
 	args   []string
-	env    []string // NAME=value
+	env    environment
 	stdout io.Writer
 	stderr io.Writer
 }

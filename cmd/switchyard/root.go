@@ -27,7 +27,7 @@ func newRoot(p process) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newVersion(p))
+	root.AddCommand(newServe(p), newCheck(p), newDemo(p), newSchema(p), newVersion(p))
 	return root
 }
 

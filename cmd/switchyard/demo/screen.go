@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 )
 
 // The colours of a terminal that the demo uses.
@@ -18,10 +19,17 @@ const (
 	cyan   = "36"
 )
 
-// screen prints for people. It is for one goroutine at a time.
+// screen prints for people. Each of its methods may be called at any time by any
+// goroutine; what one call prints stays together.
 type screen struct {
 	out   io.Writer
 	color bool
+
+	mu *sync.Mutex // of out
+}
+
+func newScreen(out io.Writer, color bool) screen {
+	return screen{out: out, color: color, mu: new(sync.Mutex)}
 }
 
 func (s screen) paint(color, text string) string {
@@ -32,6 +40,8 @@ func (s screen) paint(color, text string) string {
 }
 
 func (s screen) printf(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	fmt.Fprintf(s.out, format, args...)
 }
 
@@ -51,10 +61,11 @@ func (s screen) print(e entry) {
 	case "swap":
 		s.printf("%s\n", s.paint(green, fmt.Sprintf("%-12s  swap    commit %s serves now", clock(e), short(e.Commit))))
 	case "reject":
-		s.printf("%s\n", s.paint(red, fmt.Sprintf("%-12s  reject  commit %s is refused, the one before goes on serving", clock(e), short(e.Commit))))
+		text := fmt.Sprintf("%-12s  reject  commit %s is refused, the one before goes on serving", clock(e), short(e.Commit))
 		for _, d := range e.Diagnostics {
-			s.printf("%s\n", s.paint(red, "                      "+d))
+			text += "\n                      " + d
 		}
+		s.printf("%s\n", s.paint(red, text))
 	default:
 		if e.Level == "warn" || e.Level == "error" {
 			s.printf("%s\n", s.paint(yellow, fmt.Sprintf("%-12s  %-6s  %s", clock(e), e.Event, e.Message)))

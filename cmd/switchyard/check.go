@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+const checkLong = `Read endpoints and deployments exactly as the running gateway does, and print
+all that is wrong with them.
+
+PATH is a work tree, the current directory if it is missing. It stands for the
+branch that holds the endpoints, whatever is checked out in it; the other
+branches that its endpoints name are read from the git repository around it,
+from origin's where there is none of its own. With --repo a repository is read
+instead, at the tip of the branch or at --rev.
+
+Headers of deployments may hold ${env:NAME} and ${file:PATH}; each must be there,
+unless --skip-secrets says that this machine does not hold them.
+
+The exit code is 0 when nothing is wrong, 1 when there are problems, 2 when the
+call is wrong, and 3 when it could not be checked.`
+
+const checkExample = `  switchyard check
+  switchyard check ../models --skip-secrets --format github
+  switchyard check --repo https://git.example.com/models.git --rev add-experiment`
+
+// checkFlags are what is asked of a check besides settings.
+type checkFlags struct {
+	repo        string
+	rev         string
+	format      string
+	skipSecrets bool
+}
+
+func newCheck(p process) *cobra.Command {
+	var f checkFlags
+	command := &cobra.Command{
+		Use:     "check [PATH]",
+		Short:   "Say what is wrong with endpoints and deployments",
+		Long:    checkLong,
+		Example: checkExample,
+		Args:    atMostOnePath,
+		RunE: func(c *cobra.Command, given []string) error {
+			s, err := givenSettings(p, c)
+			if err != nil {
+				return err
+			}
+			return f.run(c.Context(), p, s, given)
+		},
+	}
+	command.Flags().StringVar(&f.repo, "repo", "", "URL or path of a git repository to read instead of a work tree.")
+	command.Flags().StringVar(&f.rev, "rev", "", "With --repo: a branch, tag or commit in place of the tip of the branch.")
+	command.Flags().StringVar(&f.format, "format", string(schema.FormatText), "How problems are printed: text, json, or github for annotations.")
+	command.Flags().BoolVar(&f.skipSecrets, "skip-secrets", false, "Take secrets that are not set on this machine for set.")
+	addSettings(command, "branch", "gitUsername", "gitTokenFile", "gitSshKeyFile", "gitKnownHostsFile", "gitCaFile", "gitTimeout")
+	return command
+}
+
+func atMostOnePath(_ *cobra.Command, given []string) error {
+	if len(given) > 1 {
+		return usagef("one PATH can be checked at a time, not %d", len(given))
+	}
+	return nil
+}
+
+func (f checkFlags) run(ctx context.Context, p process, s settings, given []string) error {
+	if err := f.validate(given); err != nil {
+		return err
+	}
+	rev, err := f.read(ctx, p, s, given)
+	if err != nil {
+		return err
+	}
+	found := secrets(p)
+	if f.skipSecrets {
+		found = assumeSecrets(found)
+	}
+	declared, problems := gateway.Check(rev, found)
+	if err := schema.Print(p.stdout, problems, schema.Format(f.format), colored(p.stdout, p.env)); err != nil {
+		return err
+	}
+	if len(problems) > 0 {
+		fmt.Fprintln(p.stderr, summarizeProblems(problems))
+		return errProblems
+	}
+	fmt.Fprintln(p.stderr, summarize(rev, len(declared)))
+	return nil
+}
+
+func (f checkFlags) validate(given []string) error {
+	switch {
+	case !slices.Contains(schema.Formats(), schema.Format(f.format)):
+		return usagef("--format %s: text, json and github are allowed", f.format)
+	case f.repo != "" && len(given) > 0:
+		return usagef("either PATH or --repo can be checked, not both")
+	case f.rev != "" && f.repo == "":
+		return usagef("--rev is a revision of --repo, which is missing; use --repo . for the repository here")
+	}
+	return nil
+}
+
+// read gives the revision that is to be checked.
+func (f checkFlags) read(ctx context.Context, p process, s settings, given []string) (schema.Revision, error) {
+	if f.repo == "" {
+		path := "."
+		if len(given) > 0 {
+			path = given[0]
+		}
+		return readWorkTree(ctx, p, path, s.text("branch"))
+	}
+	o := gitsync.Options{
+		URL:     f.repo,
+		Branch:  s.text("branch"),
+		Timeout: s.duration("gitTimeout"),
+		Auth:    gitAuth(p, s),
+		Named:   serve.Named(s.text("branch")),
+	}
+	rev, err := gitsync.Read(ctx, o, f.rev)
+	if err != nil {
+		return schema.Revision{}, fmt.Errorf("read %s: %w", f.repo, err)
+	}
+	return serve.Revision(rev), nil
+}
+
+// readWorkTree makes a revision of the files in path, which stand for branch,
+// and of the tips of the other branches that they name.
+func readWorkTree(ctx context.Context, p process, path, branch string) (schema.Revision, error) {
+	tree := schema.Tree{FS: os.DirFS(path)}
+	if err := holdsDocuments(tree.FS, path); err != nil {
+		return schema.Revision{}, err
+	}
+	rev := schema.Revision{Branch: branch, Trees: map[string]schema.Tree{branch: tree}}
+	others := endpoints.Branches(tree, branch)
+	if len(others) == 0 {
+		return rev, nil
+	}
+	repository, err := gitsync.FindWorkTree(path)
+	if errors.Is(err, gitsync.ErrNoRepository) {
+		fmt.Fprintf(p.stderr, "%s is not in a git repository, so that no other branch can be read\n", path)
+		return rev, nil
+	}
+	if err != nil {
+		return rev, err
+	}
+	for _, name := range others {
+		head, err := repository.Head(ctx, name)
+		if errors.Is(err, gitsync.ErrNoBranch) {
+			continue // the check tells, at the place that names it
+		}
+		if err != nil {
+			return rev, fmt.Errorf("read branch %s: %w", name, err)
+		}
+		rev.Trees[name] = schema.Tree{Commit: head.Commit, FS: head.Tree}
+	}
+	return rev, nil
+}
+
+// holdsDocuments refuses a path that was surely not meant.
+func holdsDocuments(tree fs.FS, path string) error {
+	info, err := fs.Stat(tree, ".")
+	if err != nil {
+		return usageError{fmt.Errorf("check %s: %w", path, err)}
+	}
+	if !info.IsDir() {
+		return usagef("check %s: it is a file; give the folder that holds endpoints/ and deployments/", path)
+	}
+	for _, folder := range []string{"endpoints", "deployments"} {
+		if _, err := fs.Stat(tree, folder); err == nil {
+			return nil
+		}
+	}
+	return usagef("check %s: there is neither an endpoints nor a deployments folder in it", path)
+}
+
+// assumeSecrets takes what is not set for set.
+func assumeSecrets(s deployments.Secrets) deployments.Secrets {
+	const assumed = "assumed"
+	return deployments.Secrets{
+		Env: func(name string) (string, bool) {
+			if v, ok := s.Env(name); ok && v != "" {
+				return v, true
+			}
+			return assumed, true
+		},
+		File: func(path string) (string, error) {
+			if v, err := s.File(path); err == nil {
+				return v, nil
+			}
+			return assumed, nil
+		},
+	}
+}
+
+// summarize says what was checked when nothing is wrong with it.
+func summarize(rev schema.Revision, declared int) string {
+	count := 0
+	for branch, tree := range rev.Trees {
+		files, _ := schema.Documents(tree, branch, "deployments")
+		count += len(files)
+	}
+	return fmt.Sprintf("%s, %s on %s: no problems",
+		plural(declared, "endpoint", ""), plural(count, "deployment", ""), plural(len(rev.Trees), "branch", "es"))
+}
+
+func summarizeProblems(problems schema.Diagnostics) string {
+	files := map[string]bool{}
+	for _, d := range problems {
+		files[d.Branch+":"+d.File] = true
+	}
+	return fmt.Sprintf("%s in %s", plural(len(problems), "problem", ""), plural(len(files), "file", ""))
+}
+
+// plural counts a noun; ending is how its plural ends if not in s.
+func plural(n int, noun, ending string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case ending == "":
+		ending = "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun+ending)
+}
+
+// colored reports whether colors may be written to w: only to a terminal, and
+// not when its owner objects, see https://no-color.org.
+func colored(w any, env environment) bool {
+	no, _ := env.lookup("NO_COLOR")
+	kind, _ := env.lookup("TERM")
+	return no == "" && !strings.EqualFold(kind, "dumb") && isTerminal(w)
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// model VARIABLE SLOPE BASE: starts a model that answers {"data": x} with
+// {"data": SLOPE*x + BASE}, and sets VARIABLE to its URL. SLOPE "status" makes one
+// that answers with the status BASE, "late" one that answers 0 after BASE.
+func cmdModel(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: model VARIABLE SLOPE BASE")
+	}
+	server := httptest.NewServer(newModel(ts, args[1], args[2]))
+	w := worldOf(ts)
+	w.closers = append(w.closers, func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	ts.Setenv(args[0], server.URL+"/predict")
+}
+
+func newModel(ts *testscript.TestScript, slope, base string) http.HandlerFunc {
+	switch slope {
+	case "status":
+		status, err := strconv.Atoi(base)
+		ts.Check(err)
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
+	case "late":
+		delay, err := time.ParseDuration(base)
+		ts.Check(err)
+		return func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-time.After(delay):
+				_, _ = w.Write([]byte(`{"data":0}`))
+			case <-r.Context().Done():
+			}
+		}
+	}
+	a, err := strconv.ParseFloat(slope, 64)
+	ts.Check(err)
+	b, err := strconv.ParseFloat(base, 64)
+	ts.Check(err)
+	return func(w http.ResponseWriter, r *http.Request) {
+		var input struct{ Data float64 }
+		if err := json.NewDecoder(r.Body).Decode(&input); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]float64{"data": a*input.Data + b})
+	}
+}
+
+// gitServer serves the repositories under a directory by git's smart HTTP
+// protocol, through git's own backend.
+type gitServer struct {
+	handler http.Handler
+	address string
+	server  *httptest.Server // nil while it is down
+}
+
+// gitserver DIR VARIABLE | gitserver down | gitserver up: serves the
+// repositories in DIR over HTTP at the URL that VARIABLE is set to; down takes
+// it away, up brings it back at the same address.
+func cmdGitServer(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	switch strings.Join(args, " ") {
+	case "down":
+		w.git.down()
+		return
+	case "up":
+		ts.Check(w.git.up())
+		return
+	}
+	if len(args) != 2 {
+		ts.Fatalf("usage: gitserver DIR VARIABLE")
+	}
+	path, err := exec.Command("git", "--exec-path").Output() //nolint:noctx // ends by itself
+	ts.Check(err)
+	w.git = &gitServer{address: "127.0.0.1:0", handler: &cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"),
+		Env: []string{
+			"GIT_PROJECT_ROOT=" + ts.MkAbs(args[0]), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1",
+			"GIT_CONFIG_COUNT=2",
+			"GIT_CONFIG_KEY_0=http.receivepack", "GIT_CONFIG_VALUE_0=true",
+			"GIT_CONFIG_KEY_1=safe.directory", "GIT_CONFIG_VALUE_1=*",
+		},
+	}}
+	ts.Check(w.git.up())
+	w.closers = append(w.closers, w.git.down)
+	ts.Setenv(args[1], w.git.server.URL)
+}
+
+func (g *gitServer) up() error {
+	listener, err := net.Listen("tcp", g.address) //nolint:noctx // at once
+	if err != nil {
+		return err
+	}
+	g.address = listener.Addr().String()
+	g.server = httptest.NewUnstartedServer(g.handler)
+	_ = g.server.Listener.Close()
+	g.server.Listener = listener
+	g.server.Start()
+	return nil
+}
+
+func (g *gitServer) down() {
+	if g.server == nil {
+		return
+	}
+	g.server.CloseClientConnections()
+	g.server.Close()
+	g.server = nil
+}

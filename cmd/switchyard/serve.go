@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gitsync"
+)
+
+const serveLong = `Follow a git repository and serve the endpoints that it declares.
+
+Every setting is a flag, an environment variable and a key of the configuration
+file; the first of these that holds it wins. --mirror-timeout is
+SWITCHYARD_MIRROR_TIMEOUT and mirrorTimeout. Secrets are never flags: tokens and
+keys stand in files, and deployments name variables and files with ${env:NAME}
+and ${file:PATH}.
+
+SIGHUP syncs at once and opens the log file anew. SIGTERM and SIGINT end the
+process when what began has ended, within --grace-period; the second one ends it
+at once.`
+
+const serveExample = `  switchyard serve --repo https://git.example.com/models.git --git-token-file /run/secrets/git --state /var/lib/switchyard
+  switchyard serve --repo git@git.example.com:models.git --poll 10s
+  switchyard serve --repo . --log records.log
+  SWITCHYARD_REPO=/srv/models.git switchyard serve --config switchyard.yaml`
+
+func newServe(p process) *cobra.Command {
+	command := &cobra.Command{
+		Use:     "serve --repo URL_OR_PATH",
+		Short:   "Follow a repository and serve its endpoints",
+		Long:    serveLong,
+		Example: serveExample,
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := givenSettings(p, c)
+			if err != nil {
+				return err
+			}
+			if s.text("repo") == "" {
+				return usageError{errors.New("there is no repository to follow: give --repo, SWITCHYARD_REPO or repo in the configuration file")}
+			}
+			o := serveOptions(p, s)
+			ctx, signals := watchSignals(c.Context())
+			defer signals.stop()
+			o.Hangup, o.Abort = signals.hangup, signals.abort
+			return serve.Run(ctx, o)
+		},
+	}
+	addSettings(command)
+	return command
+}
+
+// serveOptions translates settings; nothing is decided here.
+func serveOptions(p process, s settings) serve.Options {
+	o := serve.Options{
+		Version:    readBuild().Version,
+		Listen:     s.text("listen"),
+		Admin:      s.text("admin"),
+		Repository: repositoryOptions(p, s),
+		Secrets:    secrets(p),
+		Forward: forward.Options{
+			TrustedProxies:  s.prefixes("trustedProxies"),
+			MaxRequestBytes: s.size("maxRequestBytes"),
+		},
+		Mirror: mirror.Options{
+			MaxBody: s.size("mirrorMaxBody"),
+			Budget:  s.size("mirrorBudget"),
+			Queue:   s.number("mirrorQueue"),
+			Workers: s.number("mirrorWorkers"),
+			Timeout: s.duration("mirrorTimeout"),
+		},
+		ReadHeaderTimeout: s.duration("readHeaderTimeout"),
+		IdleTimeout:       s.duration("idleTimeout"),
+		MaxHeaderBytes:    int(s.size("maxHeaderBytes")),
+		ShutdownDelay:     s.duration("shutdownDelay"),
+		GracePeriod:       s.duration("gracePeriod"),
+		LogLevel:          must(zerolog.ParseLevel(s.text("logLevel"))),
+		Stdout:            p.stdout,
+	}
+	if path := s.text("log"); path != "stdout" {
+		o.LogFile = &record.FileOptions{
+			Path:     path,
+			Size:     s.size("logMaxSize"),
+			Age:      s.duration("logMaxAge"),
+			Files:    s.number("logMaxFiles"),
+			Compress: s.flag("logCompress"),
+		}
+	}
+	return o
+}
+
+func repositoryOptions(p process, s settings) gitsync.Options {
+	return gitsync.Options{
+		URL:      s.text("repo"),
+		Branch:   s.text("branch"),
+		Poll:     s.duration("poll"),
+		StateDir: s.text("state"),
+		Timeout:  s.duration("gitTimeout"),
+		Proxy:    http.ProxyFromEnvironment,
+		Auth:     gitAuth(p, s),
+	}
+}
+
+func gitAuth(p process, s settings) gitsync.Auth {
+	agent, _ := p.env.lookup("SSH_AUTH_SOCK")
+	return gitsync.Auth{
+		Username:       s.text("gitUsername"),
+		TokenFile:      s.text("gitTokenFile"),
+		KeyFile:        s.text("gitSshKeyFile"),
+		KnownHostsFile: s.text("gitKnownHostsFile"),
+		CAFile:         s.text("gitCaFile"),
+		AgentSocket:    agent,
+	}
+}
+
+// secrets resolves what placeholders of deployments stand for. Files may end
+// with a line end, as editors leave it.
+func secrets(p process) deployments.Secrets {
+	return deployments.Secrets{
+		Env: p.env.lookup,
+		File: func(path string) (string, error) {
+			text, err := os.ReadFile(path)
+			return strings.TrimRight(string(text), "\r\n"), err
+		},
+	}
+}

@@ -1,0 +1,52 @@
+package serve
+
+import (
+	"io"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gitsync"
+)
+
+// Options is what a process is made of. What the parts default by themselves
+// may be left zero.
+type Options struct {
+	Version string // of the binary, for the log and /status
+
+	Listen string // the public listener's address
+	Admin  string // the admin listener's address
+
+	Repository gitsync.Options // Named, Take and Logger are the process's own
+	Pool       deployments.PoolOptions
+	Secrets    deployments.Secrets
+	Forward    forward.Options
+	Mirror     mirror.Options
+
+	ReadHeaderTimeout time.Duration // for the head of a request
+	IdleTimeout       time.Duration // of a kept-alive connection between requests
+	MaxHeaderBytes    int
+
+	ShutdownDelay time.Duration // from readiness off to refusing connections
+	GracePeriod   time.Duration // for live requests and copies to end, together
+
+	Records  record.Options      // Writer is the process's own
+	LogLevel zerolog.Level       // the least level of process events that is logged; records always are
+	Stdout   io.Writer           // where the log goes if LogFile is nil
+	LogFile  *record.FileOptions // a file that rotates, instead of Stdout
+
+	Started func(Addresses) // if set, called once both listeners take connections
+
+	Hangup <-chan struct{} // each value: sync now, and open the log file anew
+	Abort  <-chan struct{} // closed: end at once
+}
+
+// Addresses are those of the listeners, with the ports that they were given.
+type Addresses struct {
+	Listen string
+	Admin  string
+}

@@ -1,0 +1,47 @@
+package serve
+
+import (
+	"context"
+	"io/fs"
+	"net/url"
+
+	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+func (p *process) makeFollower() error {
+	o := p.options.Repository
+	o.Named = Named(o.Branch)
+	o.Logger = p.logger
+	o.Take = func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Apply(Revision(rev)) }
+	follower, err := gitsync.New(o)
+	p.follower = follower
+	return err
+}
+
+// Named tells which further branches the tree of an endpoints branch names.
+func Named(branch string) func(fs.FS) []string {
+	return func(tree fs.FS) []string {
+		return endpoints.Branches(schema.Tree{FS: tree}, branch)
+	}
+}
+
+// Revision is what gitsync has read as what is compiled.
+func Revision(rev *gitsync.Revision) schema.Revision {
+	trees := make(map[string]schema.Tree, len(rev.Heads))
+	for branch, head := range rev.Heads {
+		trees[branch] = schema.Tree{Commit: head.Commit, FS: head.Tree}
+	}
+	return schema.Revision{Branch: rev.Branch, Trees: trees}
+}
+
+// redact takes the credentials out of a URL; a path stays as it is.
+func redact(repository string) string {
+	u, err := url.Parse(repository)
+	if err != nil || u.User == nil {
+		return repository
+	}
+	u.User = nil
+	return u.String()
+}

@@ -1,0 +1,216 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/gateway/front"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gitsync"
+)
+
+// Run serves until ctx ends or something that it cannot do without fails, and
+// returns when all it started has ended. An end that ctx asked for is no error.
+func Run(ctx context.Context, o Options) error {
+	p := &process{options: o}
+	if err := p.open(ctx); err != nil {
+		p.close()
+		return err
+	}
+	return p.run(ctx)
+}
+
+// process is all that runs. Its fields are set by open and stay as they are.
+type process struct {
+	options Options
+
+	file   *record.File // nil when the log goes to Options.Stdout
+	log    *record.Log
+	logger zerolog.Logger
+
+	listen net.Listener // of the public server
+	admin  net.Listener
+
+	pool     *deployments.Pool
+	gateway  *gateway.Gateway
+	follower *gitsync.Follower
+
+	public  *front.Server
+	private *http.Server
+}
+
+// open does all that can fail, before anything runs.
+func (p *process) open(ctx context.Context) error {
+	if err := p.openLog(); err != nil {
+		return err
+	}
+	if err := p.openListeners(ctx); err != nil {
+		return err
+	}
+	p.makeGateway()
+	if err := p.makeFollower(); err != nil {
+		return err
+	}
+	p.makeServers()
+	return nil
+}
+
+func (p *process) openLog() error {
+	o := p.options.Records
+	o.Writer = p.options.Stdout
+	if p.options.LogFile != nil {
+		file, err := record.OpenFile(*p.options.LogFile)
+		if err != nil {
+			return err
+		}
+		p.file, o.Writer = file, file
+	}
+	p.log = record.NewLog(o)
+	p.logger = newLogger(p.log, p.options.LogLevel)
+	return nil
+}
+
+func (p *process) openListeners(ctx context.Context) (err error) {
+	var listen net.ListenConfig
+	if p.listen, err = listen.Listen(ctx, "tcp", p.options.Listen); err != nil {
+		return fmt.Errorf("open the public listener: %w", err)
+	}
+	if p.admin, err = listen.Listen(ctx, "tcp", p.options.Admin); err != nil {
+		return fmt.Errorf("open the admin listener: %w", err)
+	}
+	return nil
+}
+
+func (p *process) makeGateway() {
+	p.pool = deployments.NewPool(p.options.Pool)
+	p.gateway = gateway.New(gateway.Options{
+		Pool:    p.pool,
+		Secrets: p.options.Secrets,
+		Forward: p.options.Forward,
+		Mirror:  p.options.Mirror,
+		Records: p.log,
+		Logger:  p.logger,
+	})
+}
+
+func (p *process) makeServers() {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(p.gateway.Collector(), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.public = front.New(front.Options{Std: &http.Server{
+		Handler:           p.gateway,
+		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
+		IdleTimeout:       p.options.IdleTimeout,
+		MaxHeaderBytes:    p.options.MaxHeaderBytes,
+	}})
+	p.private = &http.Server{
+		Handler: p.gateway.Admin(gateway.AdminOptions{
+			Gatherer: registry,
+			Sync:     p.follower.Sync,
+			Status:   func() any { return newSyncStatus(p.follower.Status()) },
+			Version:  p.options.Version,
+		}),
+		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
+		IdleTimeout:       p.options.IdleTimeout,
+	}
+}
+
+// close lets go of what open has opened, for when nothing will run.
+func (p *process) close() {
+	for _, l := range []net.Listener{p.listen, p.admin} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+	if p.file != nil {
+		_ = p.file.Close()
+	}
+}
+
+// run runs everything until ctx ends or a part fails, and then takes it down.
+// The log outlives all that writes to it.
+func (p *process) run(ctx context.Context) error {
+	logContext, endLog := context.WithCancel(context.WithoutCancel(ctx))
+	logEnded := make(chan error, 1) // one value, never waited for by its sender
+	go func() { logEnded <- p.log.Run(logContext) }()
+	p.logger.Info().Str(record.FieldEvent, eventStart).
+		Str(fieldListen, p.listen.Addr().String()).Str(fieldAdmin, p.admin.Addr().String()).
+		Str(fieldRepository, redact(p.options.Repository.URL)).Str(fieldBranch, p.options.Repository.Branch).
+		Str(fieldVersion, p.options.Version).Msg("listening; endpoints serve as soon as a revision is read")
+
+	if p.options.Started != nil {
+		p.options.Started(Addresses{Listen: p.listen.Addr().String(), Admin: p.admin.Addr().String()})
+	}
+	err := p.runParts(ctx)
+
+	stopped := p.logger.Info()
+	if err != nil {
+		stopped = p.logger.Error().Err(err)
+	}
+	stopped.Str(record.FieldEvent, eventStop).Int64(fieldLost, p.log.Lost().Total()).Msg("stopped")
+	endLog()
+	err = errors.Join(err, <-logEnded)
+	if p.file != nil {
+		err = errors.Join(err, p.file.Close())
+	}
+	return err
+}
+
+// runParts runs the servers and the follower. The first that fails takes the
+// others down in the same order as a signal does.
+func (p *process) runParts(ctx context.Context) error {
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return served("public", p.public.Serve(p.listen)) })
+	parts.Go(func() error { return served("admin", p.private.Serve(p.admin)) })
+	parts.Go(func() error { return followed(p.follower.Run(ctx)) })
+	parts.Go(func() error { return p.hangups(ctx) })
+	parts.Go(func() error {
+		<-ctx.Done()
+		p.shutdown()
+		return nil
+	})
+	return parts.Wait()
+}
+
+// served is why a server ended; being shut down is no error.
+func served(name string, err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("%s listener: %w", name, err)
+}
+
+// followed is why the follower ended; being told to is no error.
+func followed(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return fmt.Errorf("follow the repository: %w", err)
+}
+
+// hangups syncs and opens the log file anew whenever it is asked to.
+func (p *process) hangups(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.options.Hangup:
+		}
+		if p.file != nil {
+			if err := p.file.Reopen(); err != nil {
+				p.logger.Error().Err(err).Msg("the log file could not be opened anew")
+			}
+		}
+		_ = p.follower.Sync(ctx) // how it went, the follower logs
+	}
+}

@@ -1,0 +1,73 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// shutdown takes the process down in the order that loses least: readiness off,
+// a delay for those who watch it, live requests ended, copies ended. Copies and
+// requests share one deadline, so that the process ends when it was told to.
+func (p *process) shutdown() {
+	ctx, cancel := p.untilAborted()
+	defer cancel()
+
+	p.gateway.Stop()
+	p.logger.Info().Str(record.FieldEvent, eventStop).Msg("stopping: not ready any more")
+	pause(ctx, p.options.ShutdownDelay)
+
+	ctx, cancel = context.WithTimeout(ctx, p.options.GracePeriod)
+	defer cancel()
+	if err := p.public.Shutdown(ctx); err != nil {
+		p.logger.Warn().Str(record.FieldEvent, eventStop).Str(fieldReason, reason(ctx)).
+			Msg("live requests were cut off")
+		_ = p.public.Close()
+	}
+	if err := p.gateway.Drain(ctx); err != nil {
+		p.logger.Warn().Str(record.FieldEvent, eventStop).Str(fieldReason, reason(ctx)).
+			Msg("copies were dropped; their records say so")
+	}
+	p.pool.Close()
+	_ = p.private.Close()
+}
+
+// errAborted is the cause of a context that somebody in a hurry ended.
+var errAborted = errors.New("told to end at once")
+
+// untilAborted gives a context that ends when Options.Abort is closed.
+func (p *process) untilAborted() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-p.options.Abort:
+			cancel(errAborted)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		cancel(context.Canceled)
+		<-watched
+	}
+}
+
+func reason(ctx context.Context) string {
+	if errors.Is(context.Cause(ctx), errAborted) {
+		return errAborted.Error()
+	}
+	return "the grace period is over"
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
