@@ -33,9 +33,10 @@ func (d *document) headers(n node) []Header {
 	headers := make([]Header, 0, len(m.entries))
 	for _, e := range m.entries {
 		name := Value[string]{textproto.CanonicalMIMEHeaderKey(e.name), e.key.pos}
+		_, text := d.str(e.key, "the name of a header field")
 		value, ok := d.headerValue(e)
 		switch at, again := first[name.V]; {
-		case !d.headerName(name, e):
+		case !text || !d.headerName(name, e):
 		case again:
 			d.report(name.Pos, RuleDuplicateKey, "the header field %s is already set in line %d", name.V, at.Line)
 		case ok:

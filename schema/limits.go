@@ -32,6 +32,7 @@ type survey struct {
 	doc          *document
 	nodes, bytes int
 	open         []*yaml.Node // anchored nodes that the walk is inside of
+	aliased      *yaml.Node   // outermost alias that the walk is behind of
 }
 
 // withinLimits reports whether the tree can be walked recursively. It also
@@ -42,6 +43,9 @@ func (d *document) withinLimits(root *yaml.Node) bool {
 
 func (s *survey) walk(n *yaml.Node, depth int) bool {
 	at := s.doc.at(n.Line, n.Column)
+	if s.aliased != nil {
+		at = s.doc.at(s.aliased.Line, s.aliased.Column)
+	}
 	s.nodes++
 	s.bytes += len(n.Value)
 	switch {
@@ -55,11 +59,9 @@ func (s *survey) walk(n *yaml.Node, depth int) bool {
 		s.doc.report(at, RuleSize, "the alias *%s stands inside of its own anchor", n.Value)
 		return false
 	case n.Kind == yaml.AliasNode:
-		s.open = append(s.open, n.Alias)
-		defer func() { s.open = s.open[:len(s.open)-1] }()
-		return s.walk(n.Alias, depth+1)
+		return s.follow(n, depth)
 	}
-	s.untag(n, at)
+	s.untag(n)
 	if n.Anchor != "" {
 		s.open = append(s.open, n)
 		defer func() { s.open = s.open[:len(s.open)-1] }()
@@ -72,13 +74,22 @@ func (s *survey) walk(n *yaml.Node, depth int) bool {
 	return true
 }
 
+// follow walks what an alias stands for. Problems are reported at the alias.
+func (s *survey) follow(n *yaml.Node, depth int) bool {
+	if s.aliased == nil {
+		s.aliased = n
+		defer func() { s.aliased = nil }()
+	}
+	return s.walk(n.Alias, depth+1)
+}
+
 // untag refuses a written tag and goes on as if it was not there. Plain YAML
 // says every type that documents need.
-func (s *survey) untag(n *yaml.Node, at Position) {
+func (s *survey) untag(n *yaml.Node) {
 	if n.Style&yaml.TaggedStyle == 0 {
 		return
 	}
-	s.doc.report(at, RuleType, "the tag %s is not allowed; quote what is a text, and write other values plainly", n.Tag)
+	s.doc.report(s.doc.at(n.Line, n.Column), RuleType, "the tag %s is not allowed; quote what is a text, and write other values plainly", n.Tag)
 	n.Style &^= yaml.TaggedStyle
 	n.Tag = ""
 	n.Tag = n.ShortTag()

@@ -7,6 +7,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// mostListed bounds the names that a message lists.
+const mostListed = 10
+
 // mapping is a YAML mapping that is read key by key. What nobody has taken in
 // the end is unknown.
 type mapping struct {
@@ -124,6 +127,10 @@ func (m *mapping) done() {
 		}
 		if near, ok := Nearest(e.name, m.known); ok && !m.has(near) {
 			m.doc.report(e.key.pos, RuleUnknownKey, "unknown key %s; did you mean %q?", quoted(e.name), near)
+			continue
+		}
+		if len(m.known) > mostListed {
+			m.doc.report(e.key.pos, RuleUnknownKey, "unknown key %s; none of the %d keys that %s takes is near", quoted(e.name), len(m.known), m.what)
 			continue
 		}
 		m.doc.report(e.key.pos, RuleUnknownKey, "unknown key %s; %s takes %s", quoted(e.name), m.what, enumerate(m.known))

@@ -8,8 +8,9 @@ const longestNearest = 128
 
 // Nearest is the name among those given that a person who wrote name most
 // likely meant: the one with the fewest insertions, deletions, changes and
-// swaps of neighbouring letters, letter case aside. It is false when none is
-// near enough. Of equally near names the first wins.
+// swaps of neighbouring letters, letter case aside, or else one that begins
+// alike and is longer or shorter. It is false when none is near enough. Of
+// equally near names the first wins.
 func Nearest(name string, among []string) (string, bool) {
 	if name == "" || len(name) > longestNearest {
 		return "", false
@@ -26,7 +27,26 @@ func Nearest(name string, among []string) (string, bool) {
 			limit = n - 1
 		}
 	}
+	if !found {
+		return extended(name, among)
+	}
 	return best, found
+}
+
+// extended is the first of the names that goes on where name ends, or ends
+// where name goes on.
+func extended(name string, among []string) (string, bool) {
+	const least = 3 // letters in common
+	for _, candidate := range among {
+		short, long := strings.ToLower(name), strings.ToLower(candidate)
+		if len(short) > len(long) {
+			short, long = long, short
+		}
+		if len(short) >= least && strings.HasPrefix(long, short) {
+			return candidate, true
+		}
+	}
+	return "", false
 }
 
 // cutoff is the number of mistakes up to which a name of that many letters is

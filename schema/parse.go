@@ -62,7 +62,7 @@ func (d *document) name(good func(string) bool, form string) string {
 func (d *document) supported(root *mapping, required bool) bool {
 	n, ok := root.take("schemaVersion")
 	switch {
-	case !ok && required:
+	case !ok && required && !root.misspelt("schemaVersion"):
 		d.report(root.pos, RuleSchemaVersion, "schemaVersion is missing; this build supports schemaVersion: %d", SchemaVersion)
 	case !ok:
 	case n.Kind == yaml.ScalarNode && n.Tag == intTag && wholeNumber.MatchString(n.Value):

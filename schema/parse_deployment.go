@@ -30,7 +30,7 @@ func (d *document) versions(n node) ([]DeploymentVersion, bool) {
 	if !ok {
 		return nil, false
 	}
-	if len(m.entries) == 0 {
+	if len(n.Content) == 0 {
 		d.report(m.pos, RuleValue, "versions is empty; a deployment needs at least one version")
 		return nil, false
 	}
@@ -129,12 +129,12 @@ func (d *document) aliases(n node, versions []DeploymentVersion, known bool) []A
 	aliases := make([]Alias, 0, len(m.entries))
 	for _, e := range m.entries {
 		name, _ := d.aliasName(e.key)
-		before := len(d.problems)
-		number := d.versionNumber(e.value, "alias "+quoted(e.name))
-		if known && len(d.problems) == before && !slices.ContainsFunc(versions, func(v DeploymentVersion) bool { return v.Number.V == number }) {
-			d.report(e.value.pos, RuleReference, "alias %s names version %d, which does not exist; the versions are %s", quoted(e.name), number, numbers(versions))
+		number, ok := d.integer(e.value, "alias "+quoted(e.name), 1, math.MaxInt32)
+		exists := slices.ContainsFunc(versions, func(v DeploymentVersion) bool { return v.Number.V == number.V })
+		if ok && known && !exists {
+			d.report(number.Pos, RuleReference, "alias %s names version %d, which does not exist; the versions are %s", quoted(e.name), number.V, numbers(versions))
 		}
-		aliases = append(aliases, Alias{name, Value[int]{number, e.value.pos}})
+		aliases = append(aliases, Alias{name, number})
 	}
 	return aliases
 }
@@ -153,16 +153,15 @@ func (d *document) aliasName(n node) (Value[string], bool) {
 
 // numbers is the numbers of the versions for a message, cut when there are many.
 func numbers(versions []DeploymentVersion) string {
-	const most = 10
 	var all []int
 	for _, v := range versions {
 		all = append(all, v.Number.V)
 	}
 	slices.Sort(all)
 	cut := ""
-	if len(all) > most {
-		cut = fmt.Sprintf(" and %d more, up to %d", len(all)-most, all[len(all)-1])
-		all = all[:most]
+	if len(all) > mostListed {
+		cut = fmt.Sprintf(" and %d more, up to %d", len(all)-mostListed, all[len(all)-1])
+		all = all[:mostListed]
 	}
 	parts := make([]string, len(all))
 	for i, n := range all {

@@ -43,7 +43,7 @@ func (d *document) backends(root *mapping, e *Endpoint) map[string]Position {
 	if !ok {
 		return names
 	}
-	if len(m.entries) == 0 {
+	if len(n.Content) == 0 {
 		d.report(m.pos, RuleValue, "backends is empty; an endpoint needs at least one backend")
 	}
 	sound := true
@@ -232,10 +232,11 @@ func (d *document) timeout(n node) (Value[time.Duration], bool) {
 		d.report(n.pos, RuleType, "timeout must be a duration with a unit, such as %ss", n.Value)
 		return v, false
 	}
-	s, ok := d.str(n, "timeout")
-	if !ok {
+	if n.Kind != yaml.ScalarNode || n.Tag != strTag {
+		d.mistyped(n, "timeout", "a duration, such as 60s")
 		return v, false
 	}
+	s := Value[string]{n.Value, n.pos}
 	var err error
 	v.V, err = time.ParseDuration(s.V)
 	switch {

@@ -67,6 +67,8 @@ func (d *document) str(n node, what string) (Value[string], bool) {
 // number is a finite number.
 func (d *document) number(n node, what string) (Value[float64], bool) {
 	switch {
+	case overflows(n):
+		d.report(n.pos, RuleValue, "%s is out of range: %s", what, n.Value)
 	case n.Kind != yaml.ScalarNode || n.Tag != intTag && n.Tag != floatTag:
 		d.report(n.pos, RuleType, "%s must be a number, not %s%s", what, describe(n), unquote(n))
 	case !decimal.MatchString(n.Value):
@@ -74,11 +76,17 @@ func (d *document) number(n node, what string) (Value[float64], bool) {
 	default:
 		v, err := strconv.ParseFloat(n.Value, 64)
 		if err == nil {
-			return Value[float64]{v, n.pos}, true
+			return Value[float64]{v + 0, n.pos}, true // + 0 makes -0 a 0
 		}
 		d.report(n.pos, RuleValue, "%s is out of range: %s", what, n.Value)
 	}
 	return Value[float64]{}, false
+}
+
+// overflows reports whether a node is a number that is too large for yaml.v3,
+// such as 1e999, which it then reads as a text. That is nobody's intent.
+func overflows(n node) bool {
+	return n.Kind == yaml.ScalarNode && n.Style == 0 && n.Tag == strTag && decimal.MatchString(n.Value)
 }
 
 // unquote is the advice for a number that was written as a text.
@@ -125,6 +133,9 @@ func (d *document) integer(n node, what string, least, most int) (Value[int], bo
 
 // span says what integers are allowed.
 func span(least, most int) string {
+	if least == math.MinInt {
+		return "an integer of 64 bits"
+	}
 	if most == math.MaxInt {
 		return fmt.Sprintf("%d or above", least)
 	}

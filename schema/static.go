@@ -81,10 +81,9 @@ func (d *document) jsonScalar(b *bytes.Buffer, n node) {
 	}
 }
 
-// jsonText writes a text. yaml.v3 reads a number that is too large for it, such
-// as 1e999, as a text; that is nobody's intent.
+// jsonText writes a text, or refuses what was meant as a number.
 func (d *document) jsonText(b *bytes.Buffer, n node) {
-	if n.Style == 0 && decimal.MatchString(n.Value) {
+	if overflows(n) {
 		d.report(n.pos, RuleValue, "the number %s is out of range; quote it if it is a text", quoted(n.Value))
 		return
 	}

@@ -60,8 +60,12 @@ func (d *document) syntaxError(err error) {
 		d.report(d.offset(at), RuleSyntax, "the alias *%s has no anchor &%s before it", m[1], m[1])
 		return
 	}
+	if i := conflict.FindIndex(d.text); i != nil {
+		d.report(d.offset(i[0]), RuleSyntax, "git left an unresolved merge conflict here")
+		return
+	}
 	if at < len(d.text) && d.text[at] == '\t' && strings.Contains(problem, "cannot start any token") {
-		problem = "a tab cannot indent; use spaces"
+		problem = aTab
 	}
 	for _, p := range plainer {
 		if strings.Contains(problem, p.yaml) {
@@ -73,17 +77,23 @@ func (d *document) syntaxError(err error) {
 
 var (
 	lineNumber    = regexp.MustCompile(`^line \d+: `)
+	conflict      = regexp.MustCompile(`(?m)^(<<<<<<<|>>>>>>>) `)
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
 )
 
 // unclosed is what yaml.v3 says of a quoted text that goes on to the end.
 const unclosed = "found unexpected end of stream"
 
+// aTab is the message for tabs where YAML wants spaces.
+const aTab = "a tab cannot indent; use spaces"
+
 // plainer says in plain words what the commonest errors of yaml.v3 mean.
 var plainer = [...]struct{ yaml, plain string }{
 	{"mapping values are not allowed", `a key cannot stand here; check the indentation, or quote a text that holds ": "`},
 	{"did not find expected key", "a key is expected here; check the indentation and the quotes"},
 	{"could not find expected ':'", `this line is no "key: value"; check the indentation and the quotes`},
+	{"found incompatible YAML document", "the directive %YAML is not taken; remove it"},
+	{"tab character that violates", aTab},
 	{"cannot start any token", "a text cannot start with this character; quote it"},
 	{unclosed, "a quote is opened here and never closed"},
 	{"did not find expected ',' or ']'", `a list in [brackets] goes wrong here; "," or "]" is expected`},

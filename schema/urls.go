@@ -1,10 +1,12 @@
 package schema
 
 import (
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // urls is the replicas of a version: one URL or a list.
@@ -51,19 +53,23 @@ func urlProblem(s string) string {
 		return "the URL has the scheme " + quoted(u.Scheme) + "; http and https are allowed"
 	case u.Hostname() == "":
 		return `the URL has no host; write it as "http://host:port/path"`
+	case strings.HasSuffix(u.Host, ":"):
+		return "the URL has a : behind its host and no port; 1 to 65535 are allowed"
 	case !portAllowed(u):
 		return "the URL has the port " + quoted(u.Port()) + "; 1 to 65535 are allowed"
 	case u.RawQuery != "" || u.ForceQuery:
 		return "the URL has a query; the caller's query is passed on instead"
 	case strings.Contains(s, "#"):
 		return "the URL has a fragment, which no server ever sees; remove it"
+	case strings.ContainsFunc(s, unicode.IsSpace):
+		return "the URL holds a blank; write it as %20"
 	}
 	return hostProblem(u.Hostname())
 }
 
 func portAllowed(u *url.URL) bool {
 	if u.Port() == "" {
-		return !strings.HasSuffix(u.Host, ":")
+		return true
 	}
 	n, err := strconv.Atoi(u.Port())
 	return err == nil && n >= 1 && n <= 65535
@@ -71,8 +77,11 @@ func portAllowed(u *url.URL) bool {
 
 // hostProblem refuses what url.Parse lets pass and no resolver takes.
 func hostProblem(host string) string {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return ""
+	}
 	bad := func(r rune) bool {
-		return r > 0x7F || !alphanumeric(byte(r)) && !strings.ContainsRune("-._:%", r)
+		return r > 0x7F || !alphanumeric(byte(r)) && !strings.ContainsRune("-._", r)
 	}
 	if strings.ContainsFunc(host, bad) {
 		return "the URL has the host " + quoted(host) + "; letters, digits, - . and _ are allowed (write other scripts in punycode)"

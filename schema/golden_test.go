@@ -1,0 +1,168 @@
+package schema_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/tools/txtar"
+
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+var update = flag.Bool("update", false, "rewrite what the golden cases expect")
+
+// want names the file of an archive that says what its documents lead to: the
+// value that is parsed, or the diagnostics as text.
+const want = "want"
+
+// kinds are the documents and where golden cases of them live.
+var kinds = map[string]struct {
+	folder string
+	read   func(schema.File) (string, schema.Diagnostics)
+}{
+	"endpoint":   {"endpoints", readEndpoint},
+	"deployment": {"deployments", readDeployment},
+	"settings":   {"", readSettings},
+}
+
+func TestGolden(t *testing.T) {
+	for kind := range kinds {
+		paths, err := filepath.Glob(filepath.Join("testdata", kind, "*.txtar"))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("no golden cases in testdata/%s: %v", kind, err)
+		}
+		for _, path := range paths {
+			t.Run(filepath.ToSlash(path), func(t *testing.T) { golden(t, kind, path) })
+		}
+	}
+}
+
+func golden(t *testing.T, kind, path string) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := txtar.Parse(data)
+	var got strings.Builder
+	expected := ""
+	kept := archive.Files[:0:0]
+	for _, f := range archive.Files {
+		if f.Name == want {
+			expected = string(f.Data)
+			continue
+		}
+		kept = append(kept, f)
+		got.WriteString(outcome(t, kind, f))
+	}
+	if *update {
+		archive.Files = append(kept, txtar.File{Name: want, Data: []byte(got.String())})
+		if err := os.WriteFile(path, txtar.Format(archive), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(expected, got.String()); diff != "" {
+		t.Errorf("(-want +got; go test -run TestGolden -update accepts it)\n%s", diff)
+	}
+}
+
+// outcome is what a document leads to, as it stands in a golden case.
+func outcome(t *testing.T, kind string, f txtar.File) string {
+	t.Helper()
+	value, ds := kinds[kind].read(input(kind, f))
+	if len(ds) == 0 {
+		return f.Name + ": accepted\n" + value
+	}
+	var b strings.Builder
+	if err := schema.Print(&b, ds, schema.FormatText, false); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func input(kind string, f txtar.File) schema.File {
+	return schema.File{Path: filepath.ToSlash(filepath.Join(kinds[kind].folder, f.Name)), Data: f.Data}
+}
+
+func readEndpoint(f schema.File) (string, schema.Diagnostics) {
+	e, ds := schema.ParseEndpoint(f)
+	if e == nil {
+		return "", ds
+	}
+	var b strings.Builder
+	for _, backend := range e.Backends {
+		fmt.Fprintf(&b, "  backend %s weight %v: ", backend.Name.V, backend.Weight.V)
+		if backend.Deployment == nil {
+			fmt.Fprintf(&b, "static %s\n", backend.Static)
+			continue
+		}
+		fmt.Fprintf(&b, "%s\n", reference(*backend.Deployment))
+	}
+	for _, m := range e.Mirrors {
+		fmt.Fprintf(&b, "  mirror %s percent %v enabled %v: %s\n", m.Name.V, m.Percent.V, m.Enabled, reference(m.Deployment))
+	}
+	fmt.Fprintf(&b, "  assignment%s; sampling%s; path %q; timeout %v\n", ladder(e.Assignment), ladder(e.Sampling), e.Path.V, e.Timeout.V)
+	return b.String(), ds
+}
+
+func reference(r schema.DeploymentRef) string {
+	return fmt.Sprintf("%s of %s on %s", r.Version.V, r.Name.V, r.Branch.V)
+}
+
+func ladder(keys []schema.Value[schema.Key]) string {
+	var b strings.Builder
+	for _, k := range keys {
+		b.WriteString(" " + k.V.String())
+	}
+	return b.String()
+}
+
+func readDeployment(f schema.File) (string, schema.Diagnostics) {
+	d, ds := schema.ParseDeployment(f)
+	if d == nil {
+		return "", ds
+	}
+	var b strings.Builder
+	for _, v := range d.Versions {
+		fmt.Fprintf(&b, "  version %d:", v.Number.V)
+		for _, u := range v.URLs {
+			b.WriteString(" " + u.V)
+		}
+		for _, h := range v.Headers {
+			fmt.Fprintf(&b, "; %s: %q", h.Name.V, h.Value.V)
+		}
+		for _, m := range v.Methods {
+			b.WriteString("; " + m.V)
+		}
+		b.WriteString("\n")
+	}
+	for _, a := range d.Aliases {
+		fmt.Fprintf(&b, "  alias %s: %d\n", a.Name.V, a.Version.V)
+	}
+	return b.String(), ds
+}
+
+func readSettings(f schema.File) (string, schema.Diagnostics) {
+	values, ds := schema.ParseSettings(f)
+	var b strings.Builder
+	for _, s := range schema.Settings() {
+		if v, ok := values[s.Key]; ok {
+			fmt.Fprintf(&b, "  %s: %q\n", s.Key, v.V)
+		}
+	}
+	return b.String(), ds
+}
+
+// exact compares parsed values with their positions.
+func exact() cmp.Option { return cmp.Options{} }
+
+// meaning compares parsed values without their positions.
+func meaning() cmp.Option {
+	return cmpopts.IgnoreTypes(schema.Position{})
+}

@@ -1,0 +1,172 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// The groups of settings, in the order in which help texts show them.
+const (
+	groupRepository = "Repository"
+	groupServing    = "Serving"
+	groupMirroring  = "Mirroring"
+	groupLog        = "Log"
+	groupEngine     = "Engine"
+)
+
+// Settings is the table of all settings, those of one group together. The
+// configuration file, the flags and the environment all follow it. The caller
+// may change what it gets.
+func Settings() []Setting {
+	var all []Setting
+	for _, part := range [][]Setting{repositorySettings(), servingSettings(), mirroringSettings(), logSettings(), engineSettings()} {
+		all = append(all, part...)
+	}
+	for i := range all {
+		all[i].Flag = separated(all[i].Key, '-')
+		all[i].Env = "SWITCHYARD_" + strings.ToUpper(separated(all[i].Key, '_'))
+	}
+	return all
+}
+
+// separated is a camelCase key in small letters, its words set apart.
+func separated(key string, by rune) string {
+	var b strings.Builder
+	for _, r := range key {
+		if r >= 'A' && r <= 'Z' {
+			b.WriteRune(by)
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func repositorySettings() []Setting {
+	return grouped(groupRepository, []Setting{
+		{Key: "repo", Kind: KindString, check: checkRepo, Help: "URL or path of the git repository to follow, without credentials in it."},
+		{Key: "branch", Kind: KindString, Default: "main", check: checkBranch, Help: "Branch that holds the endpoints."},
+		{Key: "poll", Kind: KindDuration, Default: "30s", min: "10ms", max: "24h", Help: "Time between two looks at the repository, 10ms to 24h."},
+		{Key: "state", Kind: KindString, Help: "Directory that keeps the last good revision, to serve it at start while the git server is down; empty: nothing is kept."},
+		{Key: "gitUsername", Kind: KindString, Help: "User name for the git server over http or https; empty: what the server's kind expects."},
+		{Key: "gitTokenFile", Kind: KindString, Help: "File with the token or password for the git server over http or https; read again at each sync."},
+		{Key: "gitSshKeyFile", Kind: KindString, Help: "File with the private key for the git server over ssh; empty: the ssh agent."},
+		{Key: "gitKnownHostsFile", Kind: KindString, Help: "File with the known host keys for ssh; empty: the user's and the system's known_hosts."},
+		{Key: "gitCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the git server's is checked by; empty: the system's."},
+		{Key: "gitTimeout", Kind: KindDuration, Default: "60s", min: "1s", max: "1h", Help: "Time that one sync with the git server may take, 1s to 1h."},
+	})
+}
+
+func servingSettings() []Setting {
+	return grouped(groupServing, []Setting{
+		{Key: "listen", Kind: KindString, Default: ":8080", check: checkAddress, Help: "Address of the public listener, as HOST:PORT; an empty host is every address, port 0 any free port."},
+		{Key: "admin", Kind: KindString, Default: "127.0.0.1:9090", check: checkAddress, Help: "Address of the admin listener, as HOST:PORT; it has no authentication, so keep it off public networks."},
+		{Key: "gracePeriod", Kind: KindDuration, Default: "30s", min: "0s", max: "1h", Help: "Time that live requests and copies in flight get to end at shutdown, 0s to 1h."},
+		{Key: "shutdownDelay", Kind: KindDuration, Default: "0s", min: "0s", max: "1h", Help: "Time between not being ready and closing the listener at shutdown, for load balancers to notice, 0s to 1h."},
+		{Key: "readHeaderTimeout", Kind: KindDuration, Default: "10s", min: "10ms", max: "1h", Help: "Time that a caller may take to send a request's header, 10ms to 1h."},
+		{Key: "idleTimeout", Kind: KindDuration, Default: "120s", min: "10ms", max: "24h", Help: "Time that a caller's connection may stay open between requests, 10ms to 24h."},
+		{Key: "maxHeaderBytes", Kind: KindSize, Default: "64KiB", min: "1KiB", max: "16MiB", Help: "Size of a request's header above which the answer is 431, 1KiB to 16MiB."},
+		{Key: "maxRequestBytes", Kind: KindSize, Default: "0", Help: "Size of a request's body above which the answer is 413; 0: no limit."},
+		{Key: "trustedProxies", Kind: KindStrings, check: checkPrefixes, Help: "Addresses or CIDR prefixes of the proxies in front, whose X-Forwarded-For is believed; empty: nobody's."},
+	})
+}
+
+func mirroringSettings() []Setting {
+	return grouped(groupMirroring, []Setting{
+		{Key: "mirrorMaxBody", Kind: KindSize, Default: "1MiB", max: "1GiB", Help: "Size of a request's body above which it is not mirrored, up to 1GiB."},
+		{Key: "mirrorBudget", Kind: KindSize, Default: "64MiB", min: "1MiB", Help: "Memory that all bodies captured for mirrors share, 1MiB or more; copies that do not fit are dropped and counted."},
+		{Key: "mirrorQueue", Kind: KindInt, Default: "256", min: "1", max: "1000000", Help: "Copies that wait for one mirror, 1 to 1000000; further ones are dropped and counted."},
+		{Key: "mirrorWorkers", Kind: KindInt, Default: "16", min: "1", max: "10000", Help: "Copies that are under way to one mirror at a time, 1 to 10000."},
+		{Key: "mirrorTimeout", Kind: KindDuration, Default: "5s", min: "10ms", max: "1h", Help: "Time that a copy may take from sending to the last byte of its answer, 10ms to 1h."},
+	})
+}
+
+func logSettings() []Setting {
+	return grouped(groupLog, []Setting{
+		{Key: "log", Kind: KindString, Default: "stdout", Help: "Where records and the life of the process are logged: stdout or the path of a file, which is rotated."},
+		{Key: "logLevel", Kind: KindString, Default: "info", oneOf: []string{"debug", "info", "warn", "error"}, Help: "Least level that is logged: debug, info, warn or error; records are info."},
+		{Key: "logMaxSize", Kind: KindSize, Default: "100MiB", min: "1MiB", Help: "Size at which a log file is rotated, 1MiB or more."},
+		{Key: "logMaxAge", Kind: KindDuration, Default: "0s", Help: "Age above which rotated log files are removed; 0s: they are kept."},
+		{Key: "logMaxFiles", Kind: KindInt, Default: "0", min: "0", max: "100000", Help: "Number of rotated log files above which the oldest are removed, up to 100000; 0: they are kept."},
+		{Key: "logCompress", Kind: KindBool, Default: "false", Help: "Compress rotated log files with gzip: true or false."},
+	})
+}
+
+func engineSettings() []Setting {
+	kinds := []string{"std", "own"}
+	return grouped(groupEngine, []Setting{
+		{Key: "front", Kind: KindString, Default: "std", oneOf: kinds, Help: "HTTP server of the public listener: std is net/http, own is Switchyard's."},
+		{Key: "upstream", Kind: KindString, Default: "std", oneOf: kinds, Help: "HTTP client towards deployments: std is net/http, own is Switchyard's."},
+	})
+}
+
+func grouped(group string, settings []Setting) []Setting {
+	for i := range settings {
+		settings[i].Group = group
+	}
+	return settings
+}
+
+func checkBranch(s string) error {
+	if problem := branchProblem(s); problem != "" {
+		return fmt.Errorf("%s is no name of a branch: %s", quoted(s), problem)
+	}
+	return nil
+}
+
+// checkRepo refuses credentials, which would show in process lists and files.
+// Over ssh the user name is part of the address.
+func checkRepo(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.User == nil {
+		if strings.Contains(s, "://") && err != nil {
+			return errors.New("the URL cannot be read")
+		}
+		return nil
+	}
+	if _, secret := u.User.Password(); secret || u.Scheme != "ssh" {
+		return errors.New("the URL holds credentials; use gitUsername and gitTokenFile instead")
+	}
+	return nil
+}
+
+func checkAddress(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return fmt.Errorf("%s is no address; write HOST:PORT, such as :8080 or 127.0.0.1:9090", quoted(s))
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%s has the port %s; 0 to 65535 are allowed", quoted(s), quoted(port))
+	}
+	return nil
+}
+
+func checkPrefixes(s string) error {
+	for _, item := range ParseStrings(s) {
+		if _, err := ParsePrefix(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ParsePrefix parses an IP address or a CIDR prefix without bits behind its
+// length. An address is a prefix of all its bits.
+func ParsePrefix(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	switch {
+	case err != nil:
+		return netip.Prefix{}, fmt.Errorf("%s is no address or CIDR prefix; write it as 10.0.0.0/8", quoted(s))
+	case p != p.Masked():
+		return netip.Prefix{}, fmt.Errorf("%s has bits set behind its length; write %s", quoted(s), p.Masked())
+	}
+	return p, nil
+}

@@ -1,0 +1,109 @@
+package schema_test
+
+import (
+	"encoding/json"
+	"math"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// soundEndpoint checks what holds for every endpoint that is accepted.
+func soundEndpoint(t *testing.T, e *schema.Endpoint) {
+	t.Helper()
+	names := map[string]bool{}
+	named := func(name string) {
+		if !schema.IsLabel(name) || names[name] {
+			t.Errorf("bad or doubled name %q", name)
+		}
+		names[name] = true
+	}
+	sum := 0.0
+	for _, b := range e.Backends {
+		named(b.Name.V)
+		sum += b.Weight.V
+		if b.Weight.V < 0 || (b.Deployment == nil) == (b.Static == nil) || b.Static != nil && !json.Valid(b.Static) {
+			t.Errorf("unsound backend %+v", b)
+		}
+		if b.Deployment != nil {
+			soundReference(t, *b.Deployment)
+		}
+	}
+	if !(sum > 0) || math.IsInf(sum, 0) {
+		t.Errorf("weights add up to %v", sum)
+	}
+	for _, m := range e.Mirrors {
+		named(m.Name.V)
+		soundReference(t, m.Deployment)
+		if !(m.Percent.V > 0 && m.Percent.V <= 100) {
+			t.Errorf("percent %v", m.Percent.V)
+		}
+	}
+	if e.Timeout.V <= 0 || e.Timeout.V > 24*time.Hour || len(e.Sampling) == 0 {
+		t.Errorf("timeout %v, sampling %v", e.Timeout.V, e.Sampling)
+	}
+	soundKeys(t, append(e.Assignment[:len(e.Assignment):len(e.Assignment)], e.Sampling...))
+	soundPath(t, e.Path.V)
+}
+
+func soundReference(t *testing.T, r schema.DeploymentRef) {
+	t.Helper()
+	if r.Branch.V == "" || !schema.IsLabel(r.Name.V) || (r.Version.V.Number > 0) == (r.Version.V.Alias != "") || r.Version.V.Number < 0 {
+		t.Errorf("unsound reference %+v", r)
+	}
+}
+
+// soundKeys checks that keys read as they are printed.
+func soundKeys(t *testing.T, keys []schema.Value[schema.Key]) {
+	t.Helper()
+	for _, k := range keys {
+		if again, err := schema.ParseKey(k.V.String()); err != nil || again != k.V {
+			t.Errorf("the key %q reads as %q: %v", k.V, again, err)
+		}
+	}
+}
+
+func soundPath(t *testing.T, path string) {
+	t.Helper()
+	for _, reserved := range schema.ReservedPaths() {
+		if path != "" && schema.PathsOverlap(path, reserved) {
+			t.Errorf("the path %q overlaps %q", path, reserved)
+		}
+	}
+	if u, err := url.Parse(path); err != nil || u.Path != path || u.EscapedPath() != path {
+		t.Errorf("the path %q is another one in a URL: %v", path, err)
+	}
+}
+
+// soundDeployment checks what holds for every deployment that is accepted.
+func soundDeployment(t *testing.T, d *schema.Deployment) {
+	t.Helper()
+	numbers := map[int]bool{}
+	for _, v := range d.Versions {
+		if v.Number.V <= 0 || numbers[v.Number.V] || len(v.URLs) == 0 {
+			t.Errorf("unsound version %+v", v)
+		}
+		numbers[v.Number.V] = true
+		for _, s := range v.URLs {
+			u, err := url.Parse(s.V)
+			if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" {
+				t.Errorf("unsound URL %q: %v", s.V, err)
+			}
+		}
+		for _, h := range v.Headers {
+			if _, err := schema.Placeholders(h.Value.V); err != nil {
+				t.Errorf("unsound header %+v: %v", h, err)
+			}
+		}
+	}
+	for _, a := range d.Aliases {
+		if !schema.IsLabel(a.Name.V) || a.Name.V == schema.Latest || !numbers[a.Version.V] {
+			t.Errorf("unsound alias %+v", a)
+		}
+	}
+	if len(d.Versions) == 0 {
+		t.Error("no version")
+	}
+}
