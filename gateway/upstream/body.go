@@ -158,14 +158,9 @@ func (c *conn) chunkSize() (uint64, error) {
 	return size, nil
 }
 
-// isExtension accepts nothing, or text that begins with a semicolon after optional whitespace.
-func isExtension(b []byte) bool {
-	if len(b) == 0 {
-		return true
-	}
-	rest := bytes.TrimLeft(b, " \t")
-	return len(rest) > 0 && rest[0] == ';' && isText(rest)
-}
+// isExtension accepts nothing, or text that begins with a semicolon. Whitespace before it, which RFC 9112 7.1.1 calls bad and lets
+// recipients parse, is refused, as net/http does.
+func isExtension(b []byte) bool { return len(b) == 0 || b[0] == ';' && isText(b) }
 
 func unhex(b byte) byte {
 	switch {

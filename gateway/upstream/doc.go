@@ -38,6 +38,6 @@
 // These are refused as malformed: a bare LF at the end of a line (RFC 9112 2.2 allows that), an obs-fold (5.2), a version other than HTTP/1.0
 // and 1.1 (2.3), a status below 100 and an unasked 101 (RFC 9110 15.2.2), control characters in the reason, Transfer-Encoding
 // together with Content-Length, in HTTP/1.0 or with 1xx or 204 (RFC 9112 6.1), a trailer field that frames the message or announces
-// trailers (RFC 9110 6.5.1), whitespace after a chunk size that no extension follows (RFC 9112 7.1),
+// trailers (RFC 9110 6.5.1), whitespace after a chunk size (RFC 9112 7.1.1),
 // more than 1,000 fields, and a head above Options.MaxResponseHeaderBytes.
 package upstream

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 )
 
 // Kind says what ended an exchange, so that a caller need not read the error's text.
@@ -106,6 +107,9 @@ func classify(ctx context.Context, addr string, sent bool, err error) *Error {
 		e.Kind = KindRequest
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		e.Kind = KindTimeout
+		if at, ok := ctx.Deadline(); ok && !time.Now().Before(at) { // the socket's clock was faster than the context's
+			e.Err = context.DeadlineExceeded
+		}
 	}
 	return e
 }

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptrace"
@@ -90,15 +91,11 @@ func (x *exchange) readHead() (head, error) {
 // parseStatus parses the status line of b and returns its length (RFC 9112 4). A missing space before an absent reason is
 // forgiven: many servers forget it.
 func parseStatus(b []byte) (head, int, error) {
-	const prefix, shortest = "HTTP/1.", len("HTTP/1.1 200\r\n")
-	if len(b) < shortest || string(b[:len(prefix)]) != prefix {
+	end := bytes.IndexByte(b, '\n')
+	if end < len("HTTP/1.1 200\r") || !bytes.HasPrefix(b, []byte("HTTP/1.")) {
 		return head{}, 0, malformedError("not an HTTP/1 answer")
 	}
-	end := shortest - 2
-	for b[end] != '\n' { // block made sure that there is one, with CR before
-		end++
-	}
-	line := b[:end-1]
+	line := b[:end-1] // block made sure of the CR
 	minor, code, reason := line[7], line[9:12], line[12:]
 	switch {
 	case minor != '0' && minor != '1':

@@ -152,10 +152,12 @@ func died(ctx context.Context, err error) bool {
 	return ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// cause finds the reason behind a failed read.
+// cause finds the reason behind a failed read: the sender ended the connection, or the time left for an answer after it failed.
 func (x *exchange) cause(err error) error {
-	if s := x.sender; s != nil && s.failed() && errors.As(s.err, new(*bodyError)) {
-		return s.err // the connection was closed for it
+	if s := x.sender; s != nil && s.failed() {
+		if errors.As(s.err, new(*bodyError)) || errors.Is(err, os.ErrDeadlineExceeded) {
+			return s.err
+		}
 	}
 	if err == io.EOF { //nolint:errorlint // from a net.Conn
 		return io.ErrUnexpectedEOF
