@@ -103,11 +103,11 @@ func (f *Follower) Sync(ctx context.Context) error {
 		return ErrStopped
 	}
 	f.waiting = append(f.waiting, answer)
-	f.mu.Unlock()
 	select {
 	case f.wake <- struct{}{}:
 	default:
 	}
+	f.mu.Unlock()
 	select {
 	case err := <-answer:
 		return err
@@ -119,10 +119,7 @@ func (f *Follower) Sync(ctx context.Context) error {
 // round syncs once, answers those who waited when it began, and gives the time
 // until the next.
 func (f *Follower) round(ctx context.Context) time.Duration {
-	f.mu.Lock()
-	waiting := f.waiting
-	f.waiting = nil
-	f.mu.Unlock()
+	waiting := f.queued()
 	err := f.sync(ctx)
 	for _, answer := range waiting {
 		answer <- err
@@ -132,6 +129,19 @@ func (f *Follower) round(ctx context.Context) time.Duration {
 		failures = 0
 	}
 	return pause(f.poll, failures, rand.Float64)
+}
+
+// queued takes those who wait, and the signal that they do.
+func (f *Follower) queued() []chan error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case <-f.wake:
+	default:
+	}
+	waiting := f.waiting
+	f.waiting = nil
+	return waiting
 }
 
 // sync reads the repository and offers what is new.

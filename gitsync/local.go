@@ -157,18 +157,26 @@ func (s *localSession) commit(ctx context.Context, into *store, h plumbing.Hash)
 		return err
 	}
 	for _, e := range root.Entries {
-		if e.Mode != filemode.Dir || !slices.Contains(s.folders, e.Name) {
+		if !slices.Contains(s.folders, e.Name) {
 			continue
 		}
-		t, err := s.tree(ctx, into, e.Hash)
-		if err != nil {
-			return err
-		}
-		if err := s.files(ctx, into, t); err != nil {
+		if err := s.folder(ctx, into, e); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// folder copies a folder with its files, or the file that stands in its place.
+func (s *localSession) folder(ctx context.Context, into *store, e object.TreeEntry) error {
+	if e.Mode != filemode.Dir {
+		return s.files(ctx, into, []object.TreeEntry{e})
+	}
+	t, err := s.tree(ctx, into, e.Hash)
+	if err != nil {
+		return err
+	}
+	return s.files(ctx, into, t.Entries)
 }
 
 func (s *localSession) tree(ctx context.Context, into *store, h plumbing.Hash) (*object.Tree, error) {
@@ -178,8 +186,8 @@ func (s *localSession) tree(ctx context.Context, into *store, h plumbing.Hash) (
 	return into.tree(h)
 }
 
-func (s *localSession) files(ctx context.Context, into *store, t *object.Tree) error {
-	for _, e := range t.Entries {
+func (s *localSession) files(ctx context.Context, into *store, entries []object.TreeEntry) error {
+	for _, e := range entries {
 		if !e.Mode.IsFile() || e.Mode == filemode.Symlink {
 			continue
 		}

@@ -1,0 +1,486 @@
+package gitsync_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/switchyard-gateway/switchyard/gitsync"
+)
+
+// closedPort is an address where nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener of the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestW04OutageKeepsTheLastGoodRevision: the server goes down, a restart serves
+// from the state folder, and when it comes back the newest revision is taken.
+func TestW04OutageKeepsTheLastGoodRevision(t *testing.T) {
+	r := newRepo(t)
+	r.commit("dev", "dev", files{"deployments/d.yaml": "dev\n"})
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint("dev", "gone"), "endpoints/empty.yaml": "\n"})
+	var down atomic.Bool
+	o := options(r.serve(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if down.Load() {
+				http.Error(w, "no", http.StatusServiceUnavailable)
+				return
+			}
+			next.ServeHTTP(w, req)
+		})
+	}))
+	o.StateDir = filepath.Join(t.TempDir(), "new", "state")
+
+	f := follow(t, o, nil)
+	live := f.mustSync()
+	down.Store(true)
+	if err := f.sync(); !errors.Is(err, gitsync.ErrUnreachable) || f.Status().Live != live {
+		t.Fatalf("sync: %v; status %+v", err, f.Status())
+	}
+	_ = f.stop()
+
+	f = follow(t, o, nil)
+	if err := f.sync(); !errors.Is(err, gitsync.ErrUnreachable) {
+		t.Fatalf("sync: %v", err)
+	}
+	s := f.Status()
+	if s.Live == nil || s.Source != gitsync.SourceState || !s.Stale {
+		t.Fatalf("status is %+v", s)
+	}
+	r.compare(t, "restored", s.Live)
+
+	down.Store(false)
+	f.mustSync()
+	if s := f.Status(); s.Stale || s.Source != gitsync.SourceGit || f.offered() != 1 {
+		t.Errorf("after the server came back: %+v, %d offers", s, f.offered())
+	}
+	r.commit("dev", "dev 2", files{"deployments/d.yaml": "dev 2\n"})
+	r.compare(t, "after the outage", f.mustSync())
+}
+
+func TestServerDownAtFirstStartThenUp(t *testing.T) {
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	addr := closedPort(t)
+	o := options("http://" + addr + "/models.git")
+	o.Poll = 20 * time.Millisecond
+	f := follow(t, o, nil)
+	if err := f.sync(); !errors.Is(err, gitsync.ErrUnreachable) {
+		t.Fatalf("sync: %v", err)
+	}
+	l, err := net.Listen("tcp", addr) //nolint:noctx // a listener of the test
+	if err != nil {
+		t.Skipf("the port was taken meanwhile: %v", err)
+	}
+	s := httptest.NewUnstartedServer(r.httpHandler())
+	s.Listener.Close()
+	s.Listener = l
+	s.Start()
+	defer s.Close()
+	eventually(t, func() bool { return f.Status().Live != nil })
+}
+
+// eventually waits for a condition that polling brings about.
+func eventually(t testing.TB, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			t.Fatal("it did not happen within 30 seconds")
+		case <-tick.C:
+		}
+	}
+}
+
+// A proxy cuts the connection after n bytes of each pack; nothing that was read
+// so far may spoil what is read afterwards.
+func TestCutConnectionsDoNoHarm(t *testing.T) {
+	r := newRepo(t)
+	text := strings.Repeat("a line that compresses\n", 20)
+	r.commit("dev", "dev", files{"deployments/d.yaml": "dev\n" + text})
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint("dev") + text, "deployments/d.yaml": text + "1\n"})
+	var left, posts atomic.Int64
+	left.Store(1 << 40)
+	o := options(r.serve(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.Method == http.MethodGet {
+				next.ServeHTTP(w, req)
+				return
+			}
+			posts.Add(1)
+			next.ServeHTTP(&cutting{ResponseWriter: w, left: left.Load()}, req)
+		})
+	}))
+	f := follow(t, o, nil)
+	f.mustSync()
+	step := int64(17)
+	if testing.Short() {
+		step = 101
+	}
+	cuts := 0
+	for n := int64(0); n < 1500; n += step {
+		r.commit("main", fmt.Sprint("cut at ", n), files{"endpoints/b.yaml": fmt.Sprint("# ", n, "\n") + text})
+		left.Store(n)
+		before := posts.Load()
+		if err := f.sync(); err != nil {
+			cuts++
+			if !errors.Is(f.Status().LastError, err) || posts.Load() != before+2 {
+				t.Fatalf("cut at %d: %v after %d requests", n, err, posts.Load()-before)
+			}
+		}
+		left.Store(1 << 40)
+		r.compare(t, fmt.Sprint("cut at ", n), f.mustSync())
+	}
+	if cuts < 20 && !testing.Short() {
+		t.Errorf("only %d cuts made a sync fail", cuts)
+	}
+}
+
+type cutting struct {
+	http.ResponseWriter
+	left int64
+}
+
+func (c *cutting) Write(p []byte) (int, error) {
+	if c.left -= int64(len(p)); c.left < 0 {
+		_, _ = c.ResponseWriter.Write(p[:max(0, int64(len(p))+c.left)])
+		_ = http.NewResponseController(c.ResponseWriter).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	return c.ResponseWriter.Write(p)
+}
+
+func TestSilentServersMeetTheDeadline(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener of the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns sync.WaitGroup
+	conns.Go(func() {
+		for {
+			conn, err := silent.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() {
+				_, _ = io.Copy(io.Discard, conn)
+				conn.Close()
+			})
+		}
+	})
+	defer conns.Wait()
+	defer silent.Close()
+	r := newRepo(t)
+	_, auth := sshServer(t, r, nil)
+	for _, scheme := range []string{"http", "ssh"} {
+		t.Run(scheme, func(t *testing.T) {
+			o := options(scheme + "://" + silent.Addr().String() + "/models.git")
+			o.Timeout = 200 * time.Millisecond
+			if scheme == "ssh" {
+				o.Auth = auth
+			}
+			f := follow(t, o, nil)
+			begin := time.Now()
+			if err := f.sync(); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("sync: %v", err)
+			}
+			if took := time.Since(begin); took > 20*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			begin = time.Now()
+			_ = f.stop()
+			if took := time.Since(begin); took > 20*time.Second {
+				t.Errorf("stopping took %s", took)
+			}
+		})
+	}
+}
+
+func TestAnswersThatAreNotGit(t *testing.T) {
+	garbage := func(kind, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	advert := "application/x-git-upload-pack-advertisement"
+	line := "001e# service=git-upload-pack\n0000"
+	sha256Line := strings.Repeat("a", 64) + " HEAD\x00shallow object-format=sha256\n"
+	cases := []struct {
+		name    string
+		handler http.HandlerFunc
+		want    error
+	}{
+		{"html", garbage("text/html", "<html>sign in</html>"), gitsync.ErrNotGit},
+		{"dumb", garbage("text/plain", strings.Repeat("a", 40)+"\trefs/heads/main\n"), gitsync.ErrNotGit},
+		{"garbage", garbage(advert, "garbage"), gitsync.ErrUnreachable},
+		{"nothing", garbage(advert, ""), gitsync.ErrUnreachable},
+		{"cut line", garbage(advert, line+"00ff"), gitsync.ErrUnreachable},
+		{"empty repository", garbage(advert, line+"0000"), gitsync.ErrEmpty},
+		{"sha256", garbage(advert, fmt.Sprintf("%s%04x%s0000", line, len(sha256Line)+4, sha256Line)), gitsync.ErrFormat},
+		{"404", http.NotFound, gitsync.ErrNoRepository},
+		{"403", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, gitsync.ErrAuth},
+		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, gitsync.ErrUnreachable},
+		{"redirects for ever", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, req.URL.String(), http.StatusFound) }, gitsync.ErrUnreachable},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := httptest.NewServer(c.handler)
+			defer s.Close()
+			if _, err := gitsync.Read(t.Context(), options(s.URL+"/models.git"), ""); !errors.Is(err, c.want) {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
+}
+
+func TestSyncWhileSyncingWaitsForTheNext(t *testing.T) {
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	var gets atomic.Int64
+	entered, release := make(chan struct{}), make(chan struct{})
+	o := options(r.serve(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.Method == http.MethodGet && gets.Add(1) == 2 {
+				entered <- struct{}{}
+				<-release
+			}
+			next.ServeHTTP(w, req)
+		})
+	}))
+	f := follow(t, o, nil)
+	f.mustSync()
+	answers := make(chan error, 20)
+	go func() { answers <- f.sync() }()
+	<-entered
+	r.commit("main", "two", files{"endpoints/b.yaml": endpoint()})
+	var started sync.WaitGroup
+	for range 19 {
+		started.Add(1)
+		go func() {
+			started.Done()
+			answers <- f.sync()
+		}()
+	}
+	started.Wait()
+	close(release)
+	for range 20 {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+	r.compare(t, "second", f.Status().Live)
+	// Those who came during the second sync share the third, but for stragglers.
+	if n := gets.Load(); n < 3 || n > 10 {
+		t.Errorf("the server was asked %d times", n)
+	}
+}
+
+func TestSyncEndsWithItsContextAndWithRun(t *testing.T) {
+	r := newRepo(t)
+	o := options(r.bare)
+	o.Take = func(context.Context, *gitsync.Revision) error { return nil }
+	f, err := gitsync.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.Sync(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Sync without Run gave %v", err)
+	}
+	if err := f.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Run gave %v", err)
+	}
+	if err := f.Sync(t.Context()); !errors.Is(err, gitsync.ErrStopped) {
+		t.Errorf("Sync after Run gave %v", err)
+	}
+	if err := f.Run(t.Context()); err == nil {
+		t.Error("Run ran twice")
+	}
+}
+
+func TestPollingFindsChangesByItself(t *testing.T) {
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	o := options(r.serve(nil))
+	o.Poll = 20 * time.Millisecond
+	f := follow(t, o, nil)
+	eventually(t, func() bool { return f.Status().Live != nil })
+	want := r.commit("main", "two", files{"endpoints/b.yaml": endpoint()})
+	eventually(t, func() bool { return f.Status().Live.Commit() == want })
+}
+
+func TestTooLargeIsRefusedAndRecovers(t *testing.T) {
+	r := newRepo(t)
+	r.gitIn(r.bare, "config", "uploadpack.allowFilter", "false")
+	first := r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	noise := make([]byte, 300<<10)
+	for i := range noise {
+		noise[i] = byte(i * i >> 3)
+	}
+	o := options(r.serve(nil))
+	o.MaxBytes = 64 << 10
+	f := follow(t, o, nil)
+	live := f.mustSync()
+	r.commit("main", "two", files{"big.bin": string(bytes.Repeat(noise, 1))})
+	if err := f.sync(); !errors.Is(err, gitsync.ErrTooLarge) || f.Status().Live != live {
+		t.Errorf("sync: %v", err)
+	}
+	r.git("push", "-qf", "origin", first+":main")
+	f.mustSync()
+}
+
+// TestW04DamagedState: whatever happened to the state file, the gateway starts.
+func TestW04DamagedState(t *testing.T) {
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	o := options(r.bare)
+	o.StateDir = t.TempDir()
+	f := follow(t, o, nil)
+	f.mustSync()
+	_ = f.stop()
+	file := filepath.Join(o.StateDir, "last-good.revision")
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 {
+		t.Errorf("the state file has mode %s", info.Mode())
+	}
+	flipped := bytes.Clone(good)
+	flipped[len(flipped)/2] ^= 1
+	for name, data := range map[string][]byte{
+		"empty": {}, "cut": good[:len(good)-1], "flipped": flipped, "garbage": []byte("garbage"),
+		"next version": bytes.Replace(good, []byte(" 1 "), []byte(" 2 "), 1), "header only": good[:90],
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(file, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o.URL = filepath.Join(t.TempDir(), "missing")
+			f := follow(t, o, nil)
+			if err := f.sync(); !errors.Is(err, gitsync.ErrNoRepository) {
+				t.Errorf("sync: %v", err)
+			}
+			if f.Status().Live != nil || !strings.Contains(f.log.String(), "the state file is ignored") {
+				t.Errorf("status is %+v, log %s", f.Status(), f.log)
+			}
+		})
+	}
+	t.Run("of another repository", func(t *testing.T) {
+		if err := os.WriteFile(file, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o.URL = filepath.Join(t.TempDir(), "missing")
+		f := follow(t, o, nil)
+		_ = f.sync()
+		if f.Status().Live != nil || !strings.Contains(f.log.String(), r.bare) {
+			t.Errorf("log is %s", f.log)
+		}
+	})
+}
+
+func TestRefusedRevisionIsNotOfferedAgain(t *testing.T) {
+	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
+		o.StateDir = t.TempDir()
+		good := r.commit("main", "good", files{"endpoints/a.yaml": endpoint()})
+		bad := errors.New("bad weight")
+		judge := func(rev *gitsync.Revision) error {
+			if strings.HasPrefix(rev.Heads["main"].Subject, "bad") {
+				return bad
+			}
+			return nil
+		}
+		f := follow(t, o, judge)
+		live := f.mustSync()
+		commit := r.commit("main", "bad one", files{"endpoints/a.yaml": endpoint("x")})
+		for range 3 {
+			err := f.sync()
+			var rejected *gitsync.RejectedError
+			if !errors.As(err, &rejected) || rejected.Commit != commit || !errors.Is(err, bad) {
+				t.Fatalf("sync: %v", err)
+			}
+		}
+		s := f.Status()
+		if s.Live != live || s.LastError != nil || s.Rejected == nil || !errors.Is(s.Rejected.Err, bad) || f.offered() != 2 {
+			t.Errorf("status is %+v after %d offers", s, f.offered())
+		}
+		_ = f.stop()
+		f = follow(t, o, judge)
+		if err := f.sync(); !errors.Is(err, bad) || f.Status().Live == nil || f.Status().Live.Commit() != good {
+			t.Errorf("after a restart: %v, %+v", err, f.Status())
+		}
+		r.git("push", "-qf", "origin", good+":main")
+		f.mustSync()
+		if s := f.Status(); s.Rejected != nil || f.offered() != 2 {
+			t.Errorf("after the revert: %+v, %d offers", s, f.offered())
+		}
+	})
+}
+
+func TestSSHTrust(t *testing.T) {
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	url, auth := sshServer(t, r, nil)
+	o := options(url)
+	t.Run("unknown host key", func(t *testing.T) {
+		_, other := sshServer(t, r, nil)
+		o.Auth = gitsync.Auth{KeyFile: auth.KeyFile, KnownHostsFile: other.KnownHostsFile}
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrHostKey) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("no known_hosts", func(t *testing.T) {
+		o.Auth = gitsync.Auth{KeyFile: auth.KeyFile, KnownHostsFile: filepath.Join(t.TempDir(), "none")}
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrHostKey) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("wrong key", func(t *testing.T) {
+		_, key := sshKey(t)
+		o.Auth = gitsync.Auth{KeyFile: key, KnownHostsFile: auth.KnownHostsFile}
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrAuth) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("no such repository", func(t *testing.T) {
+		o := o
+		o.Auth = auth
+		o.URL = url + "/none"
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrNoRepository) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("server hangs up", func(t *testing.T) {
+		o := o
+		o.URL, o.Auth = sshServer(t, r, func(c *ssh.ServerConfig) { c.MaxAuthTries = 1; c.PublicKeyAuthAlgorithms = []string{ssh.KeyAlgoRSASHA512} })
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrAuth) && !errors.Is(err, gitsync.ErrUnreachable) {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
