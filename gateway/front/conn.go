@@ -117,11 +117,10 @@ func (c *conn) begin() {
 // finish completes the answer, disposes of the rest of the body, and reports whether the connection goes on.
 func (c *conn) finish() bool {
 	c.ctx.end()
-	keep := c.w.finish()
-	read, whole := c.body.retire(), true
-	if keep && read {
-		whole = c.body.drain()
+	if !c.body.retire() {
+		c.w.closing = true // what the goroutine left behind has read of the rest is unknown
 	}
+	keep := c.w.finish() && c.body.drain()
 	if c.req.MultipartForm != nil {
 		_ = c.req.MultipartForm.RemoveAll() // temporary files; there is nobody to tell
 	}
@@ -134,7 +133,7 @@ func (c *conn) finish() bool {
 	if c.touchedWrite.Swap(false) {
 		c.tcp.SetWriteDeadline(time.Time{})
 	}
-	if keep && read && whole && !c.srv.closing.Load() {
+	if keep && !c.srv.closing.Load() {
 		return c.rest()
 	}
 	if !c.body.empty() || c.br.Buffered() > 0 {

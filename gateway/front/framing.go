@@ -91,7 +91,7 @@ func (w *response) declareTrailers(values []string) {
 // done it is all of it.
 func (w *response) finishHead(p []byte) {
 	w.headDone = true
-	w.closing = w.conn.head.close || w.conn.srv.closing.Load() || w.status == http.StatusSwitchingProtocols ||
+	w.closing = w.closing || w.conn.head.close || w.conn.srv.closing.Load() || w.status == http.StatusSwitchingProtocols ||
 		httpguts.HeaderValuesContainsToken(w.connection, "close")
 	w.settleRequest()
 	allowed := contentAllowed(w.status)

@@ -1,0 +1,292 @@
+package front_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hello answers each request shortly, as "fast" or "std".
+func hello(w http.ResponseWriter, r *http.Request) {
+	lane := "std"
+	if isFast(r) {
+		lane = "fast"
+	}
+	io.WriteString(w, lane)
+}
+
+// readAnswer reads one answer of a known end.
+func readAnswer(tb testing.TB, c net.Conn, end string) string {
+	tb.Helper()
+	var out strings.Builder
+	for buf := make([]byte, 4096); !strings.HasSuffix(out.String(), end); {
+		n, err := c.Read(buf)
+		out.Write(buf[:n])
+		if err != nil {
+			tb.Fatalf("after %q: %v", out.String(), err)
+		}
+	}
+	return out.String()
+}
+
+// closedBy reads until the server closes and returns how long that took.
+func closedBy(tb testing.TB, c net.Conn) time.Duration {
+	tb.Helper()
+	begin := time.Now()
+	if _, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
+		tb.Fatal("the server has not closed")
+	}
+	return time.Since(begin)
+}
+
+// TestH10SlowHeadIsClosed: a head that does not come, stops, or trickles, as the first of a connection or a later one, ends
+// with the head timeout; the idle timeout is another, and neither ends a request.
+func TestH10SlowHeadIsClosed(t *testing.T) {
+	const head, idle = 200 * time.Millisecond, 2 * time.Second
+	s := startFront(t, &http.Server{Handler: http.HandlerFunc(hello), ReadHeaderTimeout: head, IdleTimeout: idle})
+	for name, in := range map[string]string{"nothing": "", "one byte": "G", "half a head": "GET / HTTP/1.1\r\nHost: a\r\n"} {
+		for _, first := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, " first ", first), func(t *testing.T) {
+				t.Parallel()
+				c := s.dial(t)
+				want := head
+				if !first {
+					io.WriteString(c, fmt.Sprintf(get, "/"))
+					readAnswer(t, c, "fast")
+					if in == "" {
+						want = idle
+					}
+				}
+				io.WriteString(c, in)
+				if took := closedBy(t, c); took < want*9/10 || want == head && took > idle*9/10 {
+					t.Errorf("closed after %v, want %v", took, want)
+				}
+			})
+		}
+	}
+	t.Run("trickle", func(t *testing.T) {
+		t.Parallel()
+		c := s.dial(t)
+		go func() {
+			for {
+				if _, err := io.WriteString(c, "A"); err != nil {
+					return
+				}
+				<-time.After(10 * time.Millisecond)
+			}
+		}()
+		closedBy(t, c)
+	})
+}
+
+// TestTimeoutsSpareRequests: a handler and a body that take longer than both timeouts are not disturbed.
+func TestTimeoutsSpareRequests(t *testing.T) {
+	const short = 250 * time.Millisecond
+	s := startFront(t, &http.Server{ReadHeaderTimeout: short, IdleTimeout: short, Handler: http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			b, err := io.ReadAll(r.Body)
+			<-time.After(3 * short)
+			fmt.Fprint(w, string(b), err, r.Context().Err(), "|")
+		})})
+	c := s.dial(t)
+	for range 2 {
+		io.WriteString(c, strings.TrimSuffix(fmt.Sprintf(post, "/"), "llo"))
+		<-time.After(3 * short)
+		io.WriteString(c, "llo")
+		if got := readAnswer(t, c, "|"); !strings.HasSuffix(got, "hello<nil> <nil>|") {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+// TestByteByByte: a request may come in any pieces.
+func TestByteByByte(t *testing.T) {
+	s := startFront(t, &http.Server{Handler: http.HandlerFunc(hello)})
+	c := s.dial(t)
+	for _, b := range []byte(fmt.Sprintf(post, "/") + fmt.Sprintf(get, "/") + last) {
+		c.Write([]byte{b})
+	}
+	out, err := io.ReadAll(c)
+	if got := strings.Join(contents(string(out)), " "); got != "fast fast fast" || err != nil {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+// TestBareLFIsAnsweredAtOnce: a head that is complete for net/http only must not wait for the head timeout.
+func TestBareLFIsAnsweredAtOnce(t *testing.T) {
+	s := startFront(t, &http.Server{Handler: http.HandlerFunc(hello), ReadHeaderTimeout: time.Hour})
+	for _, in := range []string{"GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\r\n\n", "NONSENSE\r\n", "\x16\x03\x01\r\n"} {
+		c := s.dial(t)
+		io.WriteString(c, in)
+		buf := make([]byte, 512)
+		if n, err := c.Read(buf); err != nil || n == 0 {
+			t.Errorf("%q: %v", in, err)
+		}
+	}
+}
+
+// TestW05Shutdown: idle connections close at once, requests in flight in both lanes end whole and say that the connection
+// closes, a fresh connection still gets its first request answered, and Shutdown waits for them all.
+func TestW05Shutdown(t *testing.T) {
+	entered, leave := make(chan struct{}, 2), make(chan struct{}) // two requests
+	s := startFront(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			entered <- struct{}{}
+			<-leave
+		}
+		hello(w, r)
+	})})
+	idle, fast, std, fresh := s.dial(t), s.dial(t), s.dial(t), s.dial(t)
+	io.WriteString(idle, fmt.Sprintf(get, "/"))
+	readAnswer(t, idle, "fast")
+	io.WriteString(fast, fmt.Sprintf(get, "/slow"))
+	io.WriteString(std, "POST /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+	<-entered
+	<-entered
+	eventually(t, func() bool { c, err := net.Dial("tcp", s.addr); return err == nil && c.Close() == nil })
+
+	down := make(chan error, 1) // the one result
+	go func() { down <- s.Shutdown(context.Background()) }()
+	closedBy(t, idle)
+	eventually(t, func() bool { // the listener is closed
+		c, err := net.Dial("tcp", s.addr)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	io.WriteString(fresh, fmt.Sprintf(get, "/"))
+	if out, _ := io.ReadAll(fresh); !strings.Contains(string(out), "Connection: close") || !strings.HasSuffix(string(out), "fast") {
+		t.Errorf("fresh connection: %q", out)
+	}
+	select {
+	case err := <-down:
+		t.Errorf("Shutdown has not waited: %v", err)
+	default:
+	}
+	close(leave)
+	for lane, c := range map[string]net.Conn{"fast": fast, "std": std} {
+		out, err := io.ReadAll(c)
+		if !strings.Contains(string(out), "Connection: close") || !strings.HasSuffix(string(out), lane) || err != nil {
+			t.Errorf("%s: %q %v", lane, out, err)
+		}
+	}
+	if err := <-down; err != nil {
+		t.Error(err)
+	}
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Errorf("the second time: %v", err)
+	}
+	l, _ := net.Listen("tcp", "127.0.0.1:0")
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("Serve afterwards: %v", err)
+	}
+}
+
+// TestShutdownGivesUp with its context; Close then ends what is left and cancels its requests.
+func TestShutdownGivesUp(t *testing.T) {
+	entered, ended := make(chan struct{}), make(chan error, 1)
+	s := startFront(t, &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-r.Context().Done()
+		ended <- r.Context().Err()
+	})})
+	c := s.dial(t)
+	io.WriteString(c, fmt.Sprintf(get, "/"))
+	<-entered
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	s.Close()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	closedBy(t, c)
+}
+
+// TestWholeRequestTimeoutsNeedStd: with ReadTimeout or WriteTimeout there is no fast lane.
+func TestWholeRequestTimeoutsNeedStd(t *testing.T) {
+	for _, std := range []*http.Server{{ReadTimeout: time.Minute}, {WriteTimeout: time.Minute}} {
+		std.Handler = http.HandlerFunc(hello)
+		if got := exchange(t, startFront(t, std), last, patience); !strings.HasSuffix(got, "std") {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+// TestH14NothingIsLeftBehind: after a thousand connections that each end in one of the ways a connection can end, there are
+// as many goroutines and file descriptors as before, and a panic has hit its own connection only.
+func TestH14NothingIsLeftBehind(t *testing.T) {
+	s := startFront(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/panic":
+			panic("a bug")
+		case "/abort":
+			panic(http.ErrAbortHandler)
+		case "/hang":
+			<-r.Context().Done()
+		case "/early":
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		}
+		hello(w, r)
+	})})
+	ends := []func(*net.TCPConn){
+		func(c *net.TCPConn) { io.WriteString(c, fmt.Sprintf(get, "/hang")); c.SetLinger(0) },
+		func(c *net.TCPConn) { io.WriteString(c, fmt.Sprintf(post, "/hang")) },
+		func(c *net.TCPConn) { io.WriteString(c, fmt.Sprintf(get, "/panic")); io.ReadAll(c) },
+		func(c *net.TCPConn) { io.WriteString(c, fmt.Sprintf(get, "/abort")); io.ReadAll(c) },
+		func(c *net.TCPConn) {
+			io.WriteString(c, "POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\nx")
+			readAnswer(t, c, "fast")
+		},
+		func(c *net.TCPConn) {
+			io.WriteString(c, "POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 90\r\n\r\nx")
+			readAnswer(t, c, "fast")
+		},
+		func(c *net.TCPConn) {
+			io.WriteString(c, fmt.Sprintf(get, "/")+"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+			readAnswer(t, c, "std")
+		},
+		func(c *net.TCPConn) { io.WriteString(c, "BREW / HTTP/1.0\r\nContent-Length: x\r\n\r\n"); io.ReadAll(c) },
+		func(c *net.TCPConn) { io.WriteString(c, "GET / HT") },
+		func(c *net.TCPConn) { io.WriteString(c, fmt.Sprintf(get, "/")); readAnswer(t, c, "fast") },
+	}
+	round := func(n int) {
+		for i := range n {
+			c, err := net.Dial("tcp", s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.SetDeadline(time.Now().Add(patience))
+			ends[i%len(ends)](c.(*net.TCPConn))
+			c.Close()
+		}
+	}
+	round(len(ends))
+	eventually(t, func() bool { return runtime.NumGoroutine() < 20 })
+	goroutines, files := runtime.NumGoroutine(), openFiles(t)
+	round(1000)
+	eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines && openFiles(t) <= files })
+	if got := strings.Count(s.log.String(), "panic serving"); got != 101 {
+		t.Errorf("%d panics logged, want 101", got)
+	}
+}
+
+func openFiles(tb testing.TB) int {
+	tb.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		tb.Skip("no /proc")
+	}
+	return len(all)
+}
