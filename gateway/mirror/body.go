@@ -1,0 +1,211 @@
+package mirror
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+)
+
+// Captured bodies live in blocks of a few sizes, that are pooled. Blocks are made
+// as bytes come, so that a caller who announces much and sends little holds
+// little; the budget is reserved for the whole announced body beforehand, so that
+// a capture that was admitted is not given up half-way.
+const (
+	minBlock = 1 << 10
+	maxBlock = 64 << 10
+)
+
+// classes are the sizes of blocks: minBlock, 4 and 16 times that, maxBlock.
+const classes = 4
+
+// classOf is the smallest class of blocks that hold n bytes, or the largest.
+func classOf(n int64) int {
+	size := int64(minBlock)
+	for class := range classes - 1 {
+		if n <= size {
+			return class
+		}
+		size *= 4
+	}
+	return classes - 1
+}
+
+func classSize(class int) int64 { return minBlock << (2 * class) }
+
+// blocksFor is the capacity of the blocks that a body of n bytes is captured in.
+func blocksFor(n int64) int64 {
+	whole := n / maxBlock * maxBlock
+	if n == whole {
+		return whole
+	}
+	return whole + classSize(classOf(n-whole))
+}
+
+// memory is the budget for captured bodies, and the blocks that are not in use.
+type memory struct {
+	limit  int64
+	held   atomic.Int64
+	unused [classes]sync.Pool // of *block
+}
+
+// block is a piece of a captured body, filled up to len(data).
+type block struct {
+	data  []byte
+	class int
+}
+
+// reserve takes n bytes of the budget, or nothing if there are not so many.
+func (m *memory) reserve(n int64) bool {
+	for {
+		held := m.held.Load()
+		if held+n > m.limit {
+			return false
+		}
+		if m.held.CompareAndSwap(held, held+n) {
+			return true
+		}
+	}
+}
+
+func (m *memory) release(n int64) {
+	if m.held.Add(-n) < 0 {
+		panic("mirror: more of the budget was released than reserved")
+	}
+}
+
+// block returns an empty block. Its bytes must have been reserved.
+func (m *memory) block(class int) *block {
+	if b, ok := m.unused[class].Get().(*block); ok {
+		return b
+	}
+	return &block{data: make([]byte, 0, classSize(class)), class: class}
+}
+
+// body is a captured request body. While it is captured it belongs to the
+// Capture; once complete it does not change, and is shared by the copies.
+type body struct {
+	memory   *memory
+	length   int64 // as announced; -1 unknown
+	size     int64 // bytes captured
+	reserved int64 // of the budget
+	blocks   []*block
+	few      [2]*block // where blocks begins
+	refs     atomic.Int32
+}
+
+// add captures p. It reports false, having done nothing or a part of it, when
+// the budget is used up.
+func (b *body) add(p []byte) bool {
+	for len(p) > 0 {
+		last := b.room(len(p))
+		if last == nil {
+			return false
+		}
+		n := min(len(p), cap(last.data)-len(last.data))
+		last.data = append(last.data, p[:n]...)
+		b.size += int64(n)
+		p = p[n:]
+	}
+	return true
+}
+
+// room returns a block with room for at least one of n bytes, nil if there is no
+// budget for it.
+func (b *body) room(n int) *block {
+	if k := len(b.blocks); k > 0 {
+		if last := b.blocks[k-1]; len(last.data) < cap(last.data) {
+			return last
+		}
+	}
+	var class int
+	if b.length >= 0 {
+		class = classOf(b.length - b.size) // reserved with all the others
+	} else {
+		class = classOf(max(int64(n), b.size)) // as much again: few blocks, little left empty
+		if !b.memory.reserve(classSize(class)) {
+			return nil
+		}
+		b.reserved += classSize(class)
+	}
+	if b.blocks == nil {
+		b.blocks = b.few[:0]
+	}
+	last := b.memory.block(class)
+	b.blocks = append(b.blocks, last)
+	return last
+}
+
+// free gives everything back.
+func (b *body) free() {
+	for i, block := range b.blocks {
+		b.blocks[i] = nil
+		if block.class < 0 {
+			continue // shared, not ours to use again
+		}
+		block.data = block.data[:0]
+		b.memory.unused[block.class].Put(block)
+	}
+	b.blocks = nil
+	b.memory.release(b.reserved)
+	b.reserved = 0
+}
+
+// unref gives up one copy's hold; the last one frees the body.
+func (b *body) unref() {
+	if b.refs.Add(-1) == 0 {
+		b.free()
+	}
+}
+
+var errClosed = errors.New("the copy has ended")
+
+// reader reads a captured body for one copy and holds it until Close. A transport
+// may read on, in a goroutine of its own, after the copy has ended; it gets an
+// error then, never the bytes of whatever the memory is used for next.
+type reader struct {
+	mu    sync.Mutex
+	body  *body // nil after Close
+	block int
+	at    int // in the block
+	read  int64
+}
+
+// Read never blocks.
+func (r *reader) Read(p []byte) (n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.body == nil {
+		return 0, errClosed
+	}
+	for n < len(p) && r.block < len(r.body.blocks) {
+		data := r.body.blocks[r.block].data
+		k := copy(p[n:], data[r.at:])
+		n, r.at = n+k, r.at+k
+		if r.at == len(data) {
+			r.block, r.at = r.block+1, 0
+		}
+	}
+	r.read += int64(n)
+	if r.read == r.body.size {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Close gives the body up. It never fails, and only the first call does something.
+func (r *reader) Close() error {
+	r.finish()
+	return nil
+}
+
+// finish is Close; it returns how many bytes were read.
+func (r *reader) finish() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.body != nil {
+		r.body.unref()
+		r.body = nil
+	}
+	return r.read
+}

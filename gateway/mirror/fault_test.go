@@ -1,0 +1,285 @@
+package mirror_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// listen serves every connection with handle, which ends when the test does.
+func listen(t *testing.T, handle func(ctx context.Context, conn net.Conn)) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				stop := context.AfterFunc(ctx, func() { conn.Close() })
+				defer stop()
+				defer conn.Close()
+				handle(ctx, conn)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		l.Close()
+		wg.Wait()
+	})
+	return "http://" + l.Addr().String()
+}
+
+// afterRequest reads one request and then does what follows.
+func afterRequest(then func(ctx context.Context, conn net.Conn)) func(context.Context, net.Conn) {
+	return func(ctx context.Context, conn net.Conn) {
+		req, err := http.ReadRequest(bufio.NewReader(conn))
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, req.Body)
+		then(ctx, conn)
+	}
+}
+
+func reset(conn net.Conn) {
+	_ = conn.(*net.TCPConn).SetLinger(0)
+	conn.Close()
+}
+
+// forever writes head and then repeats text until the connection ends.
+func forever(head, text string) func(context.Context, net.Conn) {
+	return afterRequest(func(_ context.Context, conn net.Conn) {
+		_, err := io.WriteString(conn, head)
+		for err == nil {
+			_, err = io.WriteString(conn, text)
+		}
+	})
+}
+
+// faults is the fault set F: what a mirror may do, and what its record says then.
+func faults() []struct {
+	name  string
+	serve func(context.Context, net.Conn) // nil: see over
+	over  func(*url.URL, deployments.Use) deployments.Transport
+	url   string
+	body  int
+	want  result
+} {
+	type handler = func(context.Context, net.Conn)
+	hang := func(ctx context.Context, _ net.Conn) { <-ctx.Done() }
+	over := func(bad deployments.Transport) func(*url.URL, deployments.Use) deployments.Transport {
+		return func(u *url.URL, _ deployments.Use) deployments.Transport {
+			if u.Host == "mirror.invalid" {
+				return bad
+			}
+			return deployments.NewTransport(deployments.TransportOptions{})
+		}
+	}
+	dial := func(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(*url.URL, deployments.Use) deployments.Transport {
+		return over(&http.Transport{DialContext: dial})
+	}
+	const large = 1 << 20
+	return []struct {
+		name  string
+		serve func(context.Context, net.Conn)
+		over  func(*url.URL, deployments.Use) deployments.Transport
+		url   string
+		body  int
+		want  result
+	}{
+		{name: "refused", url: "http://127.0.0.1:1", want: result{record.Error, record.Connect, 0}},
+		{
+			name: "black-holed SYN", url: "http://mirror.invalid", want: result{record.Error, record.Timeout, 0},
+			over: dial(func(ctx context.Context, _, _ string) (net.Conn, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}),
+		},
+		{name: "accepts and never reads", body: large, serve: hang, want: result{record.Error, record.Timeout, 0}},
+		{
+			name: "reads 1 KiB/s", body: large, want: result{record.Error, record.Timeout, 0},
+			serve: func(ctx context.Context, conn net.Conn) {
+				_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+				for ctx.Err() == nil {
+					if _, err := io.CopyN(io.Discard, conn, 102); err != nil {
+						return
+					}
+					<-time.After(100 * time.Millisecond)
+				}
+			},
+		},
+		{name: "never answers", serve: afterRequest(hang), want: result{record.Error, record.Timeout, 0}},
+		{
+			name: "answers late", want: result{record.Error, record.Timeout, 0},
+			serve: afterRequest(func(ctx context.Context, conn net.Conn) {
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Minute):
+				}
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			}),
+		},
+		{
+			name: "resets mid-body", body: large, want: result{record.Error, record.Reset, 0},
+			serve: func(_ context.Context, conn net.Conn) {
+				_, _ = io.CopyN(io.Discard, conn, 10<<10)
+				reset(conn)
+			},
+		},
+		{
+			name: "resets mid-answer", want: result{record.Error, record.Reset, 200},
+			serve: afterRequest(func(_ context.Context, conn net.Conn) {
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+				reset(conn)
+			}),
+		},
+		{
+			name: "endless answer", want: result{record.OK, record.None, 200},
+			serve: forever("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 1<<10)),
+		},
+		{
+			name: "answers slowly for ever", want: result{record.Error, record.Timeout, 200},
+			serve: afterRequest(func(ctx context.Context, conn net.Conn) {
+				_, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+				for err == nil && ctx.Err() == nil {
+					_, err = io.WriteString(conn, "x")
+					<-time.After(20 * time.Millisecond)
+				}
+			}),
+		},
+		{
+			name: "endless 1xx", want: result{record.Error, record.Protocol, 0},
+			serve: forever("", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
+		},
+		{name: "invalid HTTP", serve: forever("", "SSH-2.0-OpenSSH_9.6\r\n"), want: result{record.Error, record.Protocol, 0}},
+		{
+			name: "broken chunk", want: result{record.Error, record.Protocol, 200},
+			serve: afterRequest(func(_ context.Context, conn net.Conn) {
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+			}),
+		},
+		{
+			name: "no TLS", url: "https", want: result{record.Error, record.Connect, 0},
+			serve: func(_ context.Context, conn net.Conn) {
+				_, _ = io.WriteString(conn, "HTTP/1.0 400 Bad Request\r\n\r\n")
+				_, _ = io.Copy(io.Discard, conn)
+			},
+		},
+		{
+			name: "DNS failure", url: "http://mirror.invalid", want: result{record.Error, record.Connect, 0},
+			over: dial((&net.Dialer{Resolver: &net.Resolver{
+				PreferGo: true,
+				Dial:     func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no such server") },
+			}}).DialContext),
+		},
+		{
+			name: "panic", url: "http://mirror.invalid", want: result{record.Error, record.Panic, 0},
+			over: over(panicking{}),
+		},
+		{
+			name: "answers 500", want: result{record.Error, record.Status, 500},
+			serve: afterRequest(func(_ context.Context, conn net.Conn) {
+				_, _ = io.WriteString(conn, "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n")
+			}),
+		},
+		{
+			name: "redirects", want: result{record.OK, record.None, 302},
+			serve: afterRequest(func(_ context.Context, conn net.Conn) {
+				_, _ = io.WriteString(conn, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
+			}),
+		},
+		{
+			name: "early answer", body: large, want: result{record.OK, record.None, 413},
+			serve: handler(func(ctx context.Context, conn net.Conn) {
+				_, _ = bufio.NewReader(conn).ReadString('\n')
+				_, _ = io.WriteString(conn, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+				<-ctx.Done()
+			}),
+		},
+	}
+}
+
+type panicking struct{}
+
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("a bug") }
+func (panicking) CloseIdleConnections()                           {}
+
+func TestM02EveryFaultIsItsMirrorsOwnAffair(t *testing.T) {
+	for _, fault := range faults() {
+		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixtureOver(t, mirror.Options{Timeout: 300 * time.Millisecond}, deployments.PoolOptions{Transport: fault.over})
+			address := fault.url
+			if fault.serve != nil {
+				address = listen(t, fault.serve)
+			}
+			if fault.url == "https" {
+				address = strings.Replace(address, "http:", "https:", 1)
+			}
+			bad, good := f.mirror(address), f.mirror(answering(t).URL)
+			f.send("POST", "/x", strings.Repeat("b", max(fault.body, 100)), bad, good)
+			for _, r := range f.wait(2) {
+				want := fault.want
+				if r.Backend == good.name {
+					want = result{record.OK, record.None, 200}
+				}
+				if diff := cmp.Diff(want, resultOf(r)); diff != "" {
+					t.Errorf("%s (-want +got):\n%s%s", r.Backend, diff, r.Error)
+				}
+				if (r.ErrorKind == record.None) != (r.Error == "") && fault.name != "endless answer" {
+					t.Errorf("error %q of kind %q", r.Error, r.ErrorKind)
+				}
+			}
+		})
+	}
+}
+
+// answering is a mirror that reads everything and answers at once.
+func answering(t *testing.T) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestAnAnswerIsReadUpToItsLimit(t *testing.T) {
+	f := newFixture(t, mirror.Options{MaxAnswer: 10_000})
+	for i, size := range []int{0, 9_999, 10_000, 10_001, 1 << 20} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, strings.Repeat("x", size))
+		}))
+		t.Cleanup(s.Close)
+		f.send("GET", "/x", "", f.mirror(s.URL))
+		r := f.wait(i + 1)[i]
+		if r.Outcome != record.OK || r.ResponseBytes != int64(min(size, 10_000)) || (r.Error != "") != (size > 10_000) {
+			t.Errorf("answer of %d bytes: %s, %d bytes, error %q", size, r.Outcome, r.ResponseBytes, r.Error)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package mirror
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// Queue is one mirror of one endpoint: its slots, workers, breaker and ledger. It
+// is safe for concurrent use.
+type Queue struct {
+	engine     *Engine
+	sampledOut atomic.Int64
+
+	mu      sync.Mutex
+	work    chan *Copy // capacity Options.Queue, as there are slots: sending never blocks; nil before the first copy
+	slots   int        // taken by copies that are being captured or wait for a worker
+	pending int        // copies that are in work, or are about to be
+	workers int        // running
+	idle    int        // of them, waiting for work
+	breaker breaker
+	sent    int64
+	dropped map[record.ErrorKind]int64
+}
+
+// Counts is the ledger of a mirror. When no copy is on its way, requests offered
+// to it = Sent + SampledOut + the sum of Dropped, exactly.
+type Counts struct {
+	Sent       int64                      // given to a replica, whatever came of it
+	SampledOut int64                      // not in the sample, as told by SampledOut
+	Dropped    map[record.ErrorKind]int64 // by reason; the caller's own
+}
+
+func newQueue(e *Engine) *Queue {
+	return &Queue{engine: e, breaker: breaker{
+		threshold: e.opts.BreakerFailures, least: e.opts.BreakerMin, most: e.opts.BreakerMax,
+	}}
+}
+
+// SampledOut counts a request that is not in the sample. It has no record.
+func (q *Queue) SampledOut() { q.sampledOut.Add(1) }
+
+// Drop records and counts a copy that is not even offered, for the reason given:
+// record.Loop, Upgrade, Method or Refused. The template is as for Capture.Offer.
+func (q *Queue) Drop(template *record.Record, reason record.ErrorKind) {
+	c := &Copy{Record: *template, queue: q}
+	q.engine.open.Add(1) // also while draining: the record counts
+	c.drop(reason)
+	c.end()
+}
+
+// Counts returns the ledger.
+func (q *Queue) Counts() Counts {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return Counts{Sent: q.sent, SampledOut: q.sampledOut.Load(), Dropped: maps.Clone(q.dropped)}
+}
+
+// State is what a queue is doing.
+type State struct {
+	Slots       int  // taken, of Options.Queue
+	Sending     int  // copies on their way
+	BreakerOpen bool // or half open
+}
+
+// State returns what the queue is doing.
+func (q *Queue) State() State {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return State{Slots: q.slots, Sending: q.workers - q.idle, BreakerOpen: q.breaker.open()}
+}
+
+// admit takes a slot, or says why not.
+func (q *Queue) admit() (probe bool, reason record.ErrorKind) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	probe, ok := q.breaker.admit(time.Now())
+	if !ok {
+		return false, record.BreakerOpen
+	}
+	if q.slots >= q.engine.opts.Queue {
+		q.breaker.forget(probe)
+		return false, record.QueueFull
+	}
+	q.slots++
+	return probe, record.None
+}
+
+// dispatch gives a copy, which has a slot, to the workers.
+func (q *Queue) dispatch(c *Copy) {
+	q.mu.Lock()
+	if q.work == nil {
+		q.work = make(chan *Copy, q.engine.opts.Queue)
+	}
+	q.pending++
+	if q.pending > q.idle && q.workers < q.engine.opts.Workers {
+		q.workers++
+		q.engine.workers.Go(q.worker)
+	}
+	q.mu.Unlock()
+	q.work <- c
+}
+
+// worker sends copies until there have been none for a while. Its queue's engine
+// waits for it.
+func (q *Queue) worker() {
+	patience := time.NewTimer(q.engine.opts.Idle)
+	defer patience.Stop()
+	for {
+		c := q.next(patience)
+		if c == nil {
+			return
+		}
+		c.send()
+		patience.Reset(q.engine.opts.Idle)
+	}
+}
+
+// next waits for a copy; nil means that the worker is to end.
+func (q *Queue) next(patience *time.Timer) *Copy {
+	q.mu.Lock()
+	q.idle++
+	q.mu.Unlock()
+	for {
+		select {
+		case c := <-q.work:
+			q.mu.Lock()
+			q.idle--
+			q.pending--
+			q.slots--
+			q.mu.Unlock()
+			return c
+		case <-patience.C:
+			patience.Reset(q.engine.opts.Idle)
+		case <-q.engine.stop:
+		}
+		if q.leave() {
+			return nil
+		}
+	}
+}
+
+// leave lets an idle worker go, unless a copy is about to come.
+func (q *Queue) leave() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.pending > 0 {
+		return false
+	}
+	q.idle--
+	q.workers--
+	return true
+}
+
+// closed reports whether copies that are not the probe are held back.
+func (q *Queue) closed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.breaker.open()
+}
+
+// settle books the end of a copy.
+func (q *Queue) settle(c *Copy) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if c.slot {
+		q.slots--
+	}
+	if c.proves {
+		q.breaker.settle(time.Now(), c.probe, c.failed)
+	} else {
+		q.breaker.forget(c.probe)
+	}
+	if c.Record.Outcome != record.Dropped {
+		q.sent++
+		return
+	}
+	if q.dropped == nil {
+		q.dropped = make(map[record.ErrorKind]int64)
+	}
+	q.dropped[c.Record.ErrorKind]++
+}
