@@ -209,10 +209,10 @@ func (x *exchange) Close() error {
 
 // drain reads what is left of the body, as far as it is in the buffer.
 func (x *exchange) drain() {
-	var discard [512]byte
+	discard := x.scratch.out[:cap(x.scratch.out)] // the request's head has left
 	x.conn.dry = true
 	for x.end == nil {
-		_, x.end = x.readBody(discard[:])
+		_, x.end = x.readBody(discard)
 	}
 	x.conn.dry = false
 }
