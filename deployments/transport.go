@@ -78,15 +78,15 @@ func NewTransport(o TransportOptions) *http.Transport {
 	}
 }
 
-// defaultTransport bounds the connections of mirrors, and keeps their look-ups
-// of names off the threads of the system's resolver, of which there are few and
-// live requests need them.
+// defaultTransport bounds the connections of mirrors, never sends a copy twice,
+// and keeps their look-ups of names off the threads of the system's resolver, of
+// which there are few and live requests need them.
 func defaultTransport(_ *url.URL, use Use) Transport {
 	if use == (Use{}) {
 		return NewTransport(TransportOptions{})
 	}
-	return NewTransport(TransportOptions{
+	return Once(NewTransport(TransportOptions{
 		MaxConns: DefaultMirrorConns,
 		Resolver: &net.Resolver{PreferGo: true},
-	})
+	}))
 }

@@ -36,11 +36,16 @@ func (e *Endpoint) AssignRandom() int {
 	if len(e.Backends) == 1 {
 		return 0
 	}
+	return e.assignAt(rand.Float64())
+}
+
+// assignAt is the backend at a place in [0, 1) of all weights laid end to end.
+func (e *Endpoint) assignAt(place float64) int {
 	sum := 0.0
 	for i := range e.Backends {
 		sum += e.Backends[i].Weight
 	}
-	left, last := rand.Float64()*sum, -1
+	left, last := place*sum, -1
 	for i := range e.Backends {
 		weight := e.Backends[i].Weight
 		if weight <= 0 {

@@ -17,7 +17,7 @@ const maxJSONDepth = 1000
 // valid as a whole (RFC 8259). It goes over the document once and builds nothing
 // of it.
 func member(document []byte, pointer string) string {
-	if len(document) == 0 {
+	if len(document) == 0 || pointer != "" && pointer[0] != '/' {
 		return ""
 	}
 	s := scanner{data: document}

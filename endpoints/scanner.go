@@ -147,8 +147,8 @@ func (s *scanner) escape() bool {
 		return c != 0 && bytes.IndexByte([]byte(`"\/bfnrt`), c) >= 0
 	}
 	for range 4 {
-		c := s.peek() | 0x20
-		if c-'0' > 9 && c-'a' > 'f'-'a' {
+		c := s.peek()
+		if c-'0' > 9 && c-'a' > 'f'-'a' && c-'A' > 'F'-'A' {
 			return false
 		}
 		s.at++
