@@ -1,3 +1,5 @@
+//go:build linux
+
 package front_test
 
 import (
@@ -213,7 +215,11 @@ func TestHTTP2IsHandedOver(t *testing.T) {
 	only.SetUnencryptedHTTP2(true)
 	tr := &http.Transport{Protocols: &only}
 	defer tr.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: tr, Timeout: patience}).Get("http://" + s.addr) //nolint:noctx // bounded
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.addr, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: tr, Timeout: patience}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,14 +244,14 @@ func TestPrefaceOnlyBeginsAConnection(t *testing.T) {
 // TestOtherListeners: what is not TCP is served by net/http.
 func TestOtherListeners(t *testing.T) {
 	path := t.TempDir() + "/s"
-	l, err := net.Listen("unix", path) //nolint:noctx // at once
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := startFront(t, &http.Server{Handler: http.HandlerFunc(hello)})
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
-	c, err := net.Dial("unix", path) //nolint:noctx // at once
+	c, err := dialer.DialContext(t.Context(), "unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,8 @@ func HangupOf(ctx context.Context) *Hangup {
 }
 
 // Set arranges for f to be called once when the client goes away, at once when it has. One f at a time: the newest holds.
-// f runs where all connections are watched, so it must not block; closing a socket is what it is for.
+// f runs where all connections are watched, or in a Write that has failed, so it must not block; closing a socket is what
+// it is for.
 func (h *Hangup) Set(f func()) {
 	h.mu.Lock()
 	gone := h.gone

@@ -42,7 +42,9 @@
 // # Settings
 //
 // Options.Std's Handler, ReadHeaderTimeout, IdleTimeout, MaxHeaderBytes, ErrorLog, BaseContext and ConnContext hold for
-// both lanes. ConnState is called for handed-over connections only, and SetKeepAlivesEnabled acts only on them.
+// both lanes; an idle connection may live an eighth longer than IdleTimeout, and the ReadHeaderTimeout of a request that is
+// handed over begins anew. ConnContext is called once more for a connection that is handed over, with a net.Conn that is not
+// a *net.TCPConn but has a NetConn method. ConnState is called for handed-over connections only, and SetKeepAlivesEnabled acts only on them.
 // ReadTimeout and WriteTimeout bound whole requests; a server that sets one has no fast lane. The same goes for
 // systems other than Linux: there every connection is handed over.
 //

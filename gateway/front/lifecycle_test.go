@@ -1,3 +1,5 @@
+//go:build linux
+
 package front_test
 
 import (
@@ -12,6 +14,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchyard-gateway/switchyard/gateway/front"
 )
 
 // hello answers each request shortly, as "fast" or "std".
@@ -151,13 +157,11 @@ func TestW05Shutdown(t *testing.T) {
 	io.WriteString(std, "POST /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
 	<-entered
 	<-entered
-	eventually(t, func() bool { c, err := net.Dial("tcp", s.addr); return err == nil && c.Close() == nil })
-
 	down := make(chan error, 1) // the one result
 	go func() { down <- s.Shutdown(context.Background()) }()
 	closedBy(t, idle)
 	eventually(t, func() bool { // the listener is closed
-		c, err := net.Dial("tcp", s.addr)
+		c, err := dialer.DialContext(t.Context(), "tcp", s.addr)
 		if err == nil {
 			c.Close()
 		}
@@ -185,8 +189,7 @@ func TestW05Shutdown(t *testing.T) {
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Errorf("the second time: %v", err)
 	}
-	l, _ := net.Listen("tcp", "127.0.0.1:0")
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.Serve(listen(t)); !errors.Is(err, http.ErrServerClosed) {
 		t.Errorf("Serve afterwards: %v", err)
 	}
 }
@@ -212,6 +215,26 @@ func TestShutdownGivesUp(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	closedBy(t, c)
+}
+
+// TestH11LongHeads: a head beyond the fast lane's limit is judged by net/http's, also when that is the smaller one.
+func TestH11LongHeads(t *testing.T) {
+	for _, limit := range []int{0, 1000, 20_000} {
+		ours := startFront(t, &http.Server{Handler: http.HandlerFunc(tell), MaxHeaderBytes: limit},
+			func(o *front.Options) { o.MaxHead = 8 << 10 })
+		theirs := startStd(t, &http.Server{Handler: http.HandlerFunc(tell), MaxHeaderBytes: limit})
+		for _, size := range []int{900, 3000, 7000, 9000, 30_000} {
+			in := padded(size) + last
+			got, want := exchange(t, ours, in, patience), exchange(t, theirs, in, patience)
+			if diff := cmp.Diff(normal(want), normal(got)); diff != "" {
+				t.Errorf("limit %d, head of %d bytes: net/http (-), front (+):\n%s", limit, size, diff)
+			}
+		}
+	}
+	s := startFront(t, &http.Server{Handler: http.HandlerFunc(hello)}, func(o *front.Options) { o.MaxHead = 8 << 10 })
+	if got := contents(exchange(t, s, padded(7000)+last, patience)); got[0] != "fast" {
+		t.Errorf("7000 of 8192 bytes: %s", got[0])
+	}
 }
 
 // TestWholeRequestTimeoutsNeedStd: with ReadTimeout or WriteTimeout there is no fast lane.
@@ -263,12 +286,8 @@ func TestH14NothingIsLeftBehind(t *testing.T) {
 	}
 	round := func(n int) {
 		for i := range n {
-			c, err := net.Dial("tcp", s.addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.SetDeadline(time.Now().Add(patience))
-			ends[i%len(ends)](c.(*net.TCPConn))
+			c := s.dial(t)
+			ends[i%len(ends)](c)
 			c.Close()
 		}
 	}

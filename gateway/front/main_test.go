@@ -1,3 +1,5 @@
+//go:build linux
+
 package front_test
 
 import (
@@ -80,10 +82,7 @@ func startStd(tb testing.TB, std *http.Server) *running {
 
 func start(tb testing.TB, s server, logs *logBuffer) *running {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
-	if err != nil {
-		tb.Fatal(err)
-	}
+	l := listen(tb)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	tb.Cleanup(func() {
@@ -95,9 +94,20 @@ func start(tb testing.TB, s server, logs *logBuffer) *running {
 	return &running{server: s, addr: l.Addr().String(), log: logs}
 }
 
+var dialer = net.Dialer{Timeout: patience}
+
+func listen(tb testing.TB) net.Listener {
+	tb.Helper()
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return l
+}
+
 func (r *running) dial(tb testing.TB) *net.TCPConn {
 	tb.Helper()
-	c, err := net.DialTimeout("tcp", r.addr, patience) //nolint:noctx // bounded
+	c, err := dialer.DialContext(tb.Context(), "tcp", r.addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
