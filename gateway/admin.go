@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// AdminOptions is what the admin handler needs from outside the gateway.
+type AdminOptions struct {
+	Gatherer prometheus.Gatherer         // what /metrics shows
+	Sync     func(context.Context) error // syncs now, answers when done; a refused revision is its schema.Diagnostics
+	Status   func() any                  // how syncing goes; shown under "sync" in /status
+	Version  string
+}
+
+// Admin is the handler of the admin listener: /healthz, /readyz, /status,
+// /endpoints, /metrics, /debug/pprof/ and POST /sync. It has no access control
+// of its own and belongs on loopback.
+func (g *Gateway) Admin(o AdminOptions) http.Handler {
+	r := chi.NewRouter()
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	r.Get("/readyz", g.readyz)
+	r.Get("/status", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, g.status(o))
+	})
+	r.Get("/endpoints", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, g.table())
+	})
+	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}))
+	r.Post("/sync", func(w http.ResponseWriter, r *http.Request) {
+		g.syncNow(w, r, o.Sync)
+	})
+	r.HandleFunc("/debug/pprof/*", pprof.Index)
+	r.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	r.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	r.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	r.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return r
+}
+
+func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request) {
+	switch {
+	case g.stopped.Load():
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "stopping"})
+	case g.current.Load() == nil:
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "no revision serves yet"})
+	default:
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	}
+}
+
+// syncNow answers 200 when the repository was read and what it holds serves,
+// 409 when its revision was refused, 502 when it could not be read.
+func (g *Gateway) syncNow(w http.ResponseWriter, r *http.Request, sync func(context.Context) error) {
+	answer := syncAnswer{}
+	status := http.StatusOK
+	if err := sync(r.Context()); err != nil {
+		status = http.StatusBadGateway
+		answer.Error = err.Error()
+		var problems schema.Diagnostics
+		if errors.As(err, &problems) {
+			status = http.StatusConflict
+			answer.Error = "the revision is refused; the last good one goes on serving"
+			answer.Diagnostics = lines(problems)
+		}
+	}
+	if s := g.Current(); s != nil {
+		answer.Commit = s.Commit()
+	}
+	writeJSON(w, status, answer)
+}
+
+type syncAnswer struct {
+	Commit      string   `json:"commit,omitempty"` // what serves now
+	Error       string   `json:"error,omitempty"`
+	Diagnostics []string `json:"diagnostics,omitempty"`
+}
+
+// statusAnswer is what /status shows.
+type statusAnswer struct {
+	Version  string           `json:"version"`
+	Ready    bool             `json:"ready"`
+	Revision *revisionAnswer  `json:"revision"` // what serves; null before the first
+	Rejected *rejectionAnswer `json:"rejected"` // the newest revision if it was refused, else null
+	Sync     any              `json:"sync"`
+}
+
+type revisionAnswer struct {
+	Branch     string            `json:"branch"`
+	Commit     string            `json:"commit"`
+	Commits    map[string]string `json:"commits"` // of every branch read
+	Endpoints  int               `json:"endpoints"`
+	Since      time.Time         `json:"since"`
+	AgeSeconds float64           `json:"ageSeconds"` // how long it has been serving
+}
+
+type rejectionAnswer struct {
+	Commit      string    `json:"commit"`
+	Time        time.Time `json:"time"`
+	Diagnostics []string  `json:"diagnostics"`
+}
+
+func (g *Gateway) status(o AdminOptions) statusAnswer {
+	answer := statusAnswer{Version: o.Version, Ready: g.Ready(), Sync: o.Status()}
+	if s := g.Current(); s != nil {
+		answer.Revision = &revisionAnswer{
+			Branch: s.branch, Commit: s.Commit(), Commits: s.commits, Endpoints: s.Len(),
+			Since: s.compiled, AgeSeconds: time.Since(s.compiled).Seconds(),
+		}
+	}
+	if r := g.Refused(); r != nil {
+		answer.Rejected = &rejectionAnswer{Commit: r.Commit, Time: r.Time, Diagnostics: lines(r.Problems)}
+	}
+	return answer
+}
+
+func lines(problems schema.Diagnostics) []string {
+	out := make([]string, len(problems))
+	for i, d := range problems {
+		out[i] = d.String()
+	}
+	return out
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // the caller left
+}

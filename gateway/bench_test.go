@@ -1,0 +1,60 @@
+package gateway_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// manyEndpoints is a revision of n endpoints that split.
+func manyEndpoints(n int) schema.Revision {
+	tree := files{"deployments/m.yaml": deployment("http://127.0.0.1:1/")}
+	for i := range n {
+		tree[fmt.Sprintf("endpoints/e%d.yaml", i)] = modelbitSplit
+	}
+	return revision(tree, 1)
+}
+
+func newBareGateway() *gateway.Gateway {
+	return gateway.New(gateway.Options{
+		Pool: deployments.NewPool(deployments.PoolOptions{}), Logger: zerolog.Nop(),
+		Records: record.NewLog(record.Options{Writer: io.Discard}),
+	})
+}
+
+// BenchmarkApply compiles and swaps in 10,000 endpoints.
+func BenchmarkApply(b *testing.B) {
+	rev, g := manyEndpoints(10_000), newBareGateway()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := g.Apply(rev); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRouting finds one endpoint among n and answers without an attempt.
+func BenchmarkRouting(b *testing.B) {
+	for _, n := range []int{1, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			g := newBareGateway()
+			if err := g.Apply(manyEndpoints(n)); err != nil {
+				b.Fatal(err)
+			}
+			r := httptest.NewRequest(http.MethodPost, fmt.Sprintf("/v1/e%d/../x", n/2), http.NoBody)
+			b.ReportAllocs()
+			for b.Loop() {
+				g.ServeHTTP(httptest.NewRecorder(), r)
+			}
+		})
+	}
+}

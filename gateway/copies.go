@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// offer decides about the copies of a request, before the first byte of its body
+// is read by the attempt: sampling first, then the mirror's own admission. What
+// the attempt is to read comes back in q.body.
+func (q *request) offer() {
+	e := q.e
+	if len(e.mirrors) == 0 {
+		return
+	}
+	q.capture = e.gateway.mirrors.NewCapture(q.r.ContentLength)
+	reason := q.uncopied()
+	q.eachSampled(func(m *mirrored) {
+		template := q.mirrorRecord(m)
+		switch {
+		case reason != record.None:
+			m.queue.Drop(&template, reason)
+		case !allows(m.Deployment.Methods, q.r.Method):
+			m.queue.Drop(&template, record.Method)
+		default:
+			q.fill(m, q.capture.Offer(m.queue, &template))
+		}
+	})
+	q.wrap()
+}
+
+// fill says what a copy consists of, unless it was not admitted: values of its
+// own, nothing of the live request.
+func (q *request) fill(m *mirrored, c *mirror.Copy) {
+	if c == nil {
+		return
+	}
+	c.Method, c.Path, c.Query, c.Group = q.r.Method, q.rest, q.r.URL.RawQuery, m.group
+	c.Header = q.e.gateway.live.CopyHeader(q.r)
+	c.Header[forward.MirrorMark] = m.mark
+	for key, values := range m.Deployment.Header {
+		c.Header[key] = values
+	}
+}
+
+// wrap has the body captured on its way to the attempt, or handed over if it is
+// in memory already.
+func (q *request) wrap() {
+	if q.read != nil {
+		q.capture.Share(q.read)
+		return
+	}
+	live := q.r.Body
+	if q.body != nil {
+		live = io.NopCloser(q.body)
+	}
+	if body := q.capture.Wrap(live); body != live {
+		q.body, q.captured = body, true
+	}
+}
+
+// refuseCopies accounts for the copies of a request that the gateway refuses:
+// there will be no answer to compare theirs with.
+func (q *request) refuseCopies() {
+	q.eachSampled(func(m *mirrored) {
+		template := q.mirrorRecord(m)
+		m.queue.Drop(&template, record.Refused)
+	})
+}
+
+// uncopied says why a request is not copied at all, or nothing.
+func (q *request) uncopied() record.ErrorKind {
+	switch {
+	case q.r.Header[forward.MirrorMark] != nil:
+		return record.Loop
+	case q.r.Header["Upgrade"] != nil:
+		return record.Upgrade
+	}
+	return record.None
+}
+
+// eachSampled calls f for the mirrors that are to get a copy, and tells the
+// others' ledgers that they are not.
+func (q *request) eachSampled(f func(*mirrored)) {
+	e := q.e
+	var subject string
+	var keyed bool
+	if e.sampled {
+		subject, keyed = e.Sampling.Subject(q.r, q.read)
+	}
+	for i := range e.mirrors {
+		m := &e.mirrors[i]
+		switch {
+		case m.Percent >= 100, keyed && e.Sampled(i, subject), !keyed && e.SampledRandom(i):
+			f(m)
+		default:
+			m.queue.SampledOut()
+		}
+	}
+}
+
+// mirrorRecord is what is known of a copy's record before it is sent.
+func (q *request) mirrorRecord(m *mirrored) record.Record {
+	rec := m.template
+	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
+	return rec
+}
+
+// static answers with the backend's own value. Mirrors want the body all the
+// same: it is read once the answer is out, as far as they take it.
+func (q *request) static() forward.Result {
+	answer := q.backend.Static
+	result := forward.Result{Status: http.StatusOK, Outcome: record.OK, Committed: true, ResponseBytes: int64(len(answer))}
+	control := http.NewResponseController(q.w)
+	if q.captured {
+		_ = control.EnableFullDuplex() // where it is not supported, it is not needed
+	}
+	h := q.w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = q.backend.length
+	q.w.WriteHeader(http.StatusOK)
+	if q.r.Method == http.MethodHead {
+		result.ResponseBytes = 0
+	} else if _, err := q.w.Write(answer); err != nil {
+		result.Outcome, result.Kind, result.Err = record.Canceled, record.CallerLeft, err
+	}
+	if q.captured && control.Flush() == nil {
+		result.RequestBytes, _ = io.CopyN(io.Discard, q.body, q.e.gateway.mirrors.MaxBody()+1)
+	}
+	return result
+}

@@ -1,0 +1,188 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// Options is what a gateway is made of.
+type Options struct {
+	Pool    *deployments.Pool
+	Secrets deployments.Secrets
+	Forward forward.Options
+	Mirror  mirror.Options // Done is the gateway's own
+	Records *record.Log
+	Logger  zerolog.Logger // the life of the process: swap, reject
+}
+
+// Gateway serves the current snapshot. Its methods are safe for concurrent use.
+type Gateway struct {
+	pool    *deployments.Pool
+	secrets deployments.Secrets
+	live    *forward.Forwarder
+	mirrors *mirror.Engine
+	records *record.Log
+	logger  zerolog.Logger
+	metrics *metrics
+
+	current atomic.Pointer[Snapshot]
+	stopped atomic.Bool
+
+	mu      sync.Mutex // one Apply at a time
+	refusal atomic.Pointer[Refusal]
+}
+
+// Refusal is a revision that was refused, and why.
+type Refusal struct {
+	Commit   string             `json:"commit"`
+	Time     time.Time          `json:"time"`
+	Problems schema.Diagnostics `json:"-"`
+}
+
+// New makes a gateway that serves no snapshot yet: it answers 503.
+func New(o Options) *Gateway {
+	g := &Gateway{
+		pool:    o.Pool,
+		secrets: o.Secrets,
+		live:    forward.New(o.Forward),
+		records: o.Records,
+		logger:  o.Logger,
+	}
+	g.metrics = newMetrics(g)
+	o.Mirror.Done = g.copyDone
+	g.mirrors = mirror.NewEngine(o.Mirror)
+	return g
+}
+
+// Collector gives the gateway's metrics for registration.
+func (g *Gateway) Collector() prometheus.Collector { return g.metrics }
+
+// ServeHTTP serves the request by the snapshot that is current when it arrives.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := g.current.Load()
+	if s == nil {
+		w.Header().Set("Retry-After", "1")
+		forward.WriteError(w, r, http.StatusServiceUnavailable,
+			"no revision serves yet: the repository was not read or its first revision was refused", forward.RequestID(r))
+		return
+	}
+	s.router.ServeHTTP(w, r)
+}
+
+// Apply compiles a revision and swaps it in. If anything is wrong with it, the
+// current snapshot stays, and the refusal is logged, counted and kept for
+// /status; the error is the schema.Diagnostics.
+func (g *Gateway) Apply(rev schema.Revision) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	began := time.Now()
+	s, err := g.Compile(rev)
+	if err != nil {
+		g.refuse(rev, err)
+		return err
+	}
+	g.swap(s)
+	g.logger.Info().Str("event", "swap").Str("commit", s.Commit()).Str("branch", s.branch).
+		Int("endpoints", s.Len()).Dur("durationMs", time.Since(began)).Msg("revision serves")
+	return nil
+}
+
+// Swap makes a snapshot current. Requests in flight end under the snapshot they
+// began with; what only the former one used is let go when they have.
+func (g *Gateway) Swap(s *Snapshot) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.swap(s)
+}
+
+func (g *Gateway) swap(s *Snapshot) {
+	g.current.Store(s)
+	g.refusal.Store(nil)
+	g.metrics.swaps.Inc()
+	g.pool.Retain(s.groups())
+	g.mirrors.Retain(s.queues())
+	g.metrics.retain(s)
+}
+
+func (g *Gateway) refuse(rev schema.Revision, err error) {
+	refusal := &Refusal{Commit: rev.Trees[rev.Branch].Commit, Time: time.Now()}
+	problems := zerolog.Arr()
+	if errors.As(err, &refusal.Problems) {
+		for _, d := range refusal.Problems {
+			problems.Str(d.String())
+		}
+	}
+	g.refusal.Store(refusal)
+	g.metrics.rejects.Inc()
+	g.logger.Error().Str("event", "reject").Str("commit", refusal.Commit).Str("branch", rev.Branch).
+		Int("problems", len(refusal.Problems)).Array("diagnostics", problems).
+		Msg("revision refused; the last good one goes on serving")
+}
+
+// Current is the snapshot that serves, nil before the first.
+func (g *Gateway) Current() *Snapshot { return g.current.Load() }
+
+// Refused is the newest revision if it was refused, else nil.
+func (g *Gateway) Refused() *Refusal { return g.refusal.Load() }
+
+// Ready reports whether requests should be sent here: a snapshot serves and the
+// gateway is not stopping.
+func (g *Gateway) Ready() bool { return g.current.Load() != nil && !g.stopped.Load() }
+
+// Stop takes the gateway out of service for whoever watches its readiness. It
+// goes on serving.
+func (g *Gateway) Stop() { g.stopped.Store(true) }
+
+// Drain ends the mirrors: it waits for the copies until ctx ends, and records
+// the rest as dropped. Call it when no live request is in flight any more.
+func (g *Gateway) Drain(ctx context.Context) error {
+	return g.mirrors.Drain(ctx)
+}
+
+// copyDone writes the record of a copy, exactly one for each sampled copy.
+func (g *Gateway) copyDone(r *record.Record) {
+	if s := g.metrics.find(r); s != nil {
+		s.count(r)
+	}
+	g.records.Append(r)
+}
+
+// collect adds what the gateway as a whole counts.
+func (g *Gateway) collect(ch chan<- prometheus.Metric) {
+	ch <- prometheus.MustNewConstMetric(descLost, prometheus.CounterValue, float64(g.records.Lost().Total()))
+	ch <- prometheus.MustNewConstMetric(descCaptured, prometheus.GaugeValue, float64(g.mirrors.Captured()))
+	s := g.current.Load()
+	if s == nil {
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(descRevision, prometheus.GaugeValue, 1, s.branch, s.Commit())
+	ch <- prometheus.MustNewConstMetric(descEndpoints, prometheus.GaugeValue, float64(s.Len()))
+	for _, e := range s.endpoints {
+		for i := range e.mirrors {
+			e.mirrors[i].collect(ch, e.Name)
+		}
+	}
+}
+
+// collect adds the ledger of a mirror.
+func (m *mirrored) collect(ch chan<- prometheus.Metric, endpoint string) {
+	counts := m.queue.Counts()
+	ch <- counter(descCopies, counts.Sent, endpoint, m.Name, "sent", "")
+	ch <- counter(descCopies, counts.SampledOut, endpoint, m.Name, "sampled_out", "")
+	for reason, n := range counts.Dropped {
+		ch <- counter(descCopies, n, endpoint, m.Name, "dropped", string(reason))
+	}
+}

@@ -1,0 +1,205 @@
+package gateway
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// buckets are the upper bounds of the duration histogram, in seconds: from a
+// cached lookup to a slow language model.
+var buckets = [...]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
+
+// outcomes in the order in which series count them.
+var outcomes = [...]record.Outcome{record.OK, record.Error, record.Canceled, record.Dropped}
+
+// seriesKey names what one series counts.
+type seriesKey struct {
+	endpoint, backend string
+	role              record.Role
+}
+
+// series counts the attempts of one backend or mirror. It outlives snapshots,
+// so that counters do not start anew with each revision. Counting takes no
+// lock and no allocation.
+type series struct {
+	inFlight atomic.Int64
+	outcomes [len(outcomes)]atomic.Uint64
+	classes  [6]atomic.Uint64 // by first digit of the status; 0 is without an answer
+	buckets  [len(buckets) + 1]atomic.Uint64
+	nanos    atomic.Int64
+}
+
+// count adds one finished attempt.
+func (s *series) count(r *record.Record) {
+	for i, o := range outcomes {
+		if o == r.Outcome {
+			s.outcomes[i].Add(1)
+			break
+		}
+	}
+	if r.Outcome == record.Dropped {
+		return
+	}
+	if class := r.Status / 100; class < len(s.classes) {
+		s.classes[class].Add(1)
+	}
+	took := r.End.Sub(r.Start)
+	s.nanos.Add(int64(took))
+	i := 0
+	for i < len(buckets) && took.Seconds() > buckets[i] {
+		i++
+	}
+	s.buckets[i].Add(1)
+}
+
+// metrics holds the series and what else the gateway counts; it is a
+// prometheus.Collector.
+type metrics struct {
+	gateway *Gateway
+	mu      sync.Mutex
+	all     map[seriesKey]*series
+
+	swaps, rejects prometheus.Counter
+}
+
+func newMetrics(g *Gateway) *metrics {
+	return &metrics{
+		gateway: g,
+		all:     map[seriesKey]*series{},
+		swaps:   prometheus.NewCounter(prometheus.CounterOpts{Name: "switchyard_swaps_total", Help: "Snapshots swapped in."}),
+		rejects: prometheus.NewCounter(prometheus.CounterOpts{Name: "switchyard_rejects_total", Help: "Revisions refused."}),
+	}
+}
+
+// series finds or makes the series of a backend or mirror.
+func (m *metrics) series(endpoint, backend string, role record.Role) *series {
+	key := seriesKey{endpoint, backend, role}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.all[key]
+	if s == nil {
+		s = &series{}
+		m.all[key] = s
+	}
+	return s
+}
+
+// find is the series of a record, nil if there is none.
+func (m *metrics) find(r *record.Record) *series {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.all[seriesKey{r.Endpoint, r.Backend, r.Role}]
+}
+
+// retain drops the series of backends and mirrors that s does not name, once
+// their last request is done.
+func (m *metrics) retain(s *Snapshot) {
+	keep := make(map[*series]bool, len(m.all))
+	for _, e := range s.endpoints {
+		for i := range e.backends {
+			keep[e.backends[i].series] = true
+		}
+		for i := range e.mirrors {
+			keep[e.mirrors[i].series] = true
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, s := range m.all {
+		if !keep[s] && s.inFlight.Load() == 0 {
+			delete(m.all, key)
+		}
+	}
+}
+
+var (
+	labels       = []string{"endpoint", "backend", "role"}
+	descRequests = prometheus.NewDesc("switchyard_attempts_total",
+		"Attempts by outcome, live and mirror.", append(labels[:3:3], "outcome"), nil)
+	descStatus = prometheus.NewDesc("switchyard_answers_total",
+		"Answers by class of status; none is without an answer.", append(labels[:3:3], "status"), nil)
+	descDuration = prometheus.NewDesc("switchyard_attempt_duration_seconds",
+		"Duration of attempts, from start to the last byte of the answer.", labels, nil)
+	descInFlight = prometheus.NewDesc("switchyard_attempts_in_flight",
+		"Attempts in flight.", labels, nil)
+	descCopies = prometheus.NewDesc("switchyard_mirror_copies_total",
+		"The ledger of a mirror: live requests by what became of their copies: sent, sampled_out, or dropped with the reason.",
+		[]string{"endpoint", "mirror", "result", "reason"}, nil)
+	descCaptured = prometheus.NewDesc("switchyard_mirror_captured_bytes",
+		"Bytes held for copies of request bodies, bounded by the budget.", nil, nil)
+	descRevision = prometheus.NewDesc("switchyard_revision_info",
+		"The revision that serves; always 1.", []string{"branch", "commit"}, nil)
+	descEndpoints = prometheus.NewDesc("switchyard_endpoints",
+		"Endpoints that serve.", nil, nil)
+	descLost = prometheus.NewDesc("switchyard_records_lost_total",
+		"Records that could not be kept because the log did not take them.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descRequests, descStatus, descDuration, descInFlight, descCopies, descCaptured,
+		descRevision, descEndpoints, descLost,
+	} {
+		ch <- d
+	}
+	m.swaps.Describe(ch)
+	m.rejects.Describe(ch)
+}
+
+// Collect implements prometheus.Collector.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	m.swaps.Collect(ch)
+	m.rejects.Collect(ch)
+	m.mu.Lock()
+	for key, s := range m.all {
+		s.collect(ch, key)
+	}
+	m.mu.Unlock()
+	m.gateway.collect(ch)
+}
+
+func (s *series) collect(ch chan<- prometheus.Metric, key seriesKey) {
+	at := []string{key.endpoint, key.backend, string(key.role)}
+	seen := false
+	for i := range s.outcomes {
+		n := s.outcomes[i].Load()
+		seen = seen || n > 0
+		if n > 0 {
+			ch <- counter(descRequests, n, append(at[:3:3], string(outcomes[i]))...)
+		}
+	}
+	if n := s.inFlight.Load(); n > 0 || seen {
+		ch <- prometheus.MustNewConstMetric(descInFlight, prometheus.GaugeValue, float64(n), at...)
+	}
+	if !seen {
+		return
+	}
+	for class := range s.classes {
+		if n := s.classes[class].Load(); n > 0 {
+			name := strconv.Itoa(class) + "xx"
+			if class == 0 {
+				name = "none"
+			}
+			ch <- counter(descStatus, n, append(at[:3:3], name)...)
+		}
+	}
+	cumulative := make(map[float64]uint64, len(buckets))
+	var total uint64
+	for i, le := range buckets {
+		total += s.buckets[i].Load()
+		cumulative[le] = total
+	}
+	total += s.buckets[len(buckets)].Load()
+	ch <- prometheus.MustNewConstHistogram(descDuration, total, time.Duration(s.nanos.Load()).Seconds(), cumulative, at...)
+}
+
+func counter[N uint64 | int64](d *prometheus.Desc, n N, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+}

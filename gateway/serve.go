@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// Header fields of answers, in the form of the keys of http.Header.
+const (
+	headerRequestID = "X-Request-Id"
+	headerBackend   = "X-Switchyard-Backend"
+)
+
+// request is one request to one endpoint on its way through the gateway.
+type request struct {
+	e       *endpoint
+	w       http.ResponseWriter
+	r       *http.Request
+	id      string
+	path    string // the caller's, escaped
+	rest    string // what of path comes below the endpoint's, escaped
+	started time.Time
+	tried   time.Time // when the attempt began, after what was read ahead
+
+	backend *backend
+	subject string // of the assignment; empty without
+
+	read    []byte          // the whole body, when a key asked for it and it could be read ahead
+	body    io.Reader       // the whole body, when its beginning was read ahead; else nil
+	capture *mirror.Capture // nil without mirrors
+
+	captured bool // body is captured as it is read
+}
+
+// serve answers one request: assign, offer copies, attempt, record.
+func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, path, rest string) {
+	q := request{e: e, w: w, r: r, id: forward.RequestID(r), path: path, rest: rest, started: time.Now()}
+	q.tried = q.started
+	w.Header()[headerRequestID] = []string{q.id}
+	err := q.readAhead()
+	q.assign()
+	w.Header()[headerBackend] = q.backend.header
+	q.backend.series.inFlight.Add(1)
+	result := crashed // unless something better comes of it
+	defer func() {
+		if result.Kind == record.Panic {
+			e.gateway.crashed(&q, recover())
+			result.Abort = true
+		}
+		q.finish(&result)
+		if result.Abort {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	if err != nil {
+		q.refuseCopies()
+		result = forward.Refuse(w, r, q.id, forward.BodyError(err))
+		return
+	}
+	result = q.attempt()
+}
+
+// crashed is the result of an attempt that ended in a panic.
+var crashed = forward.Result{
+	Status: http.StatusInternalServerError, Outcome: record.Error, Kind: record.Panic, Err: errors.New("internal error"),
+}
+
+// crashed logs a panic. The answer may have begun, so the connection is cut;
+// other requests are not concerned.
+func (g *Gateway) crashed(q *request, reason any) {
+	g.logger.Error().Str("event", "panic").Str("requestId", q.id).Str("endpoint", q.e.Name).
+		Any("reason", reason).Bytes("stack", debug.Stack()).Msg("a request ended in a panic; this is a bug in the gateway")
+}
+
+// readAhead reads as much of the body as keys may ask for.
+func (q *request) readAhead() (err error) {
+	if q.e.readBody {
+		q.read, q.body, err = readBody(q.r)
+	}
+	return err
+}
+
+// assign chooses the backend.
+func (q *request) assign() {
+	e := q.e
+	if len(e.Assignment) > 0 {
+		if subject, ok := e.Assignment.Subject(q.r, q.read); ok {
+			q.subject = subject
+			q.backend = &e.backends[e.Assign(subject)]
+			return
+		}
+	}
+	if len(e.backends) == 1 {
+		q.backend = &e.backends[0]
+		return
+	}
+	q.backend = &e.backends[e.AssignRandom()]
+}
+
+// attempt answers the request from its backend.
+func (q *request) attempt() forward.Result {
+	b := q.backend
+	q.tried = time.Now()
+	if b.group != nil && !allows(b.Deployment.Methods, q.r.Method) {
+		q.w.Header()["Allow"] = b.methods
+		q.refuseCopies()
+		return forward.Refuse(q.w, q.r, q.id, forward.Failure{
+			Status: http.StatusMethodNotAllowed, Kind: record.Method,
+			Message: "the deployment does not take " + q.r.Method,
+		})
+	}
+	q.offer()
+	if b.group == nil {
+		return q.static()
+	}
+	a := forward.Attempt{
+		Group: b.group, Path: q.rest, Header: b.Deployment.Header,
+		Timeout: q.e.Timeout, RequestID: q.id, Body: q.body,
+	}
+	return q.e.gateway.live.Serve(q.w, q.r, a)
+}
+
+// allows reports whether a version takes a method.
+func allows(methods []string, method string) bool {
+	return len(methods) == 0 || slices.Contains(methods, method)
+}
+
+// finish writes the record of the live attempt and lets go of the copies.
+func (q *request) finish(result *forward.Result) {
+	if q.capture != nil {
+		q.capture.Finish()
+	}
+	b := q.backend
+	rec := b.template
+	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
+	rec.Start, rec.End = q.started, q.tried.Add(result.Took)
+	if result.TTFB > 0 {
+		rec.TTFB = q.tried.Sub(q.started) + result.TTFB
+	}
+	rec.Status, rec.Outcome, rec.ErrorKind = result.Status, result.Outcome, result.Kind
+	rec.RequestBytes, rec.ResponseBytes, rec.Replica = result.RequestBytes, result.ResponseBytes, result.Replica
+	if result.Err != nil {
+		rec.Error = result.Err.Error()
+	}
+	b.series.inFlight.Add(-1)
+	b.series.count(&rec)
+	q.e.gateway.records.Append(&rec)
+}

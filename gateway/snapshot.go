@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// Snapshot is the immutable routing table compiled from one revision. It is
+// safe for concurrent use.
+type Snapshot struct {
+	branch    string
+	commits   map[string]string // by branch
+	compiled  time.Time
+	endpoints []*endpoint // sorted by name
+	router    http.Handler
+}
+
+// Commit is the commit of the endpoints branch that the snapshot was compiled
+// from; empty for a work tree.
+func (s *Snapshot) Commit() string { return s.commits[s.branch] }
+
+// Len is the number of endpoints.
+func (s *Snapshot) Len() int { return len(s.endpoints) }
+
+// Check reads a revision exactly as the running gateway does and returns all
+// that is wrong with it, sorted; nil when it would be served.
+func Check(rev schema.Revision, secrets deployments.Secrets) ([]*endpoints.Endpoint, schema.Diagnostics) {
+	set, problems := deployments.Load(rev, secrets)
+	declared, more := endpoints.Load(rev, set)
+	problems = append(problems, more...).Sort()
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return declared, nil
+}
+
+// endpoint is a declared endpoint bound to what runs: replicas, queues of
+// mirrors and counters.
+type endpoint struct {
+	*endpoints.Endpoint
+	gateway   *Gateway
+	commit    string
+	urlBranch string // the endpoints branch as Modelbit's clients write it in URLs
+	backends  []backend
+	mirrors   []mirrored
+	sampled   bool // some mirror gets less than all
+	readBody  bool // some key is in the body
+}
+
+// backend is a declared backend bound to its replicas.
+type backend struct {
+	*endpoints.Backend
+	group    *deployments.Group // nil for a static backend
+	header   []string           // X-Switchyard-Backend of its answers
+	methods  []string           // Allow of the answers to other methods
+	length   []string           // Content-Length of a static answer
+	series   *series
+	template record.Record
+}
+
+// mirrored is a declared mirror bound to its queue.
+type mirrored struct {
+	*endpoints.Mirror
+	group    *deployments.Group
+	mark     []string // X-Switchyard-Mirror of its copies
+	queue    *mirror.Queue
+	series   *series
+	template record.Record
+}
+
+// Compile builds the snapshot of a revision, all or nothing: the error is the
+// schema.Diagnostics of everything that is wrong with it. It opens no sockets;
+// what it binds is shared with the current snapshot where it is the same. The
+// snapshot serves nothing until it is swapped in.
+func (g *Gateway) Compile(rev schema.Revision) (*Snapshot, error) {
+	declared, problems := Check(rev, g.secrets)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	s := &Snapshot{
+		branch:    rev.Branch,
+		commits:   make(map[string]string, len(rev.Trees)),
+		compiled:  time.Now(),
+		endpoints: make([]*endpoint, len(declared)),
+	}
+	for branch, tree := range rev.Trees {
+		s.commits[branch] = tree.Commit
+	}
+	for i, e := range declared {
+		s.endpoints[i] = g.bind(e, s)
+	}
+	s.router = newRouter(s)
+	return s, nil
+}
+
+// bind connects a declared endpoint with what outlives snapshots.
+func (g *Gateway) bind(d *endpoints.Endpoint, s *Snapshot) *endpoint {
+	e := &endpoint{
+		Endpoint:  d,
+		gateway:   g,
+		commit:    s.Commit(),
+		urlBranch: strings.ReplaceAll(s.branch, "/", "~"),
+		backends:  make([]backend, len(d.Backends)),
+		mirrors:   make([]mirrored, len(d.Mirrors)),
+		readBody:  d.Assignment.NeedBody(),
+	}
+	for i := range d.Backends {
+		b := &d.Backends[i]
+		bound := backend{Backend: b, header: []string{b.Name}, series: g.metrics.series(d.Name, b.Name, record.Live)}
+		bound.template = e.template(b.Name, record.Live, b.Deployment)
+		bound.length = []string{strconv.Itoa(len(b.Static))}
+		if b.Deployment != nil {
+			bound.group = g.pool.Bind(b.Deployment.Version, deployments.Use{})
+			bound.methods = []string{strings.Join(b.Deployment.Methods, ", ")}
+		}
+		e.backends[i] = bound
+	}
+	for i := range d.Mirrors {
+		m := &d.Mirrors[i]
+		e.mirrors[i] = mirrored{
+			Mirror:   m,
+			mark:     []string{m.Name},
+			group:    g.pool.Bind(m.Deployment.Version, deployments.Use{Endpoint: d.Name, Mirror: m.Name}),
+			queue:    g.mirrors.Queue(d.Name, m.Name),
+			series:   g.metrics.series(d.Name, m.Name, record.Mirror),
+			template: e.template(m.Name, record.Mirror, &m.Deployment),
+		}
+		if m.Percent < 100 {
+			e.sampled = true
+			e.readBody = e.readBody || d.Sampling.NeedBody()
+		}
+	}
+	return e
+}
+
+// template is what all records of one backend or mirror have in common.
+func (e *endpoint) template(name string, role record.Role, to *deployments.Resolved) record.Record {
+	r := record.Record{Endpoint: e.Name, Backend: name, Role: role, Commit: e.commit}
+	if to != nil {
+		r.DeploymentName, r.DeploymentVersion, r.Alias, r.Branch = to.Name, to.Number, to.Alias, to.Branch
+	}
+	return r
+}
+
+// groups lists every group of replicas that the snapshot calls.
+func (s *Snapshot) groups() []*deployments.Group {
+	var all []*deployments.Group
+	for _, e := range s.endpoints {
+		for i := range e.backends {
+			if g := e.backends[i].group; g != nil {
+				all = append(all, g)
+			}
+		}
+		for i := range e.mirrors {
+			all = append(all, e.mirrors[i].group)
+		}
+	}
+	return all
+}
+
+// queues lists the queue of every mirror of the snapshot.
+func (s *Snapshot) queues() []*mirror.Queue {
+	var all []*mirror.Queue
+	for _, e := range s.endpoints {
+		for i := range e.mirrors {
+			all = append(all, e.mirrors[i].queue)
+		}
+	}
+	return all
+}
+
+// String names the revision for logs: the endpoints branch and its commit, then
+// the other branches.
+func (s *Snapshot) String() string {
+	text := fmt.Sprintf("%s@%s", s.branch, s.Commit())
+	for _, b := range slices.Sorted(maps.Keys(s.commits)) {
+		if b != s.branch {
+			text += fmt.Sprintf(" %s@%s", b, s.commits[b])
+		}
+	}
+	return text
+}

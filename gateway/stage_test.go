@@ -1,0 +1,230 @@
+package gateway_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// stage is a gateway with real listeners on both sides, and its log.
+type stage struct {
+	t       *testing.T
+	gateway *gateway.Gateway
+	url     string
+	client  *http.Client
+	records *record.Log
+	log     *lines
+	commit  int
+}
+
+// lines collects what is logged.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// fields is one line of the log.
+type fields map[string]any
+
+func (l *lines) all(t *testing.T) []fields {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []fields
+	for s := bufio.NewScanner(bytes.NewReader(l.buf.Bytes())); s.Scan(); {
+		var f fields
+		if err := json.Unmarshal(s.Bytes(), &f); err != nil {
+			t.Fatalf("the log has a line that is not JSON: %v\n%s", err, s.Bytes())
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+type options struct {
+	mirror  mirror.Options
+	forward forward.Options
+	secrets map[string]string
+}
+
+// newStage starts a gateway that serves nothing yet.
+func newStage(t *testing.T, o options) *stage {
+	t.Helper()
+	s := &stage{t: t, log: &lines{}}
+	s.records = record.NewLog(record.Options{Writer: s.log})
+	ctx, cancel := context.WithCancel(context.Background())
+	var writer sync.WaitGroup
+	writer.Go(func() { _ = s.records.Run(ctx) })
+	pool := deployments.NewPool(deployments.PoolOptions{})
+	s.gateway = gateway.New(gateway.Options{
+		Pool: pool, Forward: o.forward, Mirror: o.mirror, Records: s.records, Logger: zerolog.New(s.records),
+		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
+	})
+	server := httptest.NewServer(s.gateway)
+	s.url, s.client = server.URL, server.Client()
+	t.Cleanup(func() {
+		server.Close()
+		drain, stop := context.WithTimeout(context.Background(), 10*time.Second)
+		defer stop()
+		_ = s.gateway.Drain(drain)
+		pool.Close()
+		cancel()
+		writer.Wait()
+	})
+	return s
+}
+
+// files is a work tree: path to content.
+type files map[string]string
+
+func (f files) tree(commit string) schema.Tree {
+	fsys := fstest.MapFS{}
+	for path, text := range f {
+		fsys[path] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
+	}
+	return schema.Tree{Commit: commit, FS: fsys}
+}
+
+// apply commits files on the endpoints branch and swaps them in.
+func (s *stage) apply(f files) error {
+	s.commit++
+	return s.gateway.Apply(revision(f, s.commit))
+}
+
+func revision(f files, n int) schema.Revision {
+	commit := strings.Repeat(string(rune('a'+n%6)), 40)
+	return schema.Revision{Branch: "main", Trees: map[string]schema.Tree{"main": f.tree(commit)}}
+}
+
+// serve is apply where nothing may be wrong.
+func (s *stage) serve(f files) {
+	s.t.Helper()
+	if err := s.apply(f); err != nil {
+		s.t.Fatalf("the revision is refused:\n%v", err)
+	}
+}
+
+// answer is what a caller gets.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (s *stage) post(path, body string, header ...string) answer {
+	s.t.Helper()
+	return s.do(http.MethodPost, path, strings.NewReader(body), header...)
+}
+
+func (s *stage) do(method, path string, body io.Reader, header ...string) answer {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	read, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(read)}
+}
+
+// written waits until the log has n inference records that match, and returns
+// them.
+func (s *stage) written(n int, match func(fields) bool) []fields {
+	s.t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) { //nolint:forbidigo // polling with a deadline
+		var found []fields
+		for _, f := range s.log.all(s.t) {
+			if f["event"] == "inference" && match(f) {
+				found = append(found, f)
+			}
+		}
+		if len(found) >= n {
+			return found
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("%d records instead of %d", len(found), n)
+		}
+	}
+}
+
+func role(role string) func(fields) bool { return func(f fields) bool { return f["role"] == role } }
+
+// replica is a real server that answers with its name and keeps what it was
+// asked.
+type replica struct {
+	url string
+	mu  sync.Mutex
+	got []asked
+}
+
+type asked struct {
+	method, uri, body string
+	header            http.Header
+}
+
+func newReplica(t *testing.T, name string) *replica {
+	t.Helper()
+	r := &replica{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		r.got = append(r.got, asked{req.Method, req.RequestURI, string(body), req.Header.Clone()})
+		r.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"data": "`+name+`"}`)
+	}))
+	t.Cleanup(server.Close)
+	r.url = server.URL
+	return r
+}
+
+func (r *replica) requests() []asked {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]asked(nil), r.got...)
+}
+
+// deployment is a document with one version that answers at url.
+func deployment(url string) string {
+	return "schemaVersion: 1\nversions:\n  1: {url: " + url + "}\n"
+}

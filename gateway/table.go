@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"encoding/json"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/endpoints"
+)
+
+// tableAnswer is the compiled table as /endpoints shows it.
+type tableAnswer struct {
+	Branch    string           `json:"branch"`
+	Commit    string           `json:"commit"`
+	Endpoints []endpointAnswer `json:"endpoints"`
+}
+
+type endpointAnswer struct {
+	Name       string          `json:"name"`
+	Kind       string          `json:"kind"`  // alias or split
+	Paths      []string        `json:"paths"` // where it is called
+	Backends   []backendAnswer `json:"backends"`
+	Mirrors    []mirrorAnswer  `json:"mirrors"`
+	Assignment []string        `json:"assignment"` // the ladder of keys; empty is random by weight
+	Sampling   []string        `json:"sampling"`
+	TimeoutMs  int64           `json:"timeoutMs"`
+}
+
+type backendAnswer struct {
+	Name       string            `json:"name"`
+	Weight     float64           `json:"weight"`
+	Share      float64           `json:"share"` // of the live requests, 0 to 1
+	Deployment *deploymentAnswer `json:"deployment,omitempty"`
+	Static     json.RawMessage   `json:"static,omitempty"`
+}
+
+type mirrorAnswer struct {
+	Name       string           `json:"name"`
+	Percent    float64          `json:"percent"`
+	Deployment deploymentAnswer `json:"deployment"`
+}
+
+type deploymentAnswer struct {
+	Branch   string          `json:"branch"`
+	Name     string          `json:"name"`
+	Version  int             `json:"version"` // the resolved number
+	Alias    string          `json:"alias,omitempty"`
+	Replicas []replicaAnswer `json:"replicas"`
+}
+
+type replicaAnswer struct {
+	URL      string `json:"url"`
+	InFlight int    `json:"inFlight"`
+}
+
+// table describes the current snapshot; it is empty before the first.
+func (g *Gateway) table() tableAnswer {
+	answer := tableAnswer{Endpoints: []endpointAnswer{}}
+	s := g.Current()
+	if s == nil {
+		return answer
+	}
+	answer.Branch, answer.Commit = s.branch, s.Commit()
+	for _, e := range s.endpoints {
+		answer.Endpoints = append(answer.Endpoints, e.describe())
+	}
+	return answer
+}
+
+func (e *endpoint) describe() endpointAnswer {
+	answer := endpointAnswer{
+		Name: e.Name, Kind: "alias", Paths: []string{prefix + e.Name},
+		Backends: []backendAnswer{}, Mirrors: []mirrorAnswer{},
+		Assignment: keyNames(e.Assignment), Sampling: keyNames(e.Sampling),
+		TimeoutMs: e.Timeout.Milliseconds(),
+	}
+	if len(e.backends) > 1 {
+		answer.Kind = "split"
+	}
+	if e.Path != "" {
+		answer.Paths = append(answer.Paths, e.Path)
+	}
+	var total float64
+	for i := range e.backends {
+		total += e.backends[i].Weight
+	}
+	for i := range e.backends {
+		b := &e.backends[i]
+		described := backendAnswer{Name: b.Name, Weight: b.Weight, Share: b.Weight / total, Static: b.Static}
+		if b.group != nil {
+			d := describe(b.Deployment, b.group)
+			described.Deployment = &d
+		}
+		answer.Backends = append(answer.Backends, described)
+	}
+	for i := range e.mirrors {
+		m := &e.mirrors[i]
+		answer.Mirrors = append(answer.Mirrors,
+			mirrorAnswer{Name: m.Name, Percent: m.Percent, Deployment: describe(&m.Deployment, m.group)})
+	}
+	return answer
+}
+
+func describe(d *deployments.Resolved, g *deployments.Group) deploymentAnswer {
+	answer := deploymentAnswer{Branch: d.Branch, Name: d.Name, Version: d.Number, Alias: d.Alias}
+	for _, r := range g.Replicas() {
+		answer.Replicas = append(answer.Replicas, replicaAnswer{URL: r.String(), InFlight: r.InFlight()})
+	}
+	return answer
+}
+
+func keyNames(keys endpoints.Keys) []string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.String()
+	}
+	return names
+}
