@@ -117,6 +117,9 @@ func pipes(t *testing.T) func(context.Context, string, string) (net.Conn, error)
 	}
 }
 
+// pass lets fake time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
 func TestIdleConnectionsTimeOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := upstream.New("replica:1", upstream.Options{IdleTimeout: time.Minute, Dial: pipes(t)})
@@ -134,14 +137,14 @@ func TestIdleConnectionsTimeOut(t *testing.T) {
 		for _, resp := range open {
 			_, _ = io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
-			time.Sleep(20 * time.Second) // fake time
+			pass(20 * time.Second)
 		}
 		// Idle since 60, 40 and 20 s.
 		synctest.Wait()
 		if s := p.Stats(); s.Idle != 2 || s.Open != 2 {
 			t.Errorf("%+v, want 2 idle", s)
 		}
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		synctest.Wait()
 		if s := p.Stats(); s.Idle != 1 || s.Open != 1 {
 			t.Errorf("%+v, want 1 idle", s)
@@ -149,12 +152,12 @@ func TestIdleConnectionsTimeOut(t *testing.T) {
 		if _, _, err := ask(p, post(t, "replica:1", "{}")); err != nil { // its time begins anew
 			t.Error(err)
 		}
-		time.Sleep(59 * time.Second)
+		pass(59 * time.Second)
 		synctest.Wait()
 		if s := p.Stats(); s.Idle != 1 || s.Dialed != 3 {
 			t.Errorf("%+v, want 1 idle", s)
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		synctest.Wait()
 		if s := p.Stats(); s.Open != 0 {
 			t.Errorf("%+v, want none", s)

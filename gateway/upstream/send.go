@@ -37,12 +37,13 @@ func (s *sender) run() {
 	} else {
 		s.err = s.sendLength()
 	}
-	close(s.done)         // before the connection ends, so that whoever sees that end also sees why
+	if s.err == nil && s.limit > 0 {
+		s.conn.read.shorten(time.Now().Add(s.limit))
+	}
+	// Before the connection is ended, so that whoever sees that end also sees why; and the last touch of one that is kept.
+	close(s.done)
 	switch s.err.(type) { //nolint:errorlint // our own type, never wrapped
 	case nil:
-		if s.limit > 0 {
-			s.conn.read.shorten(time.Now().Add(s.limit))
-		}
 	case *bodyError:
 		s.conn.close() // the replica must not take what it has for the whole (RFC 9112 8)
 	default:

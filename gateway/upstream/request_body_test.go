@@ -1,0 +1,166 @@
+package upstream_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/switchyard-gateway/switchyard/gateway/upstream"
+)
+
+// echo answers with the request's body.
+func echo(_ int, c net.Conn, r *bufio.Reader) {
+	for {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		b, err := io.ReadAll(req.Body)
+		if err != nil {
+			return
+		}
+		resp := http.Response{StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(b)), Body: io.NopCloser(bytes.NewReader(b))}
+		if resp.Write(c) != nil {
+			return
+		}
+	}
+}
+
+// Bodies of every size and sort arrive whole, and the connection is used again.
+func TestBodiesArriveWhole(t *testing.T) {
+	rep := newReplica(t, echo)
+	p := newPool(t, rep.addr, upstream.Options{})
+	data := bytes.Repeat([]byte("0123456789abcde\n"), 70_000)
+	for _, size := range []int{0, 1, 100, 32<<10 - 1, 32 << 10, 32<<10 + 1, 64 << 10, 64<<10 + 1, len(data)} {
+		for name, body := range map[string]io.Reader{
+			"in memory":  bytes.NewReader(data[:size]),
+			"streamed":   struct{ io.Reader }{bytes.NewReader(data[:size])},
+			"in pieces":  struct{ io.Reader }{io.MultiReader(bytes.NewReader(data[:size/3]), bytes.NewReader(data[size/3:size]))},
+			"chunked":    nil,
+			"byte first": struct{ io.Reader }{io.MultiReader(bytes.NewReader(data[:min(1, size)]), bytes.NewReader(data[min(1, size):size]))},
+		} {
+			length := int64(size)
+			if body == nil {
+				body, length = bytes.NewReader(data[:size]), -1
+			}
+			req := newRequest(t, t.Context(), http.MethodPost, rep.addr, body)
+			req.ContentLength = length
+			_, got, err := ask(p, req)
+			if err != nil || got != string(data[:size]) {
+				t.Fatalf("%s, %d bytes: got %d bytes back, %v", name, size, len(got), err)
+			}
+		}
+	}
+	if n := rep.accepted(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+}
+
+// Many callers at a time: each gets the answer to its own request.
+func TestAnswersAreNotMixedUp(t *testing.T) {
+	rep := newReplica(t, echo)
+	p := newPool(t, rep.addr, upstream.Options{MaxConns: 7})
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			for j := range 50 {
+				text := strings.Repeat(fmt.Sprintf("%d/%d.", i, j), 1+(i*50+j)*13%9000)
+				body := io.Reader(strings.NewReader(text))
+				if j%4 == 0 {
+					body = struct{ io.Reader }{body} // chunked
+				}
+				if _, got, err := ask(p, newRequest(t, t.Context(), http.MethodPost, rep.addr, body)); err != nil || got != text {
+					t.Errorf("%d/%d: got %d bytes, want %d, %v", i, j, len(got), len(text), err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// The client's fault must not look like the replica's, and the replica must not take a part for the whole.
+func TestFailingBodyIsTheClientsFault(t *testing.T) {
+	broken := errors.New("malformed chunk from the client")
+	for name, tt := range map[string]struct {
+		sent   int
+		length int64
+		err    error
+	}{
+		"small, at once":   {0, 10, broken},
+		"small, later":     {5, 10, broken},
+		"small, too short": {5, 10, io.EOF},
+		"large":            {100_000, 200_000, broken},
+		"large, too short": {100_000, 200_000, io.EOF},
+		"chunked":          {100_000, -1, broken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			whole := make(chan bool, 1)
+			rep := newReplica(t, func(_ int, _ net.Conn, r *bufio.Reader) { whole <- readRequest(r) == nil })
+			p := newPool(t, rep.addr, upstream.Options{})
+			body := io.MultiReader(strings.NewReader(strings.Repeat("a", tt.sent)), failing{tt.err})
+			req := newRequest(t, t.Context(), http.MethodPost, rep.addr, body)
+			req.ContentLength = tt.length
+			_, _, err := ask(p, req)
+			e := wantKind(t, err, upstream.KindRequestBody)
+			want := tt.err
+			if want == io.EOF { //nolint:errorlint // from the table
+				want = io.ErrUnexpectedEOF
+			}
+			if !errors.Is(err, want) || e.Sent != (tt.sent > 0) {
+				t.Errorf("got %v, sent %t; want %v", err, e.Sent, want)
+			}
+			if e.Sent && <-whole {
+				t.Error("the replica saw a whole request")
+			}
+			if s := p.Stats(); s.Open != 0 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// M1: what the client has sent is passed on at once, though the rest of a small body is missing.
+func TestM01TrickledBodyIsPassedOn(t *testing.T) {
+	for _, length := range []int64{10, 100_000, -1} {
+		first := make(chan string, 1)
+		rep := newReplica(t, func(_ int, c net.Conn, r *bufio.Reader) {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			b := make([]byte, 1)
+			_, _ = io.ReadFull(req.Body, b)
+			first <- string(b)
+			_, _ = io.Copy(io.Discard, req.Body)
+			_, _ = io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
+		})
+		pr, pw := io.Pipe()
+		req := newRequest(t, t.Context(), http.MethodPost, rep.addr, pr)
+		req.ContentLength = length
+		done := make(chan error, 1)
+		go func() {
+			_, _, err := ask(newPool(t, rep.addr, upstream.Options{}), req)
+			done <- err
+		}()
+		_, _ = io.WriteString(pw, "a")
+		if got := <-first; got != "a" {
+			t.Errorf("got %q first", got)
+		}
+		_, _ = io.WriteString(pw, strings.Repeat("b", int(max(length, 10)-1)))
+		pw.Close()
+		if err := <-done; err != nil {
+			t.Errorf("length %d: %v", length, err)
+		}
+	}
+}
