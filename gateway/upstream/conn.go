@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	readBuffer  = 4 << 10  // of a scratch; grows while a head needs more
-	keepBuffer  = 40 << 10 // a scratch with a larger buffer is left to the collector
-	keepFields  = 64       // and one with a larger header map
-	checkedIdle = 10 * time.Millisecond
+	readBuffer = 4 << 10  // of a scratch; grows while a head needs more
+	keepBuffer = 40 << 10 // a scratch with a larger buffer is left to the collector
+	keepFields = 64       // and one with a larger header map
+
+	checkedIdle = 10 * time.Millisecond // see alive
 )
 
 // scratch is what one exchange needs and the next may use again; idle connections hold none.

@@ -33,6 +33,12 @@
 //     having closed Request.Body as its last act, when the body is sent or when the exchange is over and Body.Read has returned.
 //     Neither RoundTrip nor Close waits for a caller that has stopped sending.
 //
+// # A known limit
+//
+// A connection that was idle for less than 10 ms is used again without a look at it, for the look costs a system call; so what a replica
+// sends unasked within that time, and not together with its answer, would be read as the answer to the next request. Answers to HEAD, 204
+// and 304, after which that does happen, are excepted.
+//
 // # Where it is stricter than http.ReadResponse
 //
 // These are refused as malformed: a bare LF at the end of a line (RFC 9112 2.2 allows that), an obs-fold (5.2), a version other than HTTP/1.0
