@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -154,8 +155,8 @@ func (c *conn) rest() bool {
 
 // end closes the connection, after a panic of the handler too: that hits this connection only.
 func (c *conn) end() {
-	// http.ErrAbortHandler is compared, not unwrapped, as in net/http: the value itself is the agreement.
-	if v := recover(); v != nil && v != http.ErrAbortHandler { //nolint:errorlint // see above
+	v := recover()
+	if err, _ := v.(error); v != nil && !errors.Is(err, http.ErrAbortHandler) {
 		buf := make([]byte, 64<<10)
 		buf = buf[:runtime.Stack(buf, false)]
 		c.srv.logf("http: panic serving %v: %v\n%s", c.blank.RemoteAddr, v, buf)
