@@ -205,7 +205,7 @@ func TestFreshRepositoryWithoutEndpointsSaysSo(t *testing.T) {
 // A random history of all that can be done to branches, each step compared
 // with git.
 func TestRandomHistory(t *testing.T) {
-	steps := 80
+	steps := 75 // 300 over the four ways
 	if testing.Short() {
 		steps = 20
 	}

@@ -158,19 +158,23 @@ func (b *safeBuffer) String() string {
 // reach runs the test once for each way to a repository.
 func reach(t *testing.T, test func(t *testing.T, r *repo, o gitsync.Options)) {
 	t.Run("path", func(t *testing.T) {
+		t.Parallel()
 		r := newRepo(t)
 		test(t, r, options(r.bare))
 	})
 	t.Run("http", func(t *testing.T) {
+		t.Parallel()
 		r := newRepo(t)
 		test(t, r, options(r.serve(nil)))
 	})
 	t.Run("http without filter", func(t *testing.T) {
+		t.Parallel()
 		r := newRepo(t)
 		r.gitIn(r.bare, "config", "uploadpack.allowFilter", "false")
 		test(t, r, options(r.serve(nil)))
 	})
 	t.Run("ssh", func(t *testing.T) {
+		t.Parallel()
 		r := newRepo(t)
 		o := options("")
 		o.URL, o.Auth = sshServer(t, r, nil)

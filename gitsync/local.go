@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/go-git/go-billy/v5"
 	"github.com/go-git/go-billy/v5/osfs"
@@ -123,6 +125,9 @@ func (s *localSession) notEmpty() error {
 }
 
 func (s *localSession) resolve(rev string) (plumbing.Hash, error) {
+	if strings.Contains(rev, ":") { // a path in a commit
+		return plumbing.ZeroHash, &problem{kind: ErrNoRevision, detail: strconv.Quote(rev)}
+	}
 	repo, err := git.Open(s.repo, nil)
 	if err != nil {
 		return plumbing.ZeroHash, &problem{kind: ErrFormat, detail: err.Error()}

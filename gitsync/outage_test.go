@@ -119,6 +119,7 @@ func eventually(t testing.TB, holds func() bool) {
 // A proxy cuts the connection after n bytes of each pack; nothing that was read
 // so far may spoil what is read afterwards.
 func TestCutConnectionsDoNoHarm(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	text := strings.Repeat("a line that compresses\n", 20)
 	r.commit("dev", "dev", files{"deployments/d.yaml": "dev\n" + text})
@@ -245,7 +246,9 @@ func TestAnswersThatAreNotGit(t *testing.T) {
 		{"404", http.NotFound, gitsync.ErrNoRepository},
 		{"403", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, gitsync.ErrAuth},
 		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, gitsync.ErrUnreachable},
-		{"redirects for ever", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, req.URL.String(), http.StatusFound) }, gitsync.ErrUnreachable},
+		{"redirects for ever", func(w http.ResponseWriter, req *http.Request) {
+			http.Redirect(w, req, req.URL.String(), http.StatusFound)
+		}, gitsync.ErrUnreachable},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -478,7 +481,10 @@ func TestSSHTrust(t *testing.T) {
 	})
 	t.Run("server hangs up", func(t *testing.T) {
 		o := o
-		o.URL, o.Auth = sshServer(t, r, func(c *ssh.ServerConfig) { c.MaxAuthTries = 1; c.PublicKeyAuthAlgorithms = []string{ssh.KeyAlgoRSASHA512} })
+		o.URL, o.Auth = sshServer(t, r, func(c *ssh.ServerConfig) {
+			c.MaxAuthTries = 1
+			c.PublicKeyAuthAlgorithms = []string{ssh.KeyAlgoRSASHA512}
+		})
 		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrAuth) && !errors.Is(err, gitsync.ErrUnreachable) {
 			t.Errorf("error is %v", err)
 		}

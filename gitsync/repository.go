@@ -241,7 +241,11 @@ func (r *repository) fetch(ctx context.Context, s session, tips map[string]plumb
 	if len(missing) == 0 {
 		return nil
 	}
-	return s.fetch(ctx, r.store, missing)
+	if err := s.fetch(ctx, r.store, missing); err != nil {
+		return err
+	}
+	r.store.complete = append(r.store.complete, missing...) // proven when they are copied
+	return nil
 }
 
 // complete adds the branches that the endpoints branch's tree names to its head.
@@ -251,7 +255,6 @@ func (r *repository) complete(ctx context.Context, s session, c *copier, head He
 	if err := r.tips(s, tips, r.names); err != nil {
 		return nil, err
 	}
-	r.store.complete = append(r.store.complete, root)
 	if err := r.fetch(ctx, s, tips); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,135 @@
+package gitsync_test
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchyard-gateway/switchyard/gitsync"
+)
+
+// What is no plain file is listed for what it is, and never followed.
+func TestOddEntriesAreListedNeverFollowed(t *testing.T) {
+	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
+		large, edge := strings.Repeat("x", 64<<10+1), strings.Repeat("y", 64<<10)
+		huge := strings.Repeat("z", 3<<20)
+		r.commit("dev", "dev", files{"deployments/huge.yaml": huge, "deployments/d.yaml": "dev\n"})
+		r.git("checkout", "-q", "--orphan", "main")
+		r.git("rm", "-rfq", ".")
+		r.write(files{
+			"endpoints/a.yaml": endpoint("dev"), "endpoints/run.yaml": "executable\n", "endpoints/large.yaml": large,
+			"endpoints/edge.yaml": edge, "endpoints/deep/er/b.yaml": "deep\n", "endpoints/é ü.yaml": "odd name\n",
+		})
+		for link, target := range map[string]string{"a-link.yaml": "a.yaml", "up.yaml": "../../../etc/passwd", "dir-link": ".."} {
+			if err := os.Symlink(target, filepath.Join(r.work, "endpoints", link)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chmod(filepath.Join(r.work, "endpoints/run.yaml"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		r.git("add", "-A")
+		r.git("update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("12", 20)+",endpoints/module")
+		r.git("commit", "-qm", "odd")
+		r.git("push", "-q", "origin", "main")
+
+		f := follow(t, o, nil)
+		live := f.mustSync()
+		check := func(live *gitsync.Revision) {
+			t.Helper()
+			tree := live.Heads["main"].Tree
+			entries, err := fs.ReadDir(tree, "endpoints")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for _, e := range entries {
+				got[e.Name()] = e.Type().String()
+				if info, err := e.Info(); err == nil && e.Type().IsRegular() {
+					got[e.Name()] = info.Mode().String()
+				}
+			}
+			want := map[string]string{
+				"a.yaml": "-r--r--r--", "run.yaml": "-r-xr-xr-x", "large.yaml": "-r--r--r--", "edge.yaml": "-r--r--r--",
+				"é ü.yaml": "-r--r--r--", "deep": "d---------", "a-link.yaml": "L---------", "up.yaml": "L---------",
+				"dir-link": "L---------", "module": "?---------",
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			for _, name := range []string{"a-link.yaml", "up.yaml", "module", "dir-link/a.yaml", "../work", "deep/er"} {
+				if data, err := fs.ReadFile(tree, "endpoints/"+name); err == nil {
+					t.Errorf("%s could be read: %q", name, data)
+				}
+			}
+			if _, err := fs.ReadFile(tree, "endpoints/large.yaml"); !errors.Is(err, gitsync.ErrFileTooLarge) {
+				t.Errorf("large.yaml: %v", err)
+			}
+			for _, c := range []struct {
+				branch, name string
+			}{{"main", "endpoints/large.yaml"}, {"dev", "deployments/huge.yaml"}} {
+				info, err := fs.Stat(live.Heads[c.branch].Tree, c.name)
+				if err != nil || info.Size() <= 64<<10 {
+					t.Errorf("%s: %v, %v", c.name, info, err)
+				}
+			}
+			if data, err := fs.ReadFile(tree, "endpoints/edge.yaml"); err != nil || string(data) != edge {
+				t.Errorf("edge.yaml: %d bytes, %v", len(data), err)
+			}
+		}
+		check(live)
+		// The odd ones stay while others change, and as a large file grows.
+		r.commit("main", "next", files{"endpoints/z.yaml": "z\n"})
+		next := f.mustSync()
+		if _, err := fs.Stat(next.Heads["main"].Tree, "endpoints/z.yaml"); err != nil {
+			t.Error(err)
+		}
+		r.git("update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("13", 20)+",endpoints/module")
+		r.write(files{"endpoints/large.yaml": large + large})
+		r.git("add", "endpoints/large.yaml")
+		r.git("rm", "-q", "endpoints/z.yaml")
+		r.git("commit", "-qm", "larger")
+		r.git("push", "-q", "origin", "main")
+		check(f.mustSync())
+		// A file that was too large is read once it is small enough.
+		r.write(files{"endpoints/large.yaml": "small now\n"})
+		r.git("commit", "-qm", "smaller", "endpoints/large.yaml")
+		r.git("push", "-q", "origin", "main")
+		if data, err := fs.ReadFile(f.mustSync().Heads["main"].Tree, "endpoints/large.yaml"); err != nil || string(data) != "small now\n" {
+			t.Errorf("%q, %v", data, err)
+		}
+	})
+}
+
+func TestTreeIsAnFS(t *testing.T) {
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": "a\n", "endpoints/b.yaml": "b\n", "endpoints/deep/c.yaml": "c\n", "deployments/d.yaml": "d\n"})
+	live, err := gitsync.Read(t.Context(), options(r.bare), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := live.Heads["main"].Tree
+	if err := fstest.TestFS(tree, "endpoints/a.yaml", "endpoints/b.yaml", "endpoints/deep", "deployments/d.yaml"); err != nil {
+		t.Error(err)
+	}
+	data, err := fs.ReadFile(tree, "endpoints/a.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[0] = 'X'
+	file, err := tree.Open("endpoints/a.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if again, err := io.ReadAll(file); err != nil || string(again) != "a\n" {
+		t.Errorf("the revision was changed through what was read: %q, %v", again, err)
+	}
+}
