@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -36,6 +37,14 @@ func newRouter(s *Snapshot) http.Handler {
 func handle(r chi.Router, path string, h http.Handler) {
 	r.Handle(path, h)
 	r.Handle(path+"/*", h)
+}
+
+// Seed puts the router's scratch space into the context of a connection that
+// serves one request at a time, so that requests need none of their own. reset
+// is to be called before each of them.
+func Seed(ctx context.Context) (seeded context.Context, reset func()) {
+	scratch := chi.NewRouteContext()
+	return context.WithValue(ctx, chi.RouteCtxKey, scratch), scratch.Reset
 }
 
 // notFound answers 404, with the name of the endpoint that was meant if one is
