@@ -62,7 +62,7 @@ func (c *Capture) admit(copied *Copy) (reason record.ErrorKind) {
 	if reason != record.None {
 		return reason
 	}
-	copied.slot = true
+	copied.place = waiting
 	if len(c.copies) == 0 && c.refusal == record.None {
 		c.refusal = c.reserve()
 	}

@@ -25,7 +25,7 @@ type Copy struct {
 	Record record.Record      // the template given to Offer; the engine's from then on
 
 	queue  *Queue
-	slot   bool   // holds a slot of the queue
+	place  place  // in the queue
 	probe  bool   // of the breaker
 	sent   bool   // given to a replica
 	proves bool   // its outcome tells the breaker something:
@@ -33,12 +33,20 @@ type Copy struct {
 	body   reader // without a body when there is none
 }
 
+// place is where a copy is counted.
+type place uint8
+
+const (
+	nowhere place = iota // not admitted
+	waiting              // it has a slot of its queue
+	sending              // a worker has it
+)
+
 // errNoReplica is recorded when none of the mirror's replicas may be called.
 var errNoReplica = errors.New("no replica of the deployment is up")
 
 // send makes the one attempt, in a worker.
 func (c *Copy) send() {
-	c.slot = false // given back when the worker took the copy
 	defer c.end()
 	defer c.rescue()
 	if c.queue.engine.base.Err() != nil {

@@ -21,6 +21,7 @@ type Queue struct {
 	pending int        // copies that are in work, or are about to be
 	workers int        // running
 	idle    int        // of them, waiting for work
+	sending int        // copies that workers have
 	breaker breaker
 	sent    int64
 	dropped map[record.ErrorKind]int64
@@ -62,7 +63,7 @@ func (q *Queue) Counts() Counts {
 // State is what a queue is doing.
 type State struct {
 	Slots       int  // taken, of Options.Queue
-	Sending     int  // copies on their way
+	Sending     int  // copies on their way, of Options.Workers
 	BreakerOpen bool // or half open
 }
 
@@ -70,7 +71,7 @@ type State struct {
 func (q *Queue) State() State {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return State{Slots: q.slots, Sending: q.workers - q.idle, BreakerOpen: q.breaker.open()}
+	return State{Slots: q.slots, Sending: q.sending, BreakerOpen: q.breaker.open()}
 }
 
 // admit takes a slot, or says why not.
@@ -131,7 +132,9 @@ func (q *Queue) next(patience *time.Timer) *Copy {
 			q.idle--
 			q.pending--
 			q.slots--
+			q.sending++
 			q.mu.Unlock()
+			c.place = sending
 			return c
 		case <-patience.C:
 			patience.Reset(q.engine.opts.Idle)
@@ -166,8 +169,12 @@ func (q *Queue) closed() bool {
 func (q *Queue) settle(c *Copy) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if c.slot {
+	switch c.place {
+	case nowhere:
+	case waiting:
 		q.slots--
+	case sending:
+		q.sending--
 	}
 	if c.proves {
 		q.breaker.settle(time.Now(), c.probe, c.failed)

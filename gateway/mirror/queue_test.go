@@ -1,0 +1,239 @@
+package mirror_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// transport is a mirror without a network.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		defer r.Body.Close()
+	}
+	return f(r)
+}
+
+func (transport) CloseIdleConnections() {}
+
+func (f transport) over() deployments.PoolOptions {
+	return deployments.PoolOptions{Transport: func(*url.URL, deployments.Use) deployments.Transport { return f }}
+}
+
+func answer(r *http.Request) (*http.Response, error) {
+	_, err := io.Copy(io.Discard, r.Body)
+	return &http.Response{StatusCode: 200, Body: http.NoBody}, err
+}
+
+func TestTheBreakerOpensGrowsProbesAndCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fails atomic.Bool
+		var calls atomic.Int64
+		fails.Store(true)
+		f := newFixtureOver(t, mirror.Options{}, transport(func(r *http.Request) (*http.Response, error) {
+			calls.Add(1)
+			if fails.Load() {
+				return nil, io.ErrUnexpectedEOF
+			}
+			return answer(r)
+		}).over())
+		m := f.mirror("http://mirror.invalid")
+		try := func(n int) (sent int64) {
+			before := calls.Load()
+			for range n {
+				f.send("POST", "/x", "b", m)
+				synctest.Wait()
+			}
+			return calls.Load() - before
+		}
+		if n := try(20); n != 5 {
+			t.Errorf("%d copies were sent before the breaker opened, want 5", n)
+		}
+		for _, wait := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+			time.Sleep(wait*time.Second - time.Millisecond)
+			if n := try(3); n != 0 {
+				t.Errorf("%d copies were sent before %d s have passed", n, wait)
+			}
+			time.Sleep(time.Millisecond)
+			if n := try(3); n != 1 {
+				t.Errorf("%d probes after %d s, want 1", n, wait)
+			}
+		}
+		if !m.queue.State().BreakerOpen {
+			t.Error("the breaker is closed")
+		}
+		fails.Store(false)
+		time.Sleep(30 * time.Second)
+		if n := try(10); n != 10 || m.queue.State().BreakerOpen {
+			t.Errorf("%d copies after a probe that succeeded, want 10", n)
+		}
+		fails.Store(true)
+		if n := try(20); n != 5 {
+			t.Errorf("%d copies until it opened again, want 5", n)
+		}
+		time.Sleep(time.Second)
+		if n := try(1); n != 1 {
+			t.Error("it does not begin with the least time again")
+		}
+	})
+}
+
+func TestAProbeThatIsNotSentDoesNotBlockTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls int
+		f := newFixtureOver(t, mirror.Options{BreakerFailures: 1}, transport(func(*http.Request) (*http.Response, error) {
+			calls++
+			return nil, io.ErrUnexpectedEOF
+		}).over())
+		m := f.mirror("http://mirror.invalid")
+		f.send("POST", "/x", "b", m)
+		synctest.Wait()
+		time.Sleep(time.Second)
+		c := f.NewCapture(10)
+		f.offer(c, httptest.NewRequest(http.MethodPost, "/x", nil), m)
+		c.Finish() // the probe's body never came
+		f.send("POST", "/x", "b", m)
+		synctest.Wait()
+		if calls != 2 {
+			t.Errorf("%d copies were sent, want the first and a probe", calls)
+		}
+	})
+}
+
+func TestAStatusOrABrokenCallerIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixtureOver(t, mirror.Options{BreakerFailures: 1}, transport(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 503, Body: http.NoBody}, nil
+		}).over())
+		m := f.mirror("http://mirror.invalid")
+		for range 10 {
+			f.send("GET", "/x", "", m)
+		}
+		synctest.Wait()
+		want := map[result]int{{record.Error, record.Status, 503}: 10}
+		if diff := cmp.Diff(want, count(f.wait(10))); diff != "" {
+			t.Errorf("records (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestWhatWaitsIsDroppedWhenTheBreakerOpens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixtureOver(t, mirror.Options{Workers: 2}, transport(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}).over())
+		m := f.mirror("http://mirror.invalid")
+		for range 100 {
+			f.send("POST", "/x", "b", m)
+		}
+		begin := time.Now()
+		got := count(f.wait(100))
+		want := map[result]int{{record.Error, record.Timeout, 0}: 6, {record.Dropped, record.BreakerOpen, 0}: 94}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("records (-want +got):\n%s", diff)
+		}
+		if took := time.Since(begin); took != 15*time.Second { // three times 5 s, two at a time
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestWorkersAreBoundedAndEndWhenIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int64
+		f := newFixtureOver(t, mirror.Options{Workers: 4}, transport(func(r *http.Request) (*http.Response, error) {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+			}
+			time.Sleep(time.Second)
+			return answer(r)
+		}).over())
+		before := runtime.NumGoroutine()
+		var all []target
+		for range 1000 {
+			all = append(all, f.mirror("http://mirror.invalid"))
+		}
+		if n := runtime.NumGoroutine() - before; n > 0 {
+			t.Errorf("%d goroutines for mirrors without copies", n)
+		}
+		m := all[0]
+		for range 40 {
+			f.send("POST", "/x", "b", m)
+		}
+		f.wait(40)
+		if most.Load() != 4 {
+			t.Errorf("%d copies were sent at the same time, want 4", most.Load())
+		}
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if n := runtime.NumGoroutine() - before; n > 0 {
+			t.Errorf("%d goroutines are left of idle workers", n)
+		}
+		f.send("POST", "/x", "b", m)
+		f.wait(41)
+	})
+}
+
+func TestQueuesSurviveAndRetiredOnesFinish(t *testing.T) {
+	gate := make(chan struct{})
+	f := newFixtureOver(t, mirror.Options{Workers: 1}, transport(func(r *http.Request) (*http.Response, error) {
+		<-gate
+		return answer(r)
+	}).over())
+	kept, retired := f.mirror("http://mirror.invalid"), f.mirror("http://mirror.invalid")
+	for range 3 {
+		f.send("POST", "/x", "b", kept, retired)
+	}
+	f.Retain([]*mirror.Queue{kept.queue})
+	if f.Queue("e", kept.name) != kept.queue {
+		t.Error("a retained queue is forgotten")
+	}
+	if f.Queue("e", retired.name) == retired.queue {
+		t.Error("a retired queue is not forgotten")
+	}
+	f.send("POST", "/x", "b", retired) // of a request that began before the swap
+	close(gate)
+	if n := count(f.wait(7))[result{record.OK, record.None, 200}]; n != 7 {
+		t.Errorf("%d copies were sent, want 7", n)
+	}
+}
+
+func TestATimeoutBeginsWithTheSending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixtureOver(t, mirror.Options{Workers: 1, Timeout: 3 * time.Second}, transport(func(r *http.Request) (*http.Response, error) {
+			select {
+			case <-time.After(2 * time.Second):
+				return answer(r)
+			case <-r.Context().Done():
+				return nil, errors.Join(r.Context().Err())
+			}
+		}).over())
+		m := f.mirror("http://mirror.invalid")
+		for range 5 {
+			f.send("POST", "/x", strings.Repeat("b", 10), m)
+		}
+		for i, rec := range f.wait(5) {
+			if took := rec.End.Sub(rec.Start); rec.Outcome != record.OK || took != 2*time.Second || rec.TTFB != took {
+				t.Errorf("copy %d: %s after %v", i, rec.Outcome, took)
+			}
+		}
+	})
+}
