@@ -1,8 +1,9 @@
 package schema
 
 import (
+	"bytes"
 	"fmt"
-	"strings"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -23,7 +24,7 @@ func open(f File) (*document, *mapping, bool) {
 		d.report(d.whole(), RuleSize, "the file is larger than %d KiB", MaxFileSize>>10)
 		return d, nil, false
 	}
-	d.text = []byte(strings.TrimPrefix(string(f.Data), byteOrderMark))
+	d.text = bytes.TrimPrefix(f.Data, []byte(byteOrderMark))
 	if offset, problem := badCharacter(d.text); offset >= 0 {
 		d.report(d.offset(offset), RuleSyntax, "%s", problem)
 		return d, nil, false
@@ -59,7 +60,19 @@ func (d *document) finish() Diagnostics {
 	if len(d.problems) == 0 {
 		return nil
 	}
-	return d.problems.Sort().WithSource(d.file)
+	return capped(d.problems.Sort()).WithSource(d.file)
+}
+
+// capped bounds the diagnostics of one file: a file of nothing but mistakes has
+// thousands, each with its line.
+func capped(ds Diagnostics) Diagnostics {
+	const most = 100
+	if len(ds) <= most {
+		return ds
+	}
+	last := ds[most-1]
+	last.Rule, last.Message = RuleSize, fmt.Sprintf("%d more problems from here on", len(ds)-most+1)
+	return append(ds[:most-1:most-1], last)
 }
 
 // WithSource is ds in which the diagnostics that point into one of the files
@@ -77,19 +90,23 @@ func (ds Diagnostics) WithSource(files ...File) Diagnostics {
 			split[at] = sourceLines(files, d.Position)
 		}
 		if all := split[at]; d.Line <= len(all) {
-			ds[i].Source = redacted(all[d.Line-1])
+			ds[i].Source = all[d.Line-1]
 		}
 	}
 	return ds
 }
 
+// sourceLines is the lines of the file that p is in, as they may be shown.
 func sourceLines(files []File, p Position) []string {
-	for _, f := range files {
-		if f.Branch == p.Branch && f.Path == p.File {
-			return lines([]byte(strings.TrimPrefix(string(f.Data), byteOrderMark)))
-		}
+	i := slices.IndexFunc(files, func(f File) bool { return f.Branch == p.Branch && f.Path == p.File })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	all := lines(bytes.TrimPrefix(files[i].Data, []byte(byteOrderMark)))
+	for i := range all {
+		all[i] = redacted(all[i])
+	}
+	return all
 }
 
 // node is a YAML node where it is used: behind an alias, the content is that of

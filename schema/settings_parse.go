@@ -53,7 +53,7 @@ func (d *document) setting(s Setting, n node) (Value[string], bool) {
 // written is the text of a value of the right type.
 func (d *document) written(s Setting, n node) (Value[string], bool) {
 	v := Value[string]{n.Value, n.pos}
-	number := n.Kind == yaml.ScalarNode && (n.Tag == intTag || n.Tag == floatTag) && decimal.MatchString(n.Value)
+	number := n.Kind == yaml.ScalarNode && (n.Tag == intTag || n.Tag == floatTag)
 	switch s.Kind {
 	case KindBool:
 		b, ok := d.boolean(n, s.Key)
@@ -68,8 +68,12 @@ func (d *document) written(s Setting, n node) (Value[string], bool) {
 		_, ok := d.number(n, s.Key)
 		return v, ok
 	case KindSize, KindDuration:
-		if number {
+		if number && decimal.MatchString(n.Value) {
 			return v, true
+		}
+		if number {
+			d.notDecimal(n, s.Key)
+			return v, false
 		}
 	case KindString, KindStrings:
 	}

@@ -50,19 +50,19 @@ func decode(text []byte) (first, second *yaml.Node, err error) {
 
 // syntaxError reports what yaml.v3 said, at the place that made it say so.
 func (d *document) syntaxError(err error) {
-	at := d.culprit(err)
-	problem := strings.TrimPrefix(err.Error(), "yaml: ")
-	problem = lineNumber.ReplaceAllString(problem, "")
-	if m := unknownAnchor.FindStringSubmatch(problem); m != nil {
-		if i := bytes.LastIndex(d.text[:at+1], []byte("*")); i >= 0 {
-			at = i
-		}
-		d.report(d.offset(at), RuleSyntax, "the alias *%s has no anchor &%s before it", m[1], m[1])
-		return
-	}
 	if i := conflict.FindIndex(d.text); i != nil {
 		d.report(d.offset(i[0]), RuleSyntax, "git left an unresolved merge conflict here")
 		return
+	}
+	at := d.culprit(err)
+	problem := lineNumber.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), "")
+	if strings.Contains(problem, "exceeded max depth") {
+		d.report(d.offset(at), RuleSize, "nested deeper than %d levels", maxDepth)
+		return
+	}
+	if m := unknownAnchor.FindStringSubmatch(problem); m != nil {
+		at = max(0, bytes.LastIndexByte(d.text[:at+1], '*'))
+		problem = "the alias *" + m[1] + " has no anchor &" + m[1] + " before it"
 	}
 	if at < len(d.text) && d.text[at] == '\t' && strings.Contains(problem, "cannot start any token") {
 		problem = aTab
