@@ -71,11 +71,12 @@ func (c *conn) serve(ctx context.Context) {
 			return
 		case ended:
 			return
-		}
-		c.begin()
-		c.srv.handler.ServeHTTP(&c.w, &c.req)
-		if !c.finish() {
-			return
+		case serve:
+			c.begin()
+			c.srv.handler.ServeHTTP(&c.w, &c.req)
+			if !c.finish() {
+				return
+			}
 		}
 	}
 }
@@ -86,12 +87,13 @@ func (c *conn) prepare(ctx context.Context, remote string) {
 	if c.srv.seed != nil {
 		c.ctx.Context, c.reset = c.srv.seed(ctx)
 	}
-	c.blank = *(&http.Request{
+	blank := http.Request{
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:     c.head.header,
 		URL:        &c.url,
 		RemoteAddr: remote,
-	}).WithContext(&c.ctx)
+	}
+	c.blank = *blank.WithContext(&c.ctx) //nolint:contextcheck // &c.ctx is made of ctx
 }
 
 // begin makes the request out of the head.

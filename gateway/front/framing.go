@@ -225,7 +225,8 @@ func (w *response) sortedKeys(h http.Header) []string {
 
 // appendStatus writes the status line (RFC 9112 section 4).
 func (w *response) appendStatus(status int) {
-	b := append(w.out.wire, "HTTP/1.1 "...)
+	b := w.out.wire
+	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(b, ' ')
 	if text := http.StatusText(status); text != "" {
@@ -234,7 +235,8 @@ func (w *response) appendStatus(status int) {
 		b = append(b, "status code "...)
 		b = strconv.AppendInt(b, int64(status), 10)
 	}
-	w.out.wire = append(b, crlf...)
+	b = append(b, crlf...)
+	w.out.wire = b
 }
 
 // appendField writes one field line for each value. A name that is not a token is dropped; control characters in values
@@ -272,9 +274,9 @@ func trimBlank(b []byte) []byte {
 }
 
 func (w *response) appendLength(n int64) {
-	b := append(w.out.wire, "Content-Length: "...)
-	b = strconv.AppendInt(b, n, 10)
-	w.out.wire = append(b, crlf...)
+	w.out.wire = append(w.out.wire, "Content-Length: "...)
+	w.out.wire = strconv.AppendInt(w.out.wire, n, 10)
+	w.out.wire = append(w.out.wire, crlf...)
 }
 
 // dateLine is a rendered Date field, good for one second.

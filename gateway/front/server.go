@@ -222,10 +222,7 @@ func (s *Server) hangup(id uint64) {
 	}
 }
 
+// logf writes where net/http would.
 func (s *Server) logf(format string, args ...any) {
-	if s.std.ErrorLog != nil {
-		s.std.ErrorLog.Printf(format, args...)
-		return
-	}
-	log.Printf(format, args...)
+	cmp.Or(s.std.ErrorLog, log.Default()).Printf(format, args...)
 }
