@@ -272,6 +272,50 @@ func TestManyFailuresAtOneMomentAreOne(t *testing.T) {
 	})
 }
 
+func TestRefusedRequestsDoNotProlongTheTimeAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		n.set("a", refused)
+		n.set("b", refused)
+		g := n.pool().Bind(version(t, "http://a", "http://b"), live)
+		for range 200 {
+			_, _ = call(t, g)
+		}
+		n.set("a", nil)
+		n.set("b", nil)
+		wait(time.Second)
+		for range 100 {
+			mustAnswer(t, g)
+		}
+		for _, r := range g.Replicas() {
+			if r.Down() {
+				t.Errorf("%s is still aside, a second after it came back", r)
+			}
+		}
+	})
+}
+
+func TestFailureFromBeforeARecoverySaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		n.set("a", blackHole)
+		g := n.pool().Bind(version(t, "http://a"), live)
+		n.takes = 10 * time.Second
+		var calls sync.WaitGroup
+		calls.Go(func() { _, _ = call(t, g) })
+		synctest.Wait()
+		n.takes = time.Second
+		_, _ = call(t, g)
+		n.set("a", nil)
+		wait(time.Second)
+		mustAnswer(t, g)
+		calls.Wait()
+		if g.Replicas()[0].Down() {
+			t.Error("a failure from before the recovery marked the replica as down again")
+		}
+	})
+}
+
 func TestProbeEndsWhenConnectedNotWhenAnswered(t *testing.T) {
 	entered, leave := make(chan struct{}, 1), make(chan struct{})
 	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {

@@ -216,6 +216,34 @@ func TestRetiredReplicaIsDrainedNotCut(t *testing.T) {
 	}
 }
 
+func TestReplicaThatIsTakenBackKeepsItsConnections(t *testing.T) {
+	entered, leave := make(chan struct{}, 1), make(chan struct{})
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		entered <- struct{}{}
+		<-leave
+		ok(w, r)
+	})
+	p := newPool(t)
+	g := p.Bind(version(t, s.URL), live)
+	var calls sync.WaitGroup
+	calls.Go(func() { mustCall(t, g) })
+	<-entered
+	p.Retain(nil)
+	g = p.Bind(version(t, s.URL), live)
+	p.Retain([]*deployments.Group{g})
+	close(leave)
+	calls.Wait()
+	for range 10 {
+		mustCall(t, g)
+		<-entered
+	}
+	// The connection that was in use when the replica retired may be closed once:
+	// until the next request, it has been told to.
+	if n := s.accepted.Load(); n > 2 {
+		t.Errorf("%d connections were opened, want one to be used again", n)
+	}
+}
+
 func TestLateRequestOfAnOldSnapshotIsServed(t *testing.T) {
 	s := newServer(t, ok)
 	p := newPool(t)

@@ -78,15 +78,21 @@ func NewTransport(o TransportOptions) *http.Transport {
 	}
 }
 
-// defaultTransport bounds the connections of mirrors, never sends a copy twice,
-// and keeps their look-ups of names off the threads of the system's resolver, of
+// OptionsFor are the options for one use: the connections of mirrors are bounded,
+// and their look-ups of names kept off the threads of the system's resolver, of
 // which there are few and live requests need them.
-func defaultTransport(_ *url.URL, use Use) Transport {
+func OptionsFor(use Use) TransportOptions {
 	if use == (Use{}) {
-		return NewTransport(TransportOptions{})
+		return TransportOptions{}
 	}
-	return Once(NewTransport(TransportOptions{
-		MaxConns: DefaultMirrorConns,
-		Resolver: &net.Resolver{PreferGo: true},
-	}))
+	return TransportOptions{MaxConns: DefaultMirrorConns, Resolver: &net.Resolver{PreferGo: true}}
+}
+
+// defaultTransport never sends a copy twice.
+func defaultTransport(_ *url.URL, use Use) Transport {
+	t := NewTransport(OptionsFor(use))
+	if use == (Use{}) {
+		return t
+	}
+	return Once(t)
 }

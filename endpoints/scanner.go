@@ -6,6 +6,9 @@ import "bytes"
 // the given depth. It keeps a bit for each open container instead of recursing:
 // a few bytes of "[[[[" must not make a large stack.
 func (s *scanner) skip(depth int) bool {
+	if c := s.peek(); c != '{' && c != '[' {
+		return s.scalar()
+	}
 	var objects [maxJSONDepth/64 + 1]uint64
 	open := 0
 	inObject := func() bool { return objects[open/64]>>(open%64)&1 != 0 }
