@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -139,10 +139,10 @@ func (f checkFlags) read(ctx context.Context, p process, s settings, given []str
 // readWorkTree makes a revision of the files in path, which stand for branch,
 // and of the tips of the other branches that they name.
 func readWorkTree(ctx context.Context, p process, path, branch string) (schema.Revision, error) {
-	tree := schema.Tree{FS: os.DirFS(path)}
-	if err := holdsDocuments(tree.FS, path); err != nil {
+	if err := holdsDocuments(path); err != nil {
 		return schema.Revision{}, err
 	}
+	tree := schema.Tree{FS: os.DirFS(path)}
 	rev := schema.Revision{Branch: branch, Trees: map[string]schema.Tree{branch: tree}}
 	others := endpoints.Branches(tree, branch)
 	if len(others) == 0 {
@@ -170,16 +170,16 @@ func readWorkTree(ctx context.Context, p process, path, branch string) (schema.R
 }
 
 // holdsDocuments refuses a path that was surely not meant.
-func holdsDocuments(tree fs.FS, path string) error {
-	info, err := fs.Stat(tree, ".")
+func holdsDocuments(path string) error {
+	info, err := os.Stat(path)
 	if err != nil {
-		return usageError{fmt.Errorf("check %s: %w", path, err)}
+		return usagef("check %s: it cannot be read: %w", path, errors.Unwrap(err))
 	}
 	if !info.IsDir() {
 		return usagef("check %s: it is a file; give the folder that holds endpoints/ and deployments/", path)
 	}
 	for _, folder := range []string{"endpoints", "deployments"} {
-		if _, err := fs.Stat(tree, folder); err == nil {
+		if _, err := os.Stat(filepath.Join(path, folder)); err == nil {
 			return nil
 		}
 	}

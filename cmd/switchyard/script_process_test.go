@@ -47,6 +47,7 @@ func cmdServe(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("serve did not start:\n%s%s", read(s.stdout), read(ts.MkAbs(name+".err")))
 	}
 	prefix := strings.ToUpper(name)
+	ts.Setenv(prefix+"_LISTEN", fmt.Sprint(begun[0]["listen"]))
 	ts.Setenv(prefix+"_URL", fmt.Sprintf("http://%v", begun[0]["listen"]))
 	ts.Setenv(prefix+"_ADMIN", fmt.Sprintf("http://%v", begun[0]["admin"]))
 }

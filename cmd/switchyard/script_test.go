@@ -117,7 +117,7 @@ func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
 
 // expand FILE...: puts the values of $NAME and ${NAME} into files. ${env:...} stays.
 func cmdExpand(ts *testscript.TestScript, _ bool, args []string) {
-	variable := regexp.MustCompile(`\$\{?([A-Z][A-Z0-9_]*)\}?`)
+	variable := regexp.MustCompile(`\$[A-Z][A-Z0-9_]*|\$\{[A-Z][A-Z0-9_]*\}`)
 	for _, name := range args {
 		text := variable.ReplaceAllStringFunc(ts.ReadFile(name), func(v string) string {
 			return ts.Getenv(strings.Trim(v, "${}"))

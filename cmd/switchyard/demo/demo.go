@@ -38,18 +38,26 @@ type Options struct {
 // Run runs the demo until ctx ends or, with Options.Once, until everything is
 // verified. The error of a verification says what was expected and what came.
 func Run(ctx context.Context, o Options) error {
+	return perform(ctx, o, models())
+}
+
+func perform(ctx context.Context, o Options, models map[string]inference) error {
 	dir, remove, err := directory(o)
 	if err != nil {
 		return err
 	}
-	setting, err := newSetting(ctx, dir)
+	setting, err := newSetting(ctx, dir, models)
 	if err != nil {
 		return err
 	}
 	defer setting.close()
 	d := &demonstration{options: o, setting: setting, screen: newScreen(o.Out, o.Color), ledger: newLedger()}
+	began := time.Now()
 	if err := d.run(ctx); err != nil {
 		return fmt.Errorf("%w; the repository is left in %s", err, dir)
+	}
+	if o.Once {
+		d.screen.printf("all is as promised, in %s\n", time.Since(began).Round(time.Millisecond))
 	}
 	return remove()
 }
@@ -93,7 +101,10 @@ func (d *demonstration) run(ctx context.Context) error {
 			return nil
 		}
 	})
-	return parts.Wait()
+	if err := parts.Wait(); err != nil || !d.options.Once {
+		return err
+	}
+	return d.verifier(caller{}).audit()
 }
 
 func (d *demonstration) serveOptions(started chan<- serve.Addresses) serve.Options {
@@ -145,24 +156,18 @@ func (d *demonstration) show(ctx context.Context, at serve.Addresses) error {
 	return nil
 }
 
-func (d *demonstration) verify(ctx context.Context, caller caller) error {
-	began := time.Now()
-	v := verifier{setting: d.setting, caller: caller, ledger: d.ledger, say: func(format string, args ...any) {
+func (d *demonstration) verifier(c caller) verifier {
+	return verifier{setting: d.setting, caller: c, ledger: d.ledger, say: func(format string, args ...any) {
 		d.screen.printf("%s "+format+"\n", append([]any{d.screen.paint(green, "ok")}, args...)...)
 	}}
-	waiting, cancel := context.WithTimeout(ctx, verifyDeadline)
-	defer cancel()
-	if _, err := d.ledger.await(waiting, "first swap", 1, func(e entry) bool { return e.Event == "swap" }); err != nil {
-		return err
-	}
-	if err := v.run(ctx); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
+}
+
+func (d *demonstration) verify(ctx context.Context, c caller) error {
+	err := d.verifier(c).run(ctx)
+	if err == nil && ctx.Err() != nil {
 		return errors.New("ended before all was verified")
 	}
-	d.screen.printf("all is as promised, in %s\n", time.Since(began).Round(time.Millisecond))
-	return nil
+	return err
 }
 
 // introduce tells what runs, and what to try.

@@ -33,11 +33,21 @@ type setting struct {
 	hosts  *strings.Replacer // from the documents' hosts to the models' addresses
 }
 
-// newSetting starts the models and commits the documents in dir, which must be
-// empty or missing. Close it.
-func newSetting(ctx context.Context, dir string) (*setting, error) {
+// models are what the documents' hosts stand for.
+func models() map[string]inference {
+	return map[string]inference{
+		"pricing-1.demo": linear(2, 0),
+		"pricing-2.demo": linear(2, 1),
+		"slow.demo":      slow(linear(2, 1), slowDelay),
+		"failing.demo":   failing(linear(2, 0), failingNth),
+	}
+}
+
+// newSetting starts the models, by their hosts, and commits the documents in
+// dir, which must be empty or missing. Close it.
+func newSetting(ctx context.Context, dir string, models map[string]inference) (*setting, error) {
 	s := &setting{dir: dir}
-	if err := s.startModels(ctx); err != nil {
+	if err := s.startModels(ctx, models); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -48,14 +58,9 @@ func newSetting(ctx context.Context, dir string) (*setting, error) {
 	return s, nil
 }
 
-func (s *setting) startModels(ctx context.Context) error {
+func (s *setting) startModels(ctx context.Context, models map[string]inference) error {
 	var pairs []string
-	for host, model := range map[string]inference{
-		"pricing-1.demo": linear(2, 0),
-		"pricing-2.demo": linear(2, 1),
-		"slow.demo":      slow(linear(2, 1), slowDelay),
-		"failing.demo":   failing(linear(2, 0), failingNth),
-	} {
+	for host, model := range models {
 		m, err := startModel(ctx, model)
 		if err != nil {
 			return err
