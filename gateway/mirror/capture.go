@@ -35,7 +35,7 @@ func (e *Engine) NewCapture(length int64) *Capture {
 // Offer admits a copy to q, for the caller to fill in, or drops it, with its
 // record, and returns nil. The template has what the copy's record is to say
 // about identity: RequestID, Endpoint, Backend, Role, the deployment, Commit,
-// Subject, Method and Path.
+// Subject, Method and Path. Nothing can be offered after Wrap or Share.
 func (c *Capture) Offer(q *Queue, template *record.Record) *Copy {
 	copied := &Copy{Record: *template, queue: q}
 	c.mu.Lock()
@@ -102,26 +102,27 @@ func (c *Capture) Wrap(live io.ReadCloser) io.ReadCloser {
 	return c
 }
 
-// Share dispatches the copies with a body that is in memory already, without
-// copying it. Nobody may change b any more.
+// Share dispatches the copies with a body that is whole and in memory already,
+// without copying it. Nobody may change b any more, and it is held, with all of
+// its capacity, until the last copy has ended.
 func (c *Capture) Share(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.copies) == 0 {
 		return
 	}
-	n := int64(len(b))
-	if n > c.engine.opts.MaxBody {
+	if int64(len(b)) > c.engine.opts.MaxBody {
 		c.abandon(record.TooLarge)
 		return
 	}
 	c.engine.memory.release(c.body.reserved)
 	c.body.reserved = 0
-	if !c.engine.memory.reserve(n) {
+	held := int64(cap(b))
+	if !c.engine.memory.reserve(held) {
 		c.abandon(record.Memory)
 		return
 	}
-	c.body.reserved, c.body.size = n, n
+	c.body.reserved, c.body.size = held, int64(len(b))
 	c.body.blocks = append(c.body.few[:0], &block{data: b, class: -1})
 	c.dispatch()
 }

@@ -20,7 +20,7 @@ type Copy struct {
 	Method string
 	Path   string             // what is appended to the replica's URL, escaped
 	Query  string             // raw, without the question mark
-	Header http.Header        // complete, with the version's own fields and the mark of copies
+	Header http.Header        // complete, with the version's own fields and the mark of copies; the map is the copy's own
 	Group  *deployments.Group // of the snapshot that serves the live request
 	Record record.Record      // the template given to Offer; the engine's from then on
 

@@ -28,9 +28,11 @@ type Queue struct {
 }
 
 // Counts is the ledger of a mirror. When no copy is on its way, requests offered
-// to it = Sent + SampledOut + the sum of Dropped, exactly.
+// to it = Sent + SampledOut + the sum of Dropped, exactly. The records tell the
+// same: those with the outcome dropped are counted by their kind, all others as
+// sent.
 type Counts struct {
-	Sent       int64                      // given to a replica, whatever came of it
+	Sent       int64                      // given to a replica, whatever came of it, unless Drain cut it off
 	SampledOut int64                      // not in the sample, as told by SampledOut
 	Dropped    map[record.ErrorKind]int64 // by reason; the caller's own
 }

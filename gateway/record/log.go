@@ -12,6 +12,9 @@ import (
 // file of at least 1 MiB) can take every batch. Longer lines count as lost.
 const maxLine = 512 << 10
 
+// maxFree bounds the memory that is kept after a burst, in batches.
+const maxFree = 4
+
 // Options sets a Log up. What is zero gets its default.
 type Options struct {
 	Writer      io.Writer     // the sink; only one call of Write is made at a time
@@ -51,7 +54,7 @@ type Log struct {
 	mu       sync.Mutex
 	batch    []byte        // the lines that came last
 	full     [][]byte      // batches of FlushSize that wait, oldest first
-	free     []byte        // one written batch's memory, for the next
+	free     [][]byte      // memory of written batches, for coming ones; at most maxFree
 	inflight []byte        // what the writer is at
 	buffered int           // bytes accepted and not yet written, of all of these
 	accepted int64         // bytes ever accepted
@@ -147,9 +150,9 @@ func (l *Log) room() []byte {
 	if l.batch != nil {
 		return l.batch
 	}
-	if l.free != nil {
-		free := l.free
-		l.free = nil
+	if n := len(l.free); n > 0 {
+		free := l.free[n-1]
+		l.free = l.free[:n-1]
 		return free
 	}
 	return make([]byte, 0, l.opts.FlushSize+l.opts.FlushSize/8)

@@ -161,14 +161,14 @@ func (l *Log) wrote(rest []byte, n int, err error) {
 	}
 }
 
-// recycle keeps the memory of a written batch for a coming one, unless a very
-// long line made it large.
+// recycle keeps the memory of a written batch for a coming one, unless there is
+// enough or a very long line made it large.
 func (l *Log) recycle(memory []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inflight = nil
-	if c := cap(memory); c >= l.opts.FlushSize && c <= 2*l.opts.FlushSize {
-		l.free = memory
+	if c := cap(memory); c >= l.opts.FlushSize && c <= 2*l.opts.FlushSize && len(l.free) < maxFree {
+		l.free = append(l.free, memory)
 	}
 }
 
