@@ -3,7 +3,6 @@ package endpoints
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -125,28 +124,4 @@ func overlap(at, other schema.Value[string]) schema.Diagnostic {
 		Rule:     schema.RuleConflict,
 		Message:  fmt.Sprintf("path %q overlaps %q at %s; no path may be equal to another one or lie under it", at.V, other.V, other.Pos),
 	}
-}
-
-// Branches names the branches, besides the endpoints branch, that the endpoint
-// documents of a tree address deployments on, sorted. It passes over whatever
-// cannot be parsed: Load reports that.
-func Branches(t schema.Tree, endpointsBranch string) []string {
-	files, _ := schema.Documents(t, "", schema.EndpointsFolder)
-	named := map[string]struct{}{}
-	for _, f := range files {
-		e, _ := schema.ParseEndpoint(f)
-		if e == nil {
-			continue
-		}
-		for i := range e.Backends {
-			if d := e.Backends[i].Deployment; d != nil {
-				named[d.Branch.V] = struct{}{}
-			}
-		}
-		for i := range e.Mirrors {
-			named[e.Mirrors[i].Deployment.Branch.V] = struct{}{}
-		}
-	}
-	delete(named, endpointsBranch)
-	return slices.Sorted(maps.Keys(named))
 }

@@ -220,6 +220,15 @@ func TestBranches(t *testing.T) {
 	if diff := cmp.Diff([]string{"dev", "feature/x"}, got); diff != "" {
 		t.Errorf("branches (-want +got):\n%s", diff)
 	}
+	for written, want := range map[string]string{
+		"branch: dev": "dev", `"branch": dev`: "dev", `"\x62ranch": dev`: "dev", "branch:   dev": "dev", "branch: 'dev'": "dev", "branch: maintenance": "maintenance",
+		"? branch\n : dev": "dev", "branch: &b dev": "dev", "branch: main": "", `"branch": main`: "", "branch: main ": "",
+	} {
+		text := strings.Replace(keyedSplit, "branch: main", written, 1)
+		if got := endpoints.Branches(tree("endpoints/a.yaml", text), "main"); strings.Join(got, " ") != want {
+			t.Errorf("%s: branches %q, want %q", written, got, want)
+		}
+	}
 	if got := endpoints.Branches(tree(), "main"); len(got) != 0 {
 		t.Errorf("branches of nothing: %v", got)
 	}
