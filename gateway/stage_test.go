@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -20,12 +22,39 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/gateway/front"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// engines are the two HTTP engines of a gateway: whether its own take the place
+// of net/http's towards callers (front) and towards replicas (upstream).
+type engines struct{ front, upstream bool }
+
+func (e engines) String() string {
+	name := map[bool]string{false: "std", true: "own"}
+	return "front=" + name[e.front] + " upstream=" + name[e.upstream]
+}
+
+// running are the engines that newStage uses.
+var running engines
+
+// everyEngine runs all tests with each combination of engines: what callers,
+// deployments and the log see is the same with all of them.
+type everyEngine struct{ *testing.M }
+
+func (m everyEngine) Run() int {
+	for _, running = range []engines{{}, {front: true}, {upstream: true}, {front: true, upstream: true}} {
+		if code := m.M.Run(); code != 0 {
+			_, _ = fmt.Println("failed with", running)
+			return code
+		}
+	}
+	return 0
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(everyEngine{m}) }
 
 // stage is a gateway with real listeners on both sides, and its log.
 type stage struct {
@@ -82,15 +111,19 @@ func newStage(t *testing.T, o options) *stage {
 	ctx, cancel := context.WithCancel(context.Background())
 	var writer sync.WaitGroup
 	writer.Go(func() { _ = s.records.Run(ctx) })
-	pool := deployments.NewPool(deployments.PoolOptions{})
+	var connections deployments.PoolOptions
+	if running.upstream {
+		connections.Transport = gateway.OwnTransport
+	}
+	pool := deployments.NewPool(connections)
 	s.gateway = gateway.New(gateway.Options{
 		Pool: pool, Forward: o.forward, Mirror: o.mirror, Records: s.records, Logger: zerolog.New(s.records),
 		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})
-	server := httptest.NewServer(s.gateway)
-	s.url, s.client = server.URL, server.Client()
+	stopServing := s.listen()
 	t.Cleanup(func() {
-		server.Close()
+		s.client.CloseIdleConnections()
+		stopServing()
 		drain, stop := context.WithTimeout(context.Background(), 10*time.Second)
 		defer stop()
 		_ = s.gateway.Drain(drain)
@@ -99,6 +132,37 @@ func newStage(t *testing.T, o options) *stage {
 		writer.Wait()
 	})
 	return s
+}
+
+// server is what both engines' servers are.
+type server interface {
+	Serve(l net.Listener) error
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
+// listen serves the gateway on a port of its own.
+func (s *stage) listen() (stop func()) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.url, s.client = "http://"+l.Addr().String(), &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}}
+	std := &http.Server{Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second}
+	var public server = std
+	if running.front {
+		public = front.New(front.Options{Std: std, Seed: gateway.Seed})
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = public.Serve(l) })
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if public.Shutdown(ctx) != nil {
+			_ = public.Close()
+		}
+		serving.Wait()
+	}
 }
 
 // files is a work tree: path to content.

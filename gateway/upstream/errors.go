@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/textproto"
 	"os"
 	"time"
 )
@@ -66,10 +67,8 @@ func (e *Error) Timeout() bool {
 	return e.Kind == KindTimeout || errors.As(e.Err, &t) && t.Timeout()
 }
 
-// malformedError is a violation of the protocol by the replica.
-type malformedError string
-
-func (e malformedError) Error() string { return string(e) }
+// malformedError is a violation of the protocol by the replica, of the type that net/http's own parsers return.
+type malformedError = textproto.ProtocolError
 
 // requestError is a request that cannot be written.
 type requestError string

@@ -1,0 +1,57 @@
+package gateway
+
+import (
+	"cmp"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/upstream"
+)
+
+// OwnTransport makes the connections of a replica with the gateway's own
+// HTTP/1.1 client where that can be: for plain http. It leaves TLS, HTTP/2 and
+// upgrades to net/http. It is a deployments.PoolOptions.Transport.
+func OwnTransport(u *url.URL, use deployments.Use) deployments.Transport {
+	o := deployments.OptionsFor(use)
+	standard := deployments.NewTransport(o)
+	mirrors := use != (deployments.Use{})
+	var rest deployments.Transport = standard
+	if mirrors {
+		rest = deployments.Once(standard)
+	}
+	if u.Scheme != "http" {
+		return rest
+	}
+	return &ownTransport{
+		rest: rest,
+		plain: upstream.New(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80")), upstream.Options{
+			Dial:                   standard.DialContext,
+			MaxIdle:                standard.MaxIdleConnsPerHost,
+			IdleTimeout:            standard.IdleConnTimeout,
+			MaxConns:               o.MaxConns,
+			MaxResponseHeaderBytes: int(standard.MaxResponseHeaderBytes),
+			NoRetry:                mirrors,
+			Fallback:               rest,
+		}),
+	}
+}
+
+// ownTransport is the connections to one replica: those of the own client, and
+// those for what it hands on.
+type ownTransport struct {
+	plain *upstream.Pool
+	rest  deployments.Transport
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	return t.plain.RoundTrip(r)
+}
+
+// CloseIdleConnections closes those of both clients.
+func (t *ownTransport) CloseIdleConnections() {
+	t.plain.CloseIdleConnections()
+	t.rest.CloseIdleConnections()
+}
