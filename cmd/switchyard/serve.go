@@ -79,6 +79,8 @@ func serveOptions(p process, s settings) serve.Options {
 			Workers: s.number("mirrorWorkers"),
 			Timeout: s.duration("mirrorTimeout"),
 		},
+		OwnFront:          s.text("front") == "own",
+		OwnUpstream:       s.text("upstream") == "own",
 		ReadHeaderTimeout: s.duration("readHeaderTimeout"),
 		IdleTimeout:       s.duration("idleTimeout"),
 		MaxHeaderBytes:    int(s.size("maxHeaderBytes")),

@@ -27,6 +27,9 @@ type Options struct {
 	Forward    forward.Options
 	Mirror     mirror.Options
 
+	OwnFront    bool // serve plain HTTP/1.1 with the gateway's own server instead of net/http's
+	OwnUpstream bool // call replicas with the gateway's own client instead of net/http's, where Pool does not say
+
 	ReadHeaderTimeout time.Duration // for the head of a request
 	IdleTimeout       time.Duration // of a kept-alive connection between requests
 	MaxHeaderBytes    int

@@ -45,7 +45,7 @@ type process struct {
 	gateway  *gateway.Gateway
 	follower *gitsync.Follower
 
-	public  *front.Server
+	public  server
 	private *http.Server
 }
 
@@ -92,7 +92,11 @@ func (p *process) openListeners(ctx context.Context) (err error) {
 }
 
 func (p *process) makeGateway() {
-	p.pool = deployments.NewPool(p.options.Pool)
+	connections := p.options.Pool
+	if p.options.OwnUpstream && connections.Transport == nil {
+		connections.Transport = gateway.OwnTransport
+	}
+	p.pool = deployments.NewPool(connections)
 	p.gateway = gateway.New(gateway.Options{
 		Pool:    p.pool,
 		Secrets: p.options.Secrets,
@@ -107,12 +111,7 @@ func (p *process) makeServers() {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(p.gateway.Collector(), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	p.public = front.New(front.Options{Std: &http.Server{
-		Handler:           p.gateway,
-		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
-		IdleTimeout:       p.options.IdleTimeout,
-		MaxHeaderBytes:    p.options.MaxHeaderBytes,
-	}})
+	p.public = p.newPublic()
 	p.private = &http.Server{
 		Handler: p.gateway.Admin(gateway.AdminOptions{
 			Gatherer: registry,
@@ -123,6 +122,28 @@ func (p *process) makeServers() {
 		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
 		IdleTimeout:       p.options.IdleTimeout,
 	}
+}
+
+// server is what both engines' servers are.
+type server interface {
+	Serve(l net.Listener) error
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
+// newPublic makes the public server. It has no time limit for whole requests:
+// streams have none, and attempts have their own.
+func (p *process) newPublic() server {
+	std := &http.Server{
+		Handler:           p.gateway,
+		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
+		IdleTimeout:       p.options.IdleTimeout,
+		MaxHeaderBytes:    p.options.MaxHeaderBytes,
+	}
+	if !p.options.OwnFront {
+		return std
+	}
+	return front.New(front.Options{Std: std, Seed: gateway.Seed})
 }
 
 // close lets go of what open has opened, for when nothing will run.
