@@ -42,6 +42,9 @@
 //     backends in the file.
 //   - Raising one weight moves subjects to that backend only; lowering or
 //     removing one moves its own subjects only. Nobody moves between two others.
+//   - Raising one weight and lowering another does both: of two backends exactly
+//     the difference moves; with a third one, some subjects also go from it to
+//     the raised one, and about as many to it from the lowered one.
 //   - Multiplying all weights by the same factor moves nobody.
 //   - Renaming a backend or an endpoint draws anew: subjects move as if the old
 //     one was removed and another one added.
