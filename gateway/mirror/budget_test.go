@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,12 +21,7 @@ func TestM05CapturedBytesNeverExceedTheBudget(t *testing.T) {
 	defer s.Close()
 	f := newFixture(t, mirror.Options{Budget: budget, MaxBody: 256 << 10, Queue: 10_000})
 	m := f.mirror(s.URL)
-	var most atomic.Int64
-	watch := func() {
-		n := f.Captured()
-		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
-		}
-	}
+	var most peak
 	const uploads, size = 64, 100_000
 	var wg sync.WaitGroup
 	for i := range uploads {
@@ -38,10 +32,10 @@ func TestM05CapturedBytesNeverExceedTheBudget(t *testing.T) {
 			}
 			c := f.NewCapture(length)
 			defer c.Finish()
-			f.offer(c, httptest.NewRequest(http.MethodPost, "/x", nil), m)
+			f.offer(c, newRequest(t, http.MethodPost, "/x", nil), m)
 			live := c.Wrap(io.NopCloser(strings.NewReader(strings.Repeat("b", size))))
 			p, n := make([]byte, 4000), 0
-			for err := error(nil); err == nil; watch() {
+			for err := error(nil); err == nil; most.tell(f.Captured()) {
 				var k int
 				k, err = live.Read(p)
 				n += k
@@ -66,7 +60,7 @@ func TestTheBudgetIsReservedWithTheAnnouncedLength(t *testing.T) {
 	f := newFixture(t, mirror.Options{Budget: 100 << 10, MaxBody: 90 << 10})
 	url, _ := hashing(t)
 	m := f.mirror(url)
-	r := httptest.NewRequest(http.MethodPost, "/x", nil)
+	r := newRequest(t, http.MethodPost, "/x", nil)
 	first := f.NewCapture(70 << 10)
 	f.offer(first, r, m)
 	if n := f.Captured(); n != 80<<10 { // a block of 64 KiB and one of 16 KiB

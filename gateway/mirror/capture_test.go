@@ -92,7 +92,7 @@ func TestM01TheLiveBodyIsNotReadAhead(t *testing.T) {
 	f := newFixture(t, mirror.Options{})
 	url, got := hashing(t)
 	for i, length := range []int64{6, -1} {
-		r := httptest.NewRequest(http.MethodPost, "/x", nil)
+		r := newRequest(t, http.MethodPost, "/x", nil)
 		c := f.NewCapture(length)
 		f.offer(c, r, f.mirror(url))
 		body := &trickle{pieces: make(chan []byte)} // nothing is read that live does not ask for
@@ -136,7 +136,7 @@ func TestM06AdmissionComesBeforeCapture(t *testing.T) {
 	}
 	f.send("POST", "/x", strings.Repeat("b", 1000), m) // finds the queue full
 	c := f.NewCapture(1000)
-	r := httptest.NewRequest(http.MethodPost, "/x", nil)
+	r := newRequest(t, http.MethodPost, "/x", nil)
 	f.offer(c, r, m)
 	if n := f.Captured(); n != 0 {
 		t.Errorf("%d bytes captured with the queue full", n)
@@ -163,7 +163,7 @@ func TestM07CopiesAreByteIdentical(t *testing.T) {
 		for _, announced := range []bool{true, false} {
 			for _, piece := range []int{1 << 20, 3333, 511} {
 				body := pattern(size, byte(seen))
-				r := httptest.NewRequest(http.MethodPut, "/a%2Fb/c%20d?q=%41&r", nil)
+				r := newRequest(t, http.MethodPut, "/a%2Fb/c%20d?q=%41&r", nil)
 				r.Header.Set("Content-Type", "application/x-thing; v=1")
 				length := int64(-1)
 				if announced {
@@ -230,7 +230,7 @@ func TestM08NoForeignBytes(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				salt := client*each + i
-				r := httptest.NewRequest(http.MethodPost, "/x", bytes.NewReader(pattern(64<<10, byte(salt))))
+				r := newRequest(t, http.MethodPost, "/x", bytes.NewReader(pattern(64<<10, byte(salt))))
 				r.Header.Set("X-Salt", strconv.Itoa(salt))
 				length := r.ContentLength
 				if i%2 == 0 {
@@ -263,7 +263,7 @@ func TestM08NoForeignBytes(t *testing.T) {
 func TestM11ACallerWhoLeavesAfterTheBodyHasItsCopy(t *testing.T) {
 	f := newFixture(t, mirror.Options{})
 	url, got := hashing(t)
-	r := httptest.NewRequest(http.MethodPost, "/x", strings.NewReader("whole"))
+	r := newRequest(t, http.MethodPost, "/x", strings.NewReader("whole"))
 	c := f.NewCapture(5)
 	f.offer(c, r, f.mirror(url))
 	live := c.Wrap(r.Body)
@@ -295,7 +295,7 @@ func TestM11ACallerWhoLeavesWithinTheBodyHasNone(t *testing.T) {
 			t.Run(fmt.Sprint(name, length), func(t *testing.T) {
 				f := newFixture(t, mirror.Options{})
 				url, got := hashing(t)
-				r := httptest.NewRequest(http.MethodPost, "/x", nil)
+				r := newRequest(t, http.MethodPost, "/x", nil)
 				c := f.NewCapture(length)
 				f.offer(c, r, f.mirror(url), f.mirror(url))
 				body := &trickle{pieces: make(chan []byte, 1)}
@@ -330,7 +330,7 @@ func TestABodyThatEndsBeforeItsLengthIsIncomplete(t *testing.T) {
 	url, _ := hashing(t)
 	for i, b := range []string{"short", "rather too long"} {
 		c := f.NewCapture(8)
-		f.offer(c, httptest.NewRequest(http.MethodPost, "/x", nil), f.mirror(url))
+		f.offer(c, newRequest(t, http.MethodPost, "/x", nil), f.mirror(url))
 		_, _ = io.ReadAll(c.Wrap(io.NopCloser(strings.NewReader(b))))
 		c.Finish()
 		if rec := f.wait(i + 1)[i]; rec.ErrorKind != record.Incomplete {
@@ -342,7 +342,7 @@ func TestABodyThatEndsBeforeItsLengthIsIncomplete(t *testing.T) {
 func TestOffersWithoutAnAttemptAreRefused(t *testing.T) {
 	f := newFixture(t, mirror.Options{})
 	c := f.NewCapture(8)
-	f.offer(c, httptest.NewRequest(http.MethodPost, "/x", nil), f.mirror("http://127.0.0.1:1"))
+	f.offer(c, newRequest(t, http.MethodPost, "/x", nil), f.mirror("http://127.0.0.1:1"))
 	c.Finish()
 	if rec := f.wait(1)[0]; rec.ErrorKind != record.Refused {
 		t.Errorf("record %+v", rec)
@@ -368,7 +368,7 @@ func TestASharedBodyIsNotCopied(t *testing.T) {
 	} {
 		b := pattern(tt.size, 7)
 		c := f.NewCapture(tt.announced)
-		f.offer(c, httptest.NewRequest(http.MethodPost, "/x", nil), f.mirror(url))
+		f.offer(c, newRequest(t, http.MethodPost, "/x", nil), f.mirror(url))
 		c.Share(b)
 		c.Finish()
 		rec := f.wait(i + 1)[i]
@@ -392,7 +392,7 @@ func TestM18ALateReadTouchesNothing(t *testing.T) {
 			length = -1
 		}
 		c := f.NewCapture(length)
-		f.offer(c, httptest.NewRequest(http.MethodPost, "/x", nil), m)
+		f.offer(c, newRequest(t, http.MethodPost, "/x", nil), m)
 		live := c.Wrap(io.NopCloser(&pieces{b: body, size: 100}))
 		done := make(chan struct{})
 		go func() {

@@ -94,14 +94,14 @@ func (c *Copy) attempt(replica *deployments.Replica) {
 		c.fail(ctx, err)
 		return
 	}
+	defer res.Body.Close()
 	c.Record.TTFB = time.Since(c.Record.Start)
 	c.Record.Status = res.StatusCode
 	c.read(ctx, res.Body, opts.MaxAnswer)
 }
 
 // read reads the answer to its end, or as much of it as is allowed.
-func (c *Copy) read(ctx context.Context, answer io.ReadCloser, most int64) {
-	defer answer.Close()
+func (c *Copy) read(ctx context.Context, answer io.Reader, most int64) {
 	n, err := io.CopyN(io.Discard, answer, most+1)
 	c.Record.ResponseBytes = min(n, most)
 	if err != nil && !errors.Is(err, io.EOF) {

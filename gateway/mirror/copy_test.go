@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,8 @@ func TestM09AtMostOneCopy(t *testing.T) {
 		{method: "PUT", body: strings.Repeat("b", 100_000)},
 		{method: "POST", body: "b", key: "Idempotency-Key"},
 		{method: "POST", key: "idempotency-key"},
+		{method: "POST", key: "Idempotency-Key"},
+		{method: "PUT", key: "X-Idempotency-Key"},
 	} {
 		t.Run(fmt.Sprintf("%s %d %s", tt.method, len(tt.body), tt.key), func(t *testing.T) {
 			t.Parallel()
@@ -61,8 +64,8 @@ func TestM09AtMostOneCopy(t *testing.T) {
 			m := f.mirror(url)
 			const n = 6
 			for i := range n {
-				r := httptest.NewRequest(tt.method, "/x", strings.NewReader(tt.body))
-				r.Header["X-Request-Id"] = []string{fmt.Sprint(i)}
+				r := newRequest(t, tt.method, "/x", strings.NewReader(tt.body))
+				r.Header["X-Request-Id"] = []string{strconv.Itoa(i)}
 				if tt.key != "" {
 					r.Header[tt.key] = []string{"k"}
 				}
@@ -115,7 +118,7 @@ func TestM12NoGoroutineIsLeft(t *testing.T) { // TestMain counts them
 	refused := f.mirror("http://127.0.0.1:1")
 	for i := range 300 {
 		body := strings.Repeat("b", i*10)
-		r := httptest.NewRequest(http.MethodPost, "/x", strings.NewReader(body))
+		r := newRequest(t, http.MethodPost, "/x", strings.NewReader(body))
 		c := f.NewCapture(r.ContentLength)
 		f.offer(c, r, m, refused)
 		live := c.Wrap(r.Body)
@@ -136,7 +139,7 @@ func TestM15EveryOfferHasOneRecordAndOneCount(t *testing.T) { // the fixture com
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {
-			r := httptest.NewRequest(http.MethodPost, "/x", strings.NewReader(strings.Repeat("b", 1+i*150)))
+			r := newRequest(t, http.MethodPost, "/x", strings.NewReader(strings.Repeat("b", 1+i*150)))
 			c := f.NewCapture(r.ContentLength)
 			defer c.Finish()
 			switch i % 10 {
@@ -187,7 +190,7 @@ func TestM15SettlesWhileARecordSinkPanics(t *testing.T) {
 	m := f.mirror(answering(t).URL)
 	f.send("POST", "/x", "b", m)
 	c := f.NewCapture(5)
-	f.offer(c, httptest.NewRequest(http.MethodPost, "/x", nil), m)
+	f.offer(c, newRequest(t, http.MethodPost, "/x", nil), m)
 	c.Finish()
 	<-q
 	<-q
@@ -212,7 +215,7 @@ func TestM21DrainWaitsForCopies(t *testing.T) {
 		f.send("POST", "/x", "body", m)
 	}
 	// A body that is being captured is waited for as well.
-	r := httptest.NewRequest(http.MethodPost, "/x", strings.NewReader("late"))
+	r := newRequest(t, http.MethodPost, "/x", strings.NewReader("late"))
 	c := f.NewCapture(4)
 	f.offer(c, r, m)
 	live := c.Wrap(r.Body)
@@ -221,7 +224,7 @@ func TestM21DrainWaitsForCopies(t *testing.T) {
 	go func() { drained <- f.Drain(t.Context()) }()
 	eventually(t, "draining", func() bool {
 		c := f.NewCapture(0)
-		f.offer(c, httptest.NewRequest(http.MethodGet, "/x", nil), m)
+		f.offer(c, newRequest(t, http.MethodGet, "/x", nil), m)
 		c.Wrap(nil)
 		return m.queue.Counts().Dropped[record.Shutdown] > 0
 	})
@@ -266,7 +269,7 @@ func TestM21DrainCutsOffWhatTakesTooLong(t *testing.T) {
 
 func TestM21ACaptureAfterTheEndIsRecorded(t *testing.T) {
 	f := newFixture(t, mirror.Options{})
-	r := httptest.NewRequest(http.MethodPost, "/x", strings.NewReader("never read"))
+	r := newRequest(t, http.MethodPost, "/x", strings.NewReader("never read"))
 	c := f.NewCapture(10)
 	f.offer(c, r, f.mirror("http://127.0.0.1:1"))
 	c.Wrap(r.Body)

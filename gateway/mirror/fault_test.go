@@ -89,7 +89,6 @@ func faults() []struct {
 	body  int
 	want  result
 } {
-	type handler = func(context.Context, net.Conn)
 	hang := func(ctx context.Context, _ net.Conn) { <-ctx.Done() }
 	over := func(bad deployments.Transport) func(*url.URL, deployments.Use) deployments.Transport {
 		return func(u *url.URL, _ deployments.Use) deployments.Transport {
@@ -214,11 +213,11 @@ func faults() []struct {
 		},
 		{
 			name: "early answer", body: large, want: result{record.OK, record.None, 413},
-			serve: handler(func(ctx context.Context, conn net.Conn) {
+			serve: func(ctx context.Context, conn net.Conn) {
 				_, _ = bufio.NewReader(conn).ReadString('\n')
 				_, _ = io.WriteString(conn, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
 				<-ctx.Done()
-			}),
+			},
 		},
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,7 +158,7 @@ func (f *fixture) offer(c *mirror.Capture, r *http.Request, to ...target) {
 // mirror.
 func (f *fixture) send(method, path, body string, to ...target) {
 	f.t.Helper()
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r := newRequest(f.t, method, path, strings.NewReader(body))
 	c := f.NewCapture(r.ContentLength)
 	defer c.Finish()
 	f.offer(c, r, to...)
@@ -173,7 +175,7 @@ func (f *fixture) wait(n int) []record.Record {
 	defer late.Stop()
 	for {
 		f.mu.Lock()
-		got := f.records[:len(f.records):len(f.records)]
+		got := slices.Clip(f.records)
 		f.mu.Unlock()
 		if len(got) >= n {
 			return got
@@ -213,5 +215,21 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("%s does not come true", what)
 		}
 		<-time.After(time.Millisecond)
+	}
+}
+
+func newRequest(t *testing.T, method, url string, body io.Reader) *http.Request {
+	t.Helper()
+	return httptest.NewRequestWithContext(t.Context(), method, url, body)
+}
+
+// peak keeps the highest of the values that it is told.
+type peak struct{ atomic.Int64 }
+
+func (p *peak) tell(n int64) {
+	for old := p.Load(); n > old; old = p.Load() {
+		if p.CompareAndSwap(old, n) {
+			return
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"runtime"
 	"strings"
@@ -66,11 +65,11 @@ func TestTheBreakerOpensGrowsProbesAndCloses(t *testing.T) {
 			t.Errorf("%d copies were sent before the breaker opened, want 5", n)
 		}
 		for _, wait := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
-			time.Sleep(wait*time.Second - time.Millisecond)
+			<-time.After(wait*time.Second - time.Millisecond)
 			if n := try(3); n != 0 {
 				t.Errorf("%d copies were sent before %d s have passed", n, wait)
 			}
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 			if n := try(3); n != 1 {
 				t.Errorf("%d probes after %d s, want 1", n, wait)
 			}
@@ -79,7 +78,7 @@ func TestTheBreakerOpensGrowsProbesAndCloses(t *testing.T) {
 			t.Error("the breaker is closed")
 		}
 		fails.Store(false)
-		time.Sleep(30 * time.Second)
+		<-time.After(30 * time.Second)
 		if n := try(10); n != 10 || m.queue.State().BreakerOpen {
 			t.Errorf("%d copies after a probe that succeeded, want 10", n)
 		}
@@ -87,7 +86,7 @@ func TestTheBreakerOpensGrowsProbesAndCloses(t *testing.T) {
 		if n := try(20); n != 5 {
 			t.Errorf("%d copies until it opened again, want 5", n)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if n := try(1); n != 1 {
 			t.Error("it does not begin with the least time again")
 		}
@@ -104,9 +103,9 @@ func TestAProbeThatIsNotSentDoesNotBlockTheBreaker(t *testing.T) {
 		m := f.mirror("http://mirror.invalid")
 		f.send("POST", "/x", "b", m)
 		synctest.Wait()
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		c := f.NewCapture(10)
-		f.offer(c, httptest.NewRequest(http.MethodPost, "/x", nil), m)
+		f.offer(c, newRequest(t, http.MethodPost, "/x", nil), m)
 		c.Finish() // the probe's body never came
 		f.send("POST", "/x", "b", m)
 		synctest.Wait()
@@ -157,13 +156,12 @@ func TestWhatWaitsIsDroppedWhenTheBreakerOpens(t *testing.T) {
 
 func TestWorkersAreBoundedAndEndWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var now, most atomic.Int64
+		var now atomic.Int64
+		var most peak
 		f := newFixtureOver(t, mirror.Options{Workers: 4}, transport(func(r *http.Request) (*http.Response, error) {
-			n := now.Add(1)
+			most.tell(now.Add(1))
 			defer now.Add(-1)
-			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
-			}
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			return answer(r)
 		}).over())
 		before := runtime.NumGoroutine()
@@ -182,7 +180,7 @@ func TestWorkersAreBoundedAndEndWhenIdle(t *testing.T) {
 		if most.Load() != 4 {
 			t.Errorf("%d copies were sent at the same time, want 4", most.Load())
 		}
-		time.Sleep(11 * time.Second)
+		<-time.After(11 * time.Second)
 		synctest.Wait()
 		if n := runtime.NumGoroutine() - before; n > 0 {
 			t.Errorf("%d goroutines are left of idle workers", n)

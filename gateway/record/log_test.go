@@ -53,7 +53,7 @@ func TestM16LiveGoesOnWhileTheSinkBlocks(t *testing.T) {
 		if waited := time.Since(begin); waited != 0 {
 			t.Errorf("producers waited %v for a blocked sink", waited)
 		}
-		time.Sleep(30 * time.Second)
+		<-time.After(30 * time.Second)
 		lost := l.Lost()
 		close(s.gate)
 		if err := l.Flush(t.Context()); err != nil {
@@ -92,7 +92,7 @@ func TestM16LiveGoesOnWhileTheSinkBlocks(t *testing.T) {
 func TestASinkThatNeverCatchesUpStillHearsOfLostLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{write: func(p []byte) (int, error) {
-			time.Sleep(time.Second) // for each batch
+			<-time.After(time.Second) // for each batch
 			return len(p), nil
 		}}
 		l, stop := start(record.Options{Writer: s, MaxBuffered: 64 << 10, FlushSize: 4 << 10, Grace: time.Minute})
@@ -100,7 +100,7 @@ func TestASinkThatNeverCatchesUpStillHearsOfLostLines(t *testing.T) {
 			for range 100 {
 				l.Append(numbered(i, record.Live))
 			}
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		if err := stop(); err != nil {
 			t.Fatal(err)
@@ -159,7 +159,7 @@ func TestASingleLineIsWrittenAtOnceAndManyShareAWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{}
 		l, stop := start(record.Options{Writer: s})
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		l.Append(numbered(0, record.Live))
 		synctest.Wait()
 		if n := len(s.lines(t)); n != 1 {
@@ -167,10 +167,10 @@ func TestASingleLineIsWrittenAtOnceAndManyShareAWrite(t *testing.T) {
 		}
 		for i := range 1000 { // 10 in a millisecond: 61 KB in each 100 ms
 			if l.Append(numbered(i, record.Live)); i%10 == 9 {
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 			}
 		}
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 		synctest.Wait()
 		if n := len(s.lines(t)); n != 1001 {
 			t.Errorf("%d lines are written after FlushEvery, want 1001", n)
