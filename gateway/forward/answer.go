@@ -113,7 +113,7 @@ func (t *attempt) conclude(res *http.Response, err error) {
 		t.cutShort(t.explain(err))
 		return
 	}
-	t.passAnswerTrailers(res.Trailer)
+	t.passAnswerTrailers(res)
 	t.complete(res)
 }
 
@@ -155,6 +155,20 @@ func (t *attempt) commit(res *http.Response) bool {
 		t.refuse(t.explain(errTimeout))
 		return false
 	}
+	t.mergeHeader(res)
+	h := t.w.Header()
+	if len(res.Trailer) > 0 {
+		announceAnswerTrailers(h, res)
+	}
+	if t.in.ProtoMajor == 1 && !t.bodyIsRead() {
+		h[fieldConnection] = connectionClose
+	}
+	t.w.WriteHeader(res.StatusCode)
+	return true
+}
+
+// mergeHeader adds the end-to-end fields of the answer to the gateway's own.
+func (t *attempt) mergeHeader(res *http.Response) {
 	h := t.w.Header()
 	nominated := res.Header[fieldConnection]
 	for key, values := range res.Header {
@@ -166,14 +180,6 @@ func (t *attempt) commit(res *http.Response) bool {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // net/http would guess one
 	}
-	if len(res.Trailer) > 0 {
-		announceAnswerTrailers(h, res.Trailer)
-	}
-	if t.in.ProtoMajor == 1 && !t.bodyIsRead() {
-		h[fieldConnection] = connectionClose
-	}
-	t.w.WriteHeader(res.StatusCode)
-	return true
 }
 
 // bodyIsRead reports whether the caller's request has come to its end. If not
@@ -183,10 +189,10 @@ func (t *attempt) bodyIsRead() bool {
 	return t.in.ContentLength == 0 || t.sent != nil && t.sent.whole.Load()
 }
 
-func announceAnswerTrailers(h, trailer http.Header) {
-	names := make([]string, 0, len(trailer))
-	for key := range trailer {
-		if mayTrail(key) {
+func announceAnswerTrailers(h http.Header, res *http.Response) {
+	names := make([]string, 0, len(res.Trailer))
+	for key := range res.Trailer {
+		if mayTrail(key, res.Header[fieldConnection]) {
 			names = append(names, key)
 		}
 	}
@@ -197,15 +203,15 @@ func announceAnswerTrailers(h, trailer http.Header) {
 }
 
 // passAnswerTrailers adds the trailers, also those that were not announced.
-func (t *attempt) passAnswerTrailers(trailer http.Header) {
-	if len(trailer) == 0 {
+func (t *attempt) passAnswerTrailers(res *http.Response) {
+	if len(res.Trailer) == 0 {
 		return
 	}
 	h := t.w.Header()
 	announced := h["Trailer"]
-	for key, values := range trailer {
+	for key, values := range res.Trailer {
 		switch {
-		case !mayTrail(key):
+		case !mayTrail(key, res.Header[fieldConnection]):
 		case hasToken(announced, key):
 			h[key] = values
 		default:

@@ -185,7 +185,7 @@ func (t *attempt) noMoreInterim() {
 // caller's that may stand in a trailer section (RFC 9110 6.5.1).
 func (t *attempt) announceTrailers() {
 	for key := range t.in.Trailer {
-		if !mayTrail(key) || hasToken(t.in.Header[fieldConnection], key) || forged(key, false) {
+		if !mayTrail(key, t.in.Header[fieldConnection]) || forged(key, false) || key == MirrorMark {
 			continue
 		}
 		if t.trailer == nil {
@@ -202,6 +202,8 @@ func (t *attempt) passTrailers() {
 	}
 }
 
-func mayTrail(key string) bool {
-	return !hopByHop(key) && !framing(key) && httpguts.ValidTrailerHeader(key)
+// mayTrail reports whether a field may be passed on in a trailer section;
+// nominated is the Connection of its message.
+func mayTrail(key string, nominated []string) bool {
+	return !hopByHop(key) && !framing(key) && !hasToken(nominated, key) && httpguts.ValidTrailerHeader(key)
 }

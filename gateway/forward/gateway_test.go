@@ -28,6 +28,7 @@ type gateway struct {
 	*httptest.Server
 	results chan forward.Result // of every request, in the order of their ends
 	log     *syncBuffer
+	group   *deployments.Group
 }
 
 type syncBuffer struct {
@@ -72,6 +73,7 @@ func (s setup) start(t testing.TB, replicas ...string) *gateway {
 	f := forward.New(s.options)
 	a := s.attempt
 	a.Group = pool.Bind(v, deployments.Use{})
+	g.group = a.Group
 	g.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := a
 		a.RequestID = forward.RequestID(r)
@@ -125,6 +127,15 @@ func deployment(t testing.TB, h http.HandlerFunc) string {
 		s.Close()
 	})
 	return s.URL + "/predict"
+}
+
+// echo is a deployment that answers with what it was sent.
+func echo(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = w.Write(b)
 }
 
 // rawDeployment handles each connection by itself; the handler closes it by
@@ -204,4 +215,18 @@ func request(t testing.TB, method, url string, body io.Reader) *http.Request {
 		t.Fatal(err)
 	}
 	return req
+}
+
+// readHead reads a request's head from a connection, byte by byte so that what
+// follows it is left there.
+func readHead(c io.Reader) string {
+	var head []byte
+	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
+		var b [1]byte
+		if _, err := c.Read(b[:]); err != nil {
+			return ""
+		}
+		head = append(head, b[0])
+	}
+	return string(head)
 }
