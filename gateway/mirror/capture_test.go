@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
@@ -154,8 +155,15 @@ func TestM06AdmissionComesBeforeCapture(t *testing.T) {
 }
 
 func TestM07CopiesAreByteIdentical(t *testing.T) {
+	for client, over := range clients() {
+		t.Run(client, func(t *testing.T) { byteIdentical(t, over) })
+	}
+}
+
+func byteIdentical(t *testing.T, over deployments.PoolOptions) {
+	t.Helper()
 	const limit = 200_000
-	f := newFixture(t, mirror.Options{MaxBody: limit})
+	f := newFixtureOver(t, mirror.Options{MaxBody: limit}, over)
 	url, got := hashing(t)
 	m := f.mirror(url + "/base/?k=v")
 	seen := 0
@@ -212,6 +220,13 @@ func (r *pieces) Read(p []byte) (int, error) {
 }
 
 func TestM08NoForeignBytes(t *testing.T) {
+	for client, over := range clients() {
+		t.Run(client, func(t *testing.T) { noForeignBytes(t, over) })
+	}
+}
+
+func noForeignBytes(t *testing.T, over deployments.PoolOptions) {
+	t.Helper()
 	var bad sync.Map
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
@@ -222,7 +237,7 @@ func TestM08NoForeignBytes(t *testing.T) {
 		<-time.After(5 * time.Millisecond)
 	}))
 	defer s.Close()
-	f := newFixture(t, mirror.Options{Queue: 10_000})
+	f := newFixtureOver(t, mirror.Options{Queue: 10_000}, over)
 	a, b := f.mirror(s.URL), f.mirror(s.URL)
 	const clients, each = 16, 15
 	var wg sync.WaitGroup

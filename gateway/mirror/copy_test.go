@@ -24,6 +24,13 @@ import (
 // A server that closes a kept connection when the next request is on it: clients
 // are fond of sending that request again.
 func TestM09AtMostOneCopy(t *testing.T) {
+	for client, over := range clients() {
+		t.Run(client, func(t *testing.T) { atMostOneCopy(t, over) })
+	}
+}
+
+func atMostOneCopy(t *testing.T, over deployments.PoolOptions) {
+	t.Helper()
 	for _, tt := range []struct{ method, body, key string }{
 		{method: "GET"},
 		{method: "HEAD"},
@@ -60,7 +67,7 @@ func TestM09AtMostOneCopy(t *testing.T) {
 					_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
 				}
 			})
-			f := newFixture(t, mirror.Options{Workers: 1})
+			f := newFixtureOver(t, mirror.Options{Workers: 1}, over)
 			m := f.mirror(url)
 			const n = 6
 			for i := range n {

@@ -228,32 +228,38 @@ func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("a bug
 func (panicking) CloseIdleConnections()                           {}
 
 func TestM02EveryFaultIsItsMirrorsOwnAffair(t *testing.T) {
-	for _, fault := range faults() {
-		t.Run(fault.name, func(t *testing.T) {
-			t.Parallel()
-			f := newFixtureOver(t, mirror.Options{Timeout: 300 * time.Millisecond}, deployments.PoolOptions{Transport: fault.over})
-			address := fault.url
-			if fault.serve != nil {
-				address = listen(t, fault.serve)
+	for client, over := range clients() {
+		for _, fault := range faults() {
+			over := over
+			if fault.over != nil {
+				over.Transport = fault.over
 			}
-			if fault.url == "https" {
-				address = strings.Replace(address, "http:", "https:", 1)
-			}
-			bad, good := f.mirror(address), f.mirror(answering(t).URL)
-			f.send("POST", "/x", strings.Repeat("b", max(fault.body, 100)), bad, good)
-			for _, r := range f.wait(2) {
-				want := fault.want
-				if r.Backend == good.name {
-					want = result{record.OK, record.None, 200}
+			t.Run(client+"/"+fault.name, func(t *testing.T) {
+				t.Parallel()
+				f := newFixtureOver(t, mirror.Options{Timeout: 300 * time.Millisecond}, over)
+				address := fault.url
+				if fault.serve != nil {
+					address = listen(t, fault.serve)
 				}
-				if diff := cmp.Diff(want, resultOf(r)); diff != "" {
-					t.Errorf("%s (-want +got):\n%s%s", r.Backend, diff, r.Error)
+				if fault.url == "https" {
+					address = strings.Replace(address, "http:", "https:", 1)
 				}
-				if (r.ErrorKind == record.None) != (r.Error == "") && fault.name != "endless answer" {
-					t.Errorf("error %q of kind %q", r.Error, r.ErrorKind)
+				bad, good := f.mirror(address), f.mirror(answering(t).URL)
+				f.send("POST", "/x", strings.Repeat("b", max(fault.body, 100)), bad, good)
+				for _, r := range f.wait(2) {
+					want := fault.want
+					if r.Backend == good.name {
+						want = result{record.OK, record.None, 200}
+					}
+					if diff := cmp.Diff(want, resultOf(r)); diff != "" {
+						t.Errorf("%s (-want +got):\n%s%s", r.Backend, diff, r.Error)
+					}
+					if (r.ErrorKind == record.None) != (r.Error == "") && fault.name != "endless answer" {
+						t.Errorf("error %q of kind %q", r.Error, r.ErrorKind)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/upstream"
 )
 
 // patience is for what comes soon unless something is broken.
@@ -113,6 +114,21 @@ func (f *fixture) balance() {
 	}
 	if diff := cmp.Diff(booked, told); diff != "" {
 		f.t.Errorf("ledger and records differ (-ledger +records):\n%s", diff)
+	}
+}
+
+// clients are the HTTP clients that copies are sent with: the standard library's
+// and the gateway's own.
+func clients() map[string]deployments.PoolOptions {
+	return map[string]deployments.PoolOptions{
+		"http.Transport": {},
+		"own client": {Transport: func(u *url.URL, use deployments.Use) deployments.Transport {
+			standard := deployments.Once(deployments.NewTransport(deployments.OptionsFor(use)))
+			if u.Scheme != "http" {
+				return standard
+			}
+			return upstream.New(u.Host, upstream.Options{NoRetry: true, Fallback: standard})
+		}},
 	}
 }
 
