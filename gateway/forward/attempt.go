@@ -14,9 +14,13 @@ import (
 )
 
 const (
-	lingerTime  = 5 * time.Second // for the rest of a request that was answered early
-	lingerBytes = 64 << 20
-	shortLinger = 100 * time.Millisecond // where the answer's end has to wait for it
+	// The rest of a request that was answered early is awaited for lingerTime and
+	// lingerBytes, and no longer than for a silence of lingerSilence; only for
+	// shortLinger where the end of the answer has to wait for it.
+	lingerTime    = 5 * time.Second
+	lingerBytes   = 64 << 20
+	lingerSilence = 500 * time.Millisecond
+	shortLinger   = 100 * time.Millisecond
 )
 
 // attempt is one call of Serve. It is also the context of the requests that it
@@ -200,13 +204,12 @@ func (t *attempt) linger() {
 		_ = control.SetReadDeadline(time.Now().Add(lingerTime)) // for what the server reads itself
 		return
 	}
-	deadline := time.Now().Add(lingerTime)
-	if control.Flush() != nil || control.SetReadDeadline(deadline) != nil {
+	if control.Flush() != nil {
 		b.retire(time.Unix(1, 0))
 		return
 	}
-	b.retire(deadline)
-	b.drain(lingerBytes)
+	b.retire(time.Now().Add(lingerSilence))
+	b.drain(time.Now().Add(lingerTime))
 }
 
 // framed reports whether the answer is complete at the caller as soon as it is

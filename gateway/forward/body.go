@@ -137,13 +137,19 @@ func (b *body) retire(deadline time.Time) {
 	b.mu.Unlock()
 }
 
-// drain reads what the caller still sends, and forgets it.
-func (b *body) drain(most int64) {
+// drain reads what the caller still sends, and forgets it: until it ends, falls
+// silent or goes on for too long.
+func (b *body) drain(end time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	buf := b.attempt.f.buffers.Get().(*[]byte)
 	defer b.attempt.f.buffers.Put(buf)
-	for seen := int64(0); seen < most && !b.whole.Load(); {
+	control := b.attempt.control()
+	for seen := int64(0); seen < lingerBytes && !b.whole.Load(); {
+		now := time.Now()
+		if now.After(end) || control.SetReadDeadline(now.Add(lingerSilence)) != nil {
+			return
+		}
 		n, err := b.from.Read(*buf)
 		seen += int64(n)
 		if err == io.EOF || b.read.Load()+seen == b.length { //nolint:errorlint // io.Reader's contract

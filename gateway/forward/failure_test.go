@@ -305,11 +305,16 @@ func TestH08CallerLeavesAndTheDeploymentIsReleased(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, HTTP/2 %v", c.name, tls), func(t *testing.T) {
 				arrived, released := make(chan struct{}), make(chan time.Time, 1)
 				url := deployment(t, func(w http.ResponseWriter, r *http.Request) {
+					if c.partial {
+						close(arrived)
+					}
+					_, err := io.Copy(io.Discard, r.Body)
 					if c.stream {
 						_ = http.NewResponseController(w).Flush()
 					}
-					close(arrived)
-					_, err := io.Copy(io.Discard, r.Body)
+					if !c.partial {
+						close(arrived)
+					}
 					if err == nil {
 						<-r.Context().Done()
 					}
