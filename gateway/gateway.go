@@ -23,7 +23,7 @@ type Options struct {
 	Pool    *deployments.Pool
 	Secrets deployments.Secrets
 	Forward forward.Options
-	Mirror  mirror.Options // Done is the gateway's own
+	Mirror  mirror.Options // Done and Panicked are the gateway's own
 	Records *record.Log
 	Logger  zerolog.Logger // the life of the process: swap, reject
 }
@@ -62,7 +62,7 @@ func New(o Options) *Gateway {
 		logger:  o.Logger,
 	}
 	g.metrics = newMetrics(g)
-	o.Mirror.Done = g.copyDone
+	o.Mirror.Done, o.Mirror.Panicked = g.copyDone, g.panicked
 	g.mirrors = mirror.NewEngine(o.Mirror)
 	return g
 }
@@ -95,8 +95,8 @@ func (g *Gateway) Apply(rev schema.Revision) error {
 		return err
 	}
 	g.swap(s)
-	g.logger.Info().Str("event", "swap").Str("commit", s.Commit()).Str("branch", s.branch).
-		Int("endpoints", s.Len()).Dur("durationMs", time.Since(began)).Msg("revision serves")
+	g.logger.Info().Str(record.FieldEvent, eventSwap).Str(record.FieldCommit, s.Commit()).Str(record.FieldBranch, s.branch).
+		Int(fieldEndpoints, s.Len()).Dur(record.FieldDuration, time.Since(began)).Msg("revision serves")
 	return nil
 }
 
@@ -127,8 +127,8 @@ func (g *Gateway) refuse(rev schema.Revision, err error) {
 	}
 	g.refusal.Store(refusal)
 	g.metrics.rejects.Inc()
-	g.logger.Error().Str("event", "reject").Str("commit", refusal.Commit).Str("branch", rev.Branch).
-		Int("problems", len(refusal.Problems)).Array("diagnostics", problems).
+	g.logger.Error().Str(record.FieldEvent, eventReject).Str(record.FieldCommit, refusal.Commit).Str(record.FieldBranch, rev.Branch).
+		Int(fieldProblems, len(refusal.Problems)).Array(fieldDiagnostics, problems).
 		Msg("revision refused; the last good one goes on serving")
 }
 
@@ -158,6 +158,12 @@ func (g *Gateway) copyDone(r *record.Record) {
 		s.count(r)
 	}
 	g.records.Append(r)
+}
+
+// panicked logs a panic on the way of a copy. It touches nothing else.
+func (g *Gateway) panicked(reason any, stack []byte) {
+	g.logger.Error().Str(record.FieldEvent, eventPanic).Any(fieldReason, reason).Bytes(fieldStack, stack).
+		Msg("a copy ended in a panic; this is a bug in the gateway")
 }
 
 // collect adds what the gateway as a whole counts.

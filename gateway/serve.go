@@ -76,8 +76,8 @@ var crashed = forward.Result{
 // crashed logs a panic. The answer may have begun, so the connection is cut;
 // other requests are not concerned.
 func (g *Gateway) crashed(q *request, reason any) {
-	g.logger.Error().Str("event", "panic").Str("requestId", q.id).Str("endpoint", q.e.Name).
-		Any("reason", reason).Bytes("stack", debug.Stack()).Msg("a request ended in a panic; this is a bug in the gateway")
+	g.logger.Error().Str(record.FieldEvent, eventPanic).Str(record.FieldRequestID, q.id).Str(record.FieldEndpoint, q.e.Name).
+		Any(fieldReason, reason).Bytes(fieldStack, debug.Stack()).Msg("a request ended in a panic; this is a bug in the gateway")
 }
 
 // readAhead reads as much of the body as keys may ask for.
