@@ -2,6 +2,8 @@ package forward_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -16,9 +18,48 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/gateway/front"
+	"github.com/switchyard-gateway/switchyard/gateway/upstream"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// engines are whose HTTP code is at the two ends of the forwarder: that of
+// package front and upstream, or net/http's.
+type engines struct{ front, upstream bool }
+
+// running are the engines of the gateways that are started.
+var running engines
+
+// everyEngine runs all tests with each combination of engines.
+type everyEngine struct{ *testing.M }
+
+func (m everyEngine) Run() int {
+	for _, running = range []engines{{}, {front: true}, {upstream: true}, {front: true, upstream: true}} {
+		if code := m.M.Run(); code != 0 {
+			fmt.Printf("with own engines %+v\n", running)
+			return code
+		}
+	}
+	return 0
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(everyEngine{m}) }
+
+// ownTransport is the pool of package upstream, with net/http's transport for
+// what it does not do.
+type ownTransport struct {
+	*upstream.Pool
+	rest *http.Transport
+}
+
+func newOwnTransport(u *url.URL, _ deployments.Use) deployments.Transport {
+	rest := deployments.NewTransport(deployments.TransportOptions{})
+	return ownTransport{upstream.New(u.Host, upstream.Options{Dial: rest.DialContext, Fallback: rest}), rest}
+}
+
+func (t ownTransport) CloseIdleConnections() {
+	t.Pool.CloseIdleConnections()
+	t.rest.CloseIdleConnections()
+}
 
 // patience bounds what ought to happen at once, on a busy machine.
 const patience = 20 * time.Second
@@ -29,6 +70,7 @@ type gateway struct {
 	results chan forward.Result // of every request, in the order of their ends
 	log     *syncBuffer
 	group   *deployments.Group
+	client  *http.Client // with package front only
 }
 
 type syncBuffer struct {
@@ -59,6 +101,9 @@ type setup struct {
 // start runs a gateway before the replicas.
 func (s setup) start(t testing.TB, replicas ...string) *gateway {
 	t.Helper()
+	if running.upstream && s.pool.Transport == nil {
+		s.pool.Transport = newOwnTransport
+	}
 	pool := deployments.NewPool(s.pool)
 	v := &deployments.Version{Branch: "main", Name: "model", Number: 1}
 	for _, r := range replicas {
@@ -92,18 +137,47 @@ func (s setup) start(t testing.TB, replicas ...string) *gateway {
 		}
 	}))
 	g.Server.Config.ErrorLog = log.New(g.log, "server: ", 0)
-	if s.tls {
+	t.Cleanup(pool.Close)
+	switch {
+	case s.tls:
 		g.Server.EnableHTTP2 = true
 		g.Server.StartTLS()
-	} else {
+	case running.front:
+		g.startFront(t)
+		return g
+	default:
 		g.Server.Start()
 	}
 	t.Cleanup(func() {
 		g.Server.CloseClientConnections()
 		g.Server.Close()
-		pool.Close()
 	})
 	return g
+}
+
+// startFront has package front serve the connections.
+func (g *gateway) startFront(t testing.TB) {
+	own := front.New(front.Options{Std: g.Server.Config})
+	g.Server.URL = "http://" + g.Server.Listener.Addr().String()
+	done := make(chan error, 1)
+	go func() { done <- own.Serve(g.Server.Listener) }()
+	transport := new(http.Transport)
+	g.client = &http.Client{Transport: transport}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = own.Close()
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serve: %v", err)
+		}
+	})
+}
+
+// Client returns a client of the gateway.
+func (g *gateway) Client() *http.Client {
+	if g.client != nil {
+		return g.client
+	}
+	return g.Server.Client()
 }
 
 // result is that of the next request that ends.
