@@ -128,7 +128,7 @@ func (o Options) repository() (*repository, address, error) {
 	case "ssh":
 		var w *sshWire
 		w, err = newSSHWire(a, o.Auth)
-		r.source = &remote{wire: w, max: o.MaxBytes}
+		r.source = &remote{wire: w, max: o.MaxBytes, once: true}
 	default:
 		var w *httpWire
 		w, err = newHTTPWire(a, o)

@@ -29,6 +29,7 @@ type wire interface {
 type remote struct {
 	wire wire
 	max  int64
+	once bool // each connection serves one fetch
 }
 
 func (r *remote) open(ctx context.Context) (session, error) {
@@ -88,8 +89,10 @@ func (s *remoteSession) fetch(ctx context.Context, into *store, commits []plumbi
 		}
 	}
 	up := s.up
-	s.up = nil
-	defer up.Close()
+	if s.remote.once {
+		s.up = nil
+		defer up.Close()
+	}
 	req := s.request(into, commits)
 	into.omitted = req.Filter != "" && len(into.complete) == 0
 	resp, err := up.UploadPack(ctx, req)
