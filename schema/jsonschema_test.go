@@ -142,7 +142,7 @@ func instance(data []byte) (value any, err error) {
 	return jsonschema.UnmarshalJSON(bytes.NewReader(text))
 }
 
-// jsonValue turns keys of other types into texts.
+// jsonValue turns keys of other types into texts, and -0 into 0.
 func jsonValue(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -160,6 +160,8 @@ func jsonValue(v any) any {
 		for i := range v {
 			v[i] = jsonValue(v[i])
 		}
+	case float64:
+		return v + 0
 	}
 	return v
 }
