@@ -130,7 +130,7 @@ func (c *copier) blob(h plumbing.Hash) (gitObject, error) {
 	if err != nil && c.store.omitted && !c.store.has(h) {
 		// A server that leaves out large blobs does not tell their size. It is
 		// only believed when all was asked for at once: see store.omitted.
-		o, err = gitObject{kind: plumbing.BlobObject, size: maxFile + 1}, nil
+		o = gitObject{kind: plumbing.BlobObject, size: maxFile + 1}
 		return o, c.store.add(h, o)
 	}
 	if err != nil || o.size <= maxFile || o.data == nil {

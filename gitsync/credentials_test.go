@@ -1,6 +1,7 @@
 package gitsync_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -80,6 +81,7 @@ func TestSecretsShowNowhere(t *testing.T) {
 	o.StateDir = t.TempDir()
 	f := follow(t, o, nil)
 	f.mustSync()
+	basic := base64.StdEncoding.EncodeToString([]byte("someone:" + secret))
 	var seen strings.Builder
 	look := func(f *following, err error) {
 		s := f.Status()
@@ -102,20 +104,22 @@ func TestSecretsShowNowhere(t *testing.T) {
 	look(f, f.sync())
 
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		_, got, _ := req.BasicAuth()
+		user, password, _ := req.BasicAuth()
+		line := "ERR no access for " + user + " " + password + " " + req.Header.Get("Authorization")
 		w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
-		_, _ = fmt.Fprintf(w, "%04xERR no access for %s", len("ERR no access for ")+len(got)+4, got)
+		_, _ = fmt.Fprintf(w, "%04x%s", len(line)+4, line)
 	}))
 	defer echo.Close()
 	for _, url := range []string{echo.URL + "/x.git", "http://" + closedPort(t) + "/x.git", "http://localhost:1/%zz", "http://localhost:x/y"} {
-		o := options(withUser(url, "someone:s3cr3t%2F%2Btoken"))
-		_, err := gitsync.Read(t.Context(), o, "")
-		if err == nil {
-			t.Errorf("%s could be read", url)
+		for _, user := range []string{"someone:s3cr3t%2F%2Btoken", "s3cr3t%2F%2Btoken"} {
+			_, err := gitsync.Read(t.Context(), options(withUser(url, user)), "")
+			if err == nil {
+				t.Errorf("%s could be read", url)
+			}
+			fmt.Fprintf(&seen, "%v %+v %#v\n", err, err, err)
 		}
-		fmt.Fprintf(&seen, "%v %+v %#v\n", err, err, err)
 	}
-	for _, hidden := range []string{"s3cr3t", "someone"} {
+	for _, hidden := range []string{"s3cr3t", "someone", basic} {
 		if i := strings.Index(seen.String(), hidden); i >= 0 {
 			t.Errorf("%q shows in: %s", hidden, seen.String()[max(0, i-200):i+40])
 		}

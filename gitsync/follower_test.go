@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -135,8 +133,6 @@ func contents(t testing.TB, tree fs.FS) files {
 	}
 	return out
 }
-
-func branches(r *gitsync.Revision) []string { return slices.Sorted(maps.Keys(r.Heads)) }
 
 type safeBuffer struct {
 	mu  sync.Mutex

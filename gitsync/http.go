@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +46,7 @@ func newHTTPWire(a address, o Options) (*httpWire, error) {
 		return nil, errors.New("credentials are not sent over plain http, where anyone on the way can read them; use https")
 	}
 	if secret && w.username == "" {
-		w.username = "git"
+		w.username = anyUser
 	}
 	pool, err := httpPool(o)
 	if err != nil {
@@ -59,6 +60,10 @@ func newHTTPWire(a address, o Options) (*httpWire, error) {
 	w.client = githttp.NewClient(&http.Client{Transport: w.watch})
 	return w, nil
 }
+
+// anyUser is sent with a token when no user name was given; the forges that
+// take tokens ignore it.
+const anyUser = "git"
 
 func httpPool(o Options) (*http.Transport, error) {
 	pool := &http.Transport{
@@ -142,8 +147,15 @@ func (w *httpWire) try(ctx context.Context) (transport.UploadPackSession, *packp
 	return up, refs, nil
 }
 
+// hidden is what the server was told; a token may stand in place of the user.
 func (w *httpWire) hidden() secrets {
-	return secrets{w.token, url.QueryEscape(w.token), url.PathEscape(w.token)}
+	out := secrets{base64.StdEncoding.EncodeToString([]byte(w.username + ":" + w.token))}
+	for _, secret := range []string{w.token, w.username} {
+		if secret != anyUser {
+			out = append(out, secret, url.QueryEscape(secret), url.PathEscape(secret))
+		}
+	}
+	return out
 }
 
 // explain prefers what was seen on the wire to what go-git made of it.

@@ -87,7 +87,7 @@ func (s *localSession) close() {
 
 func (s *localSession) tip(name string) (plumbing.Hash, bool, error) {
 	ref := plumbing.ReferenceName(name)
-	if ref.Validate() != nil {
+	if !validRef(ref) {
 		return plumbing.ZeroHash, false, nil
 	}
 	got, err := storer.ResolveReference(s.repo, ref)
@@ -102,6 +102,8 @@ func (s *localSession) tip(name string) (plumbing.Hash, bool, error) {
 		return got.Hash(), true, nil
 	}
 }
+
+func validRef(ref plumbing.ReferenceName) bool { return ref.Validate() == nil }
 
 // notEmpty is ErrEmpty when the repository has no reference at all.
 func (s *localSession) notEmpty() error {

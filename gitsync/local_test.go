@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -144,7 +145,7 @@ func TestReadingWhileGitWrites(t *testing.T) {
 		}
 	})
 	for i := range 25 {
-		made[r.commit("main", fmt.Sprint(i), files{fmt.Sprintf("endpoints/e%d.yaml", i%7): endpoint("dev") + fmt.Sprint("# ", i, "\n")})] = true
+		made[r.commit("main", strconv.Itoa(i), files{fmt.Sprintf("endpoints/e%d.yaml", i%7): endpoint("dev") + fmt.Sprint("# ", i, "\n")})] = true
 		switch i % 3 {
 		case 0:
 			r.gitIn(r.bare, "gc", "-q", "--prune=now")
@@ -207,7 +208,7 @@ func TestWorkTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if real, _ := filepath.EvalSymlinks(clone); w.Top() != real {
+	if top, _ := filepath.EvalSymlinks(clone); w.Top() != top {
 		t.Errorf("top is %s", w.Top())
 	}
 	if branch, err := w.Branch(); branch != "topic" || err != nil {

@@ -96,7 +96,7 @@ func (o Options) withDefaults() Options {
 
 // check finds mistakes of the person who wrote the options.
 func (o Options) check() error {
-	if plumbing.ReferenceName(branchRef(o.Branch)).Validate() != nil {
+	if !validRef(plumbing.ReferenceName(branchRef(o.Branch))) {
 		return fmt.Errorf("%q is no branch name", o.Branch)
 	}
 	for _, name := range o.Folders {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
@@ -148,7 +149,7 @@ func (p *packReader) resolve() error {
 	for len(p.ready) > 0 {
 		b := p.ready[len(p.ready)-1]
 		p.ready = p.ready[:len(p.ready)-1]
-		waiting := append(p.ofs[b.at], p.ref[b.name]...)
+		waiting := slices.Concat(p.ofs[b.at], p.ref[b.name])
 		delete(p.ofs, b.at)
 		delete(p.ref, b.name)
 		for _, d := range waiting {

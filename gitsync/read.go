@@ -3,7 +3,6 @@ package gitsync
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -23,7 +22,7 @@ func Read(ctx context.Context, o Options, rev string) (*Revision, error) {
 	defer repo.source.close()
 	got, err := repo.readAt(ctx, rev)
 	if errors.Is(err, errNotOurs) && plumbing.IsHash(rev) {
-		return nil, &problem{kind: ErrNoRevision, detail: fmt.Sprintf("the server does not give out %s", rev)}
+		return nil, &problem{kind: ErrNoRevision, detail: "the server does not give out " + rev}
 	}
 	return got, err
 }

@@ -102,7 +102,7 @@ func wait(ctx context.Context, d time.Duration) {
 func (r *repository) attempt(ctx context.Context, rev string) (got *Revision, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			got, err = nil, fmt.Errorf("%w: malformed git data: %v", errBroken, p)
+			got, err = nil, fmt.Errorf("%w: go-git gave up on what was sent: %v", errBroken, p)
 		}
 	}()
 	s, err := r.source.open(ctx)

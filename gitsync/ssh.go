@@ -83,7 +83,7 @@ func (w *sshWire) connect(ctx context.Context) (transport.UploadPackSession, *pa
 // dial connects and authenticates. stop ends the watch over ctx.
 func (w *sshWire) dial(ctx context.Context) (*ssh.Client, func() bool, error) {
 	addr := w.address.dialAddress("22")
-	config, done, err := w.config(addr)
+	config, done, err := w.config(ctx, addr)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -127,7 +127,7 @@ func handshakeError(ctx context.Context, err, hostKey error, known bool) error {
 }
 
 // config reads the key or opens the agent; done closes it again.
-func (w *sshWire) config(addr string) (config *ssh.ClientConfig, done func(), err error) {
+func (w *sshWire) config(ctx context.Context, addr string) (config *ssh.ClientConfig, done func(), err error) {
 	hosts, err := gitssh.NewKnownHostsDb(w.knownHosts)
 	if err != nil {
 		return nil, nil, &problem{kind: ErrHostKey, detail: w.knownHosts + ": " + err.Error()}
@@ -138,12 +138,13 @@ func (w *sshWire) config(addr string) (config *ssh.ClientConfig, done func(), er
 		HostKeyAlgorithms: hosts.HostKeyAlgorithms(addr),
 	}
 	if w.auth.KeyFile == "" {
-		conn, err := net.Dial("unix", w.auth.AgentSocket)
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", w.auth.AgentSocket)
 		if err != nil {
 			return nil, nil, &problem{kind: ErrAuth, detail: "agent: " + err.Error()}
 		}
 		config.Auth = []ssh.AuthMethod{ssh.PublicKeysCallback(agent.NewClient(conn).Signers)}
-		return config, func() { _ = conn.Close() }, nil
+		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+		return config, func() { stop(); _ = conn.Close() }, nil
 	}
 	key, err := os.ReadFile(w.auth.KeyFile)
 	if err != nil {

@@ -106,7 +106,7 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig) {
 			break
 		}
 		_ = channel.Close()
-		for range requests { //nolint:revive // drained until the client closes
+		for range requests { // drained until the client closes
 		}
 	}
 }

@@ -26,8 +26,8 @@ func FindWorkTree(path string, folders ...string) (*WorkTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		abs = real
+	if resolved, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = resolved
 	}
 	o := Options{Folders: folders}.withDefaults()
 	for dir := abs; ; dir = filepath.Dir(dir) {

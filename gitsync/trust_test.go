@@ -1,0 +1,105 @@
+package gitsync_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+
+	"github.com/switchyard-gateway/switchyard/gitsync"
+)
+
+func TestSSHTrust(t *testing.T) {
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	url, auth := sshServer(t, r, nil)
+	o := options(url)
+	t.Run("unknown host key", func(t *testing.T) {
+		_, other := sshServer(t, r, nil)
+		o.Auth = gitsync.Auth{KeyFile: auth.KeyFile, KnownHostsFile: other.KnownHostsFile}
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrHostKey) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("no known_hosts", func(t *testing.T) {
+		o.Auth = gitsync.Auth{KeyFile: auth.KeyFile, KnownHostsFile: filepath.Join(t.TempDir(), "none")}
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrHostKey) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("wrong key", func(t *testing.T) {
+		_, key := sshKey(t)
+		o.Auth = gitsync.Auth{KeyFile: key, KnownHostsFile: auth.KnownHostsFile}
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrAuth) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("no such repository", func(t *testing.T) {
+		o := o
+		o.Auth = auth
+		o.URL = url + "/none"
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrNoRepository) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("server hangs up", func(t *testing.T) {
+		o := o
+		o.URL, o.Auth = sshServer(t, r, func(c *ssh.ServerConfig) {
+			c.MaxAuthTries = 1
+			c.PublicKeyAuthAlgorithms = []string{ssh.KeyAlgoRSASHA512}
+		})
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrAuth) && !errors.Is(err, gitsync.ErrUnreachable) {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
+func TestSSHAgent(t *testing.T) {
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	url, auth := sshServer(t, r, nil)
+	pem, err := os.ReadFile(auth.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.ParseRawPrivateKey(pem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := agent.NewKeyring()
+	if err := keys.Add(agent.AddedKey{PrivateKey: key}); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "agent") //nolint:usetesting // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	l, err := net.Listen("unix", filepath.Join(dir, "s")) //nolint:noctx // a listener of the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	defer l.Close()
+	serving.Go(func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_ = agent.ServeAgent(keys, conn)
+	})
+	o := options(url)
+	o.Auth = gitsync.Auth{AgentSocket: l.Addr().String(), KnownHostsFile: auth.KnownHostsFile}
+	live, err := gitsync.Read(t.Context(), o, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.compare(t, "with an agent", live)
+}
