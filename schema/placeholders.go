@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -51,7 +52,7 @@ func Placeholders(value string) ([]Placeholder, error) {
 func placeholder(s string) (Placeholder, error) {
 	inside, _, ok := strings.Cut(s[len("${"):], "}")
 	if !ok {
-		return Placeholder{}, fmt.Errorf("a ${ is not closed; write ${env:NAME} or ${file:PATH}")
+		return Placeholder{}, errors.New("a ${ is not closed; write ${env:NAME} or ${file:PATH}")
 	}
 	kind, name, ok := strings.Cut(inside, ":")
 	if !ok || kind != string(PlaceholderEnv) && kind != string(PlaceholderFile) {
