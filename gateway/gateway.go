@@ -79,7 +79,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"no revision serves yet: the repository was not read or its first revision was refused", forward.RequestID(r))
 		return
 	}
-	s.router.ServeHTTP(w, r)
+	s.route(w, r)
 }
 
 // Apply compiles a revision and swaps it in. If anything is wrong with it, the

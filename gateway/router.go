@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -14,47 +15,104 @@ import (
 // prefix is under which every endpoint has its stable URL.
 const prefix = "/v1/"
 
+// router is a chi router for a list of endpoints. It knows them by their place
+// in the list, so that snapshots whose endpoints have the same names and paths
+// share one: building it anew would be most of the cost of a swap. It is
+// immutable.
+type router struct {
+	places []place
+	mux    *chi.Mux
+}
+
+// place is where one endpoint is reached.
+type place struct{ name, path string }
+
 // newRouter gives each endpoint its routes: its stable URL, the path it may
 // declare, and whatever comes below either. The paths were checked with the
-// documents; chi panics on those that are not.
-func newRouter(s *Snapshot) http.Handler {
-	r := chi.NewRouter()
+// documents; chi panics on those that are not. last is a router to share if it
+// is the same; it may be nil.
+func newRouter(all []*endpoint, last *router) *router {
+	r := &router{places: make([]place, len(all))}
+	for i, e := range all {
+		r.places[i] = place{e.Name, e.Path}
+	}
+	if last != nil && slices.Equal(r.places, last.places) {
+		return last
+	}
+	r.mux = chi.NewRouter()
 	// Before the routes: chi walks all of them for either.
-	r.NotFound(s.notFound)
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+	r.mux.NotFound(notFound)
+	r.mux.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		forward.WriteError(w, r, http.StatusMethodNotAllowed, "the gateway does not know the method "+r.Method, forward.RequestID(r))
 	})
-	for _, e := range s.endpoints {
-		stable := prefix + e.Name
-		handle(r, stable, entry{endpoint: e, prefix: len(stable), stable: true})
-		if e.Path != "" {
-			handle(r, e.Path, entry{endpoint: e, prefix: len(e.Path)})
+	for i, p := range r.places {
+		stable := prefix + p.name
+		r.handle(stable, entry{index: i, prefix: len(stable), stable: true})
+		if p.path != "" {
+			r.handle(p.path, entry{index: i, prefix: len(p.path)})
 		}
 	}
 	return r
 }
 
-func handle(r chi.Router, path string, h http.Handler) {
-	r.Handle(path, h)
-	r.Handle(path+"/*", h)
+func (r *router) handle(path string, h http.Handler) {
+	r.mux.Handle(path, h)
+	r.mux.Handle(path+"/*", h)
 }
 
-// Seed puts the router's scratch space into the context of a connection that
-// serves one request at a time, so that requests need none of their own. reset
-// is to be called before each of them.
+// routing is the context of a request on its way: the snapshot that it was given
+// to, and chi's scratch space.
+type routing struct {
+	context.Context
+	snapshot *Snapshot
+	scratch  *chi.Context
+}
+
+type routingKey struct{}
+
+// Value implements context.Context.
+func (c *routing) Value(key any) any {
+	switch key {
+	case routingKey{}:
+		return c
+	case chi.RouteCtxKey:
+		return c.scratch
+	}
+	return c.Context.Value(key)
+}
+
+// Seed puts what routing needs into the context of a connection that serves one
+// request at a time, so that its requests need none of their own. reset is to be
+// called before each of them.
 func Seed(ctx context.Context) (seeded context.Context, reset func()) {
-	scratch := chi.NewRouteContext()
-	return context.WithValue(ctx, chi.RouteCtxKey, scratch), scratch.Reset
+	c := &routing{Context: ctx, scratch: chi.NewRouteContext()}
+	return c, c.scratch.Reset
+}
+
+// route gives a request to one snapshot, for as long as it lasts.
+func (s *Snapshot) route(w http.ResponseWriter, r *http.Request) {
+	if seeded, ok := r.Context().Value(routingKey{}).(*routing); ok {
+		seeded.snapshot = s
+		s.router.mux.ServeHTTP(w, r)
+		return
+	}
+	c := &routing{Context: r.Context(), snapshot: s, scratch: chi.NewRouteContext()}
+	s.router.mux.ServeHTTP(w, r.WithContext(c))
+}
+
+// routed is the snapshot that a request was given to.
+func routed(r *http.Request) *Snapshot {
+	return r.Context().Value(routingKey{}).(*routing).snapshot
 }
 
 // notFound answers 404, with the name of the endpoint that was meant if one is
 // near.
-func (s *Snapshot) notFound(w http.ResponseWriter, r *http.Request) {
+func notFound(w http.ResponseWriter, r *http.Request) {
 	message := "no endpoint serves this path; endpoints are called at /v1/NAME"
 	if rest, ok := strings.CutPrefix(r.URL.Path, prefix); ok {
 		name, _, _ := strings.Cut(rest, "/")
 		message = "no endpoint " + quoted(name)
-		if near, ok := schema.Nearest(name, s.names()); ok {
+		if near, ok := schema.Nearest(name, routed(r).names()); ok {
 			message += "; did you mean " + quoted(near) + "?"
 		}
 	}
@@ -80,28 +138,30 @@ func (s *Snapshot) names() []string {
 
 // entry is an endpoint as it is reached under one of its paths.
 type entry struct {
-	endpoint *endpoint
-	prefix   int  // the length of the path that led here
-	stable   bool // under /v1/NAME
+	index  int  // of the endpoint, in the snapshot
+	prefix int  // the length of the path that led here
+	stable bool // under /v1/NAME
 }
 
 // ServeHTTP serves the request with what of its path comes below the entry.
 func (h entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := routed(r)
 	path := r.URL.EscapedPath()
 	rest := path[h.prefix:]
-	if h.stable && h.endpoint.isLatest(rest) {
+	if h.stable && s.isLatest(rest) {
 		rest = ""
 	}
-	h.endpoint.serve(w, r, path, rest)
+	q := request{s: s, e: s.endpoints[h.index], w: w, r: r, path: path, rest: rest}
+	q.serve()
 }
 
 // isLatest reports whether what follows an endpoint's stable URL is one of the
 // forms in which Modelbit's clients write that URL: /latest and
 // /BRANCH/latest, with "~" for a slash in the branch.
-func (e *endpoint) isLatest(rest string) bool {
+func (s *Snapshot) isLatest(rest string) bool {
 	head, ok := strings.CutSuffix(rest, "/latest")
 	if !ok {
 		return false
 	}
-	return head == "" || head[1:] == e.urlBranch
+	return head == "" || head[1:] == s.urlBranch
 }

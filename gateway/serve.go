@@ -21,6 +21,7 @@ const (
 
 // request is one request to one endpoint on its way through the gateway.
 type request struct {
+	s       *Snapshot
 	e       *endpoint
 	w       http.ResponseWriter
 	r       *http.Request
@@ -40,19 +41,20 @@ type request struct {
 	captured bool // body is captured as it is read
 }
 
-// serve answers one request: assign, offer copies, attempt, record.
-func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, path, rest string) {
-	q := request{e: e, w: w, r: r, id: forward.RequestID(r), path: path, rest: rest, started: time.Now()}
+// serve answers the request: assign, offer copies, attempt, record.
+func (q *request) serve() {
+	q.started = time.Now()
 	q.tried = q.started
-	w.Header()[headerRequestID] = []string{q.id}
+	q.id = forward.RequestID(q.r)
+	q.w.Header()[headerRequestID] = []string{q.id}
 	err := q.readAhead()
 	q.assign()
-	w.Header()[headerBackend] = q.backend.header
+	q.w.Header()[headerBackend] = q.backend.header
 	q.backend.series.inFlight.Add(1)
 	result := crashed // unless something better comes of it
 	defer func() {
 		if result.Kind == record.Panic {
-			e.gateway.crashed(&q, recover())
+			q.e.gateway.crashed(q, recover())
 			result.Abort = true
 		}
 		q.finish(&result)
@@ -62,7 +64,7 @@ func (e *endpoint) serve(w http.ResponseWriter, r *http.Request, path, rest stri
 	}()
 	if err != nil {
 		q.refuseCopies()
-		result = forward.Refuse(w, r, q.id, forward.BodyError(err))
+		result = forward.Refuse(q.w, q.r, q.id, forward.BodyError(err))
 		return
 	}
 	result = q.attempt()
@@ -141,6 +143,7 @@ func (q *request) finish(result *forward.Result) {
 	b := q.backend
 	rec := b.template
 	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
+	rec.Commit = q.s.commit
 	rec.Start, rec.End = q.started, q.tried.Add(result.Took)
 	if result.TTFB > 0 {
 		rec.TTFB = q.tried.Sub(q.started) + result.TTFB

@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,15 +19,17 @@ import (
 // safe for concurrent use.
 type Snapshot struct {
 	branch    string
+	urlBranch string // branch as Modelbit's clients write it in URLs
+	commit    string
 	commits   map[string]string // by branch
 	compiled  time.Time
 	endpoints []*endpoint // sorted by name
-	router    http.Handler
+	router    *router
 }
 
 // Commit is the commit of the endpoints branch that the snapshot was compiled
 // from; empty for a work tree.
-func (s *Snapshot) Commit() string { return s.commits[s.branch] }
+func (s *Snapshot) Commit() string { return s.commit }
 
 // Len is the number of endpoints.
 func (s *Snapshot) Len() int { return len(s.endpoints) }
@@ -49,13 +50,11 @@ func Check(rev schema.Revision, secrets deployments.Secrets) ([]*endpoints.Endpo
 // mirrors and counters.
 type endpoint struct {
 	*endpoints.Endpoint
-	gateway   *Gateway
-	commit    string
-	urlBranch string // the endpoints branch as Modelbit's clients write it in URLs
-	backends  []backend
-	mirrors   []mirrored
-	sampled   bool // some mirror gets less than all
-	readBody  bool // some key is in the body
+	gateway  *Gateway
+	backends []backend
+	mirrors  []mirrored
+	sampled  bool // some mirror gets less than all
+	readBody bool // some key is in the body
 }
 
 // backend is a declared backend bound to its replicas.
@@ -90,6 +89,8 @@ func (g *Gateway) Compile(rev schema.Revision) (*Snapshot, error) {
 	}
 	s := &Snapshot{
 		branch:    rev.Branch,
+		urlBranch: strings.ReplaceAll(rev.Branch, "/", "~"),
+		commit:    rev.Trees[rev.Branch].Commit,
 		commits:   make(map[string]string, len(rev.Trees)),
 		compiled:  time.Now(),
 		endpoints: make([]*endpoint, len(declared)),
@@ -98,22 +99,28 @@ func (g *Gateway) Compile(rev schema.Revision) (*Snapshot, error) {
 		s.commits[branch] = tree.Commit
 	}
 	for i, e := range declared {
-		s.endpoints[i] = g.bind(e, s)
+		s.endpoints[i] = g.bind(e)
 	}
-	s.router = newRouter(s)
+	s.router = newRouter(s.endpoints, g.lastRouter())
 	return s, nil
 }
 
+// lastRouter is that of the current snapshot, if there is one.
+func (g *Gateway) lastRouter() *router {
+	if s := g.current.Load(); s != nil {
+		return s.router
+	}
+	return nil
+}
+
 // bind connects a declared endpoint with what outlives snapshots.
-func (g *Gateway) bind(d *endpoints.Endpoint, s *Snapshot) *endpoint {
+func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 	e := &endpoint{
-		Endpoint:  d,
-		gateway:   g,
-		commit:    s.Commit(),
-		urlBranch: strings.ReplaceAll(s.branch, "/", "~"),
-		backends:  make([]backend, len(d.Backends)),
-		mirrors:   make([]mirrored, len(d.Mirrors)),
-		readBody:  d.Assignment.NeedBody(),
+		Endpoint: d,
+		gateway:  g,
+		backends: make([]backend, len(d.Backends)),
+		mirrors:  make([]mirrored, len(d.Mirrors)),
+		readBody: d.Assignment.NeedBody(),
 	}
 	for i := range d.Backends {
 		b := &d.Backends[i]
@@ -146,7 +153,7 @@ func (g *Gateway) bind(d *endpoints.Endpoint, s *Snapshot) *endpoint {
 
 // template is what all records of one backend or mirror have in common.
 func (e *endpoint) template(name string, role record.Role, to *deployments.Resolved) record.Record {
-	r := record.Record{Endpoint: e.Name, Backend: name, Role: role, Commit: e.commit}
+	r := record.Record{Endpoint: e.Name, Backend: name, Role: role}
 	if to != nil {
 		r.DeploymentName, r.DeploymentVersion, r.Alias, r.Branch = to.Name, to.Number, to.Alias, to.Branch
 	}

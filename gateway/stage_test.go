@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +47,10 @@ var running engines
 type everyEngine struct{ *testing.M }
 
 func (m everyEngine) Run() int {
+	flag.Parse()
+	if flag.Lookup("test.bench").Value.String() != "" {
+		return m.M.Run()
+	}
 	for _, running = range []engines{{}, {front: true}, {upstream: true}, {front: true, upstream: true}} {
 		if code := m.M.Run(); code != 0 {
 			_, _ = fmt.Println("failed with", running)
@@ -101,26 +107,30 @@ type options struct {
 	mirror  mirror.Options
 	forward forward.Options
 	secrets map[string]string
+
+	sink      io.Writer                                                           // of the log, instead of the stage's own
+	transport func(u *url.URL, use deployments.Use) (deployments.Transport, bool) // instead of the engine's, where it says so
+	server    func(*http.Server)                                                  // changes the public server's settings
 }
 
 // newStage starts a gateway that serves nothing yet.
 func newStage(t *testing.T, o options) *stage {
 	t.Helper()
 	s := &stage{t: t, log: &lines{}}
-	s.records = record.NewLog(record.Options{Writer: s.log})
+	sink := o.sink
+	if sink == nil {
+		sink = s.log
+	}
+	s.records = record.NewLog(record.Options{Writer: sink})
 	ctx, cancel := context.WithCancel(context.Background())
 	var writer sync.WaitGroup
 	writer.Go(func() { _ = s.records.Run(ctx) })
-	var connections deployments.PoolOptions
-	if running.upstream {
-		connections.Transport = gateway.OwnTransport
-	}
-	pool := deployments.NewPool(connections)
+	pool := deployments.NewPool(o.connections())
 	s.gateway = gateway.New(gateway.Options{
 		Pool: pool, Forward: o.forward, Mirror: o.mirror, Records: s.records, Logger: zerolog.New(s.records),
 		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})
-	stopServing := s.listen()
+	stopServing := s.listen(o)
 	t.Cleanup(func() {
 		s.client.CloseIdleConnections()
 		stopServing()
@@ -134,6 +144,32 @@ func newStage(t *testing.T, o options) *stage {
 	return s
 }
 
+// connections are how replicas are reached.
+func (o options) connections() deployments.PoolOptions {
+	transport := standardTransport
+	if running.upstream {
+		transport = gateway.OwnTransport
+	}
+	if o.transport == nil {
+		return deployments.PoolOptions{Transport: transport}
+	}
+	return deployments.PoolOptions{Transport: func(u *url.URL, use deployments.Use) deployments.Transport {
+		if t, ok := o.transport(u, use); ok {
+			return t
+		}
+		return transport(u, use)
+	}}
+}
+
+// standardTransport is what a pool uses that is told nothing.
+func standardTransport(_ *url.URL, use deployments.Use) deployments.Transport {
+	t := deployments.NewTransport(deployments.OptionsFor(use))
+	if use == (deployments.Use{}) {
+		return t
+	}
+	return deployments.Once(t)
+}
+
 // server is what both engines' servers are.
 type server interface {
 	Serve(l net.Listener) error
@@ -142,13 +178,16 @@ type server interface {
 }
 
 // listen serves the gateway on a port of its own.
-func (s *stage) listen() (stop func()) {
+func (s *stage) listen(o options) (stop func()) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.url, s.client = "http://"+l.Addr().String(), &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}}
 	std := &http.Server{Handler: s.gateway, ReadHeaderTimeout: 10 * time.Second}
+	if o.server != nil {
+		o.server(std)
+	}
 	var public server = std
 	if running.front {
 		public = front.New(front.Options{Std: std, Seed: gateway.Seed})
