@@ -172,17 +172,18 @@ func (x *exchange) attach(ctx context.Context, c *conn) time.Time {
 	limit, _ := ctx.Deadline()
 	c.read.until(limit, false)
 	c.write.until(limit, true)
-	if ctx.Done() != nil {
-		x.unwatch = watch(ctx, c.abort)
-	}
+	x.unwatch = watch(ctx, c.abort)
 	return limit
 }
 
-// watch is context.AfterFunc, but asks a context that has such a method itself (see there) directly: a server's own contexts can
-// then be watched without the five allocations that the function costs.
+// watch is context.AfterFunc, but asks a context that has such a method itself (see there) directly: a forwarder's own contexts can
+// then be watched without the five allocations that the function costs. It is nil for a context that does not end.
 func watch(ctx context.Context, f func()) func() bool {
 	if own, ok := ctx.(interface{ AfterFunc(f func()) func() bool }); ok {
 		return own.AfterFunc(f)
+	}
+	if ctx.Done() == nil {
+		return nil
 	}
 	return context.AfterFunc(ctx, f)
 }
