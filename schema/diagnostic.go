@@ -53,7 +53,7 @@ func (d Diagnostic) String() string {
 
 // Diagnostics are all problems that one check found. A nil or empty list means
 // that there are none; as an error it says each on a line.
-type Diagnostics []Diagnostic
+type Diagnostics []Diagnostic //nolint:errname // a list first, and an error only where one is wanted
 
 // Error is each diagnostic on a line of its own.
 func (ds Diagnostics) Error() string {

@@ -80,8 +80,7 @@ func (f *folderReader) entries() ([]fs.DirEntry, error) {
 // unwrapped is the cause of an error of a file system without the path, which
 // the diagnostic names already.
 func unwrapped(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
 	return fmt.Errorf("cannot be read: %w", err)

@@ -75,7 +75,7 @@ func parse[T any](t *testing.T, file schema.File, parser func(schema.File) (T, s
 		t.Errorf("parsing %d bytes took %v", len(file.Data), took)
 	}
 	again, dsAgain := parser(file)
-	if diff := cmp.Diff(value, again, exact()); diff != "" {
+	if diff := cmp.Diff(value, again); diff != "" {
 		t.Errorf("a second parse differs:\n%s", diff)
 	}
 	if diff := cmp.Diff(ds, dsAgain); diff != "" {

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/tools/txtar"
 
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -61,7 +60,8 @@ func golden(t *testing.T, kind, path string) {
 		got.WriteString(outcome(t, kind, f))
 	}
 	if *update {
-		archive.Files = append(kept, txtar.File{Name: want, Data: []byte(got.String())})
+		kept = append(kept, txtar.File{Name: want, Data: []byte(got.String())})
+		archive.Files = kept
 		if err := os.WriteFile(path, txtar.Format(archive), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -157,12 +157,4 @@ func readSettings(f schema.File) (string, schema.Diagnostics) {
 		}
 	}
 	return b.String(), ds
-}
-
-// exact compares parsed values with their positions.
-func exact() cmp.Option { return cmp.Options{} }
-
-// meaning compares parsed values without their positions.
-func meaning() cmp.Option {
-	return cmpopts.IgnoreTypes(schema.Position{})
 }

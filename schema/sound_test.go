@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func soundEndpoint(t *testing.T, e *schema.Endpoint) {
 	if e.Timeout.V <= 0 || e.Timeout.V > 24*time.Hour || len(e.Sampling) == 0 {
 		t.Errorf("timeout %v, sampling %v", e.Timeout.V, e.Sampling)
 	}
-	soundKeys(t, append(e.Assignment[:len(e.Assignment):len(e.Assignment)], e.Sampling...))
+	soundKeys(t, slices.Concat(e.Assignment, e.Sampling))
 	soundPath(t, e.Path.V)
 }
 

@@ -52,7 +52,7 @@ func controlCharacter(r rune) string {
 // the column in characters. Lines end as YAML ends them: with LF, CR LF or CR.
 func place(text []byte, offset int) (line, column int) {
 	line, start := 1, 0
-	for i := 0; i < offset; i++ {
+	for i := range offset {
 		switch {
 		case text[i] == '\n':
 		case text[i] == '\r' && (i+1 >= len(text) || text[i+1] != '\n'):

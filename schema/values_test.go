@@ -24,7 +24,7 @@ func TestNearest(t *testing.T) {
 }
 
 func TestNearestPrefersTheFirstOfEquals(t *testing.T) {
-	for name, among := range map[string][]string{"model_x": {"model_a", "model_b"}, "pricing": {"pricing_v2", "pricing_v1"}, "modle": {"model", "mode"}} {
+	for name, among := range map[string][]string{"model_x": {"model_a", "model_b"}, "pricing": {"pricing_v2", "pricing_v1"}, "mirorr": {"mirror", "mirrors"}} {
 		if got, ok := schema.Nearest(name, among); !ok || got != among[0] {
 			t.Errorf("%q: got %q of %q", name, got, among)
 		}
