@@ -88,9 +88,10 @@ func (t *attempt) serve() {
 // admit refuses what must not be sent.
 func (t *attempt) admit() *Failure {
 	switch t.in.Method {
-	case http.MethodConnect, http.MethodTrace:
-		// A tunnel is none of ours, and TRACE would show the caller the secrets
-		// that are set on requests (RFC 9110 9.3.8).
+	case http.MethodConnect, http.MethodTrace, "PRI":
+		// A tunnel is none of ours, nor is HTTP/2's preface, which net/http hands
+		// to handlers; and TRACE would show the caller the secrets that are set on
+		// requests (RFC 9110 9.3.8).
 		return &Failure{Status: http.StatusMethodNotAllowed, Kind: record.Method, Message: "the gateway does not pass on " + t.in.Method}
 	}
 	if err := checkPath(t.spec.Path); err != nil {

@@ -71,6 +71,7 @@ type gateway struct {
 	log     *syncBuffer
 	group   *deployments.Group
 	client  *http.Client // with package front only
+	stop    func()
 }
 
 type syncBuffer struct {
@@ -144,14 +145,16 @@ func (s setup) start(t testing.TB, replicas ...string) *gateway {
 		g.Server.StartTLS()
 	case running.front:
 		g.startFront(t)
-		return g
 	default:
 		g.Server.Start()
 	}
-	t.Cleanup(func() {
-		g.Server.CloseClientConnections()
-		g.Server.Close()
-	})
+	if g.stop == nil {
+		g.stop = sync.OnceFunc(func() {
+			g.Server.CloseClientConnections()
+			g.Server.Close()
+		})
+	}
+	t.Cleanup(g.stop)
 	return g
 }
 
@@ -163,7 +166,7 @@ func (g *gateway) startFront(t testing.TB) {
 	go func() { done <- own.Serve(g.Server.Listener) }()
 	transport := new(http.Transport)
 	g.client = &http.Client{Transport: transport}
-	t.Cleanup(func() {
+	g.stop = sync.OnceFunc(func() {
 		transport.CloseIdleConnections()
 		_ = own.Close()
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
@@ -171,6 +174,9 @@ func (g *gateway) startFront(t testing.TB) {
 		}
 	})
 }
+
+// Close ends the gateway before the test does.
+func (g *gateway) Close() { g.stop() }
 
 // Client returns a client of the gateway.
 func (g *gateway) Client() *http.Client {

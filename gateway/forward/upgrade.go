@@ -2,6 +2,7 @@ package forward
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -55,9 +56,21 @@ func (t *attempt) switchProtocols(res *http.Response) {
 	if err := t.writeSwitch(near); err != nil {
 		j.end(nearSide, err)
 	} else {
-		j.run(buffered.Reader)
+		j.run(leftover(near, buffered.Reader))
 	}
 	t.concludeSwitch(&j)
+}
+
+// leftover reads what the server has read ahead and then the connection itself.
+// To net/http's buffered reader the end of a connection is the end of the request
+// as well, though the other direction may go on.
+func leftover(near net.Conn, buffered *bufio.Reader) io.Reader {
+	n := buffered.Buffered()
+	if n == 0 {
+		return near
+	}
+	ahead, _ := buffered.Peek(n) // what is buffered can be peeked
+	return io.MultiReader(bytes.NewReader(ahead), near)
 }
 
 // writeSwitch writes the head of the 101 to a hijacked connection.
