@@ -112,7 +112,7 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 	if rest, ok := strings.CutPrefix(r.URL.Path, prefix); ok {
 		name, _, _ := strings.Cut(rest, "/")
 		message = "no endpoint " + quoted(name)
-		if near, ok := schema.Nearest(name, routed(r).names()); ok {
+		if near, ok := nearest(r, name); ok {
 			message += "; did you mean " + quoted(near) + "?"
 		}
 	}
@@ -128,12 +128,21 @@ func quoted(name string) string {
 	return `"` + name + `"`
 }
 
-func (s *Snapshot) names() []string {
-	names := make([]string, len(s.endpoints))
-	for i, e := range s.endpoints {
+// maxOffer is up to how many endpoints a nearest name is looked for: it costs
+// about a microsecond for each, and whoever sends wrong paths pays nothing.
+const maxOffer = 256
+
+// nearest finds the endpoint whose name is most like the one given.
+func nearest(r *http.Request, name string) (string, bool) {
+	all := routed(r).endpoints
+	if len(all) > maxOffer {
+		return "", false
+	}
+	names := make([]string, len(all))
+	for i, e := range all {
 		names[i] = e.Name
 	}
-	return names
+	return schema.Nearest(name, names)
 }
 
 // entry is an endpoint as it is reached under one of its paths.
