@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 
@@ -96,12 +97,17 @@ func (p *process) makeGateway() {
 	if p.options.OwnUpstream && connections.Transport == nil {
 		connections.Transport = gateway.OwnTransport
 	}
+	forwarding, mirroring := p.options.Forward, p.options.Mirror
+	forwarding.ErrorLog = p.errorLog()
+	mirroring.Panicked = func(value any, stack []byte) {
+		p.logger.Error().Interface("panic", value).Bytes("stack", stack).Msg("a copy ran into a bug")
+	}
 	p.pool = deployments.NewPool(connections)
 	p.gateway = gateway.New(gateway.Options{
 		Pool:    p.pool,
 		Secrets: p.options.Secrets,
-		Forward: p.options.Forward,
-		Mirror:  p.options.Mirror,
+		Forward: forwarding,
+		Mirror:  mirroring,
 		Records: p.log,
 		Logger:  p.logger,
 	})
@@ -121,6 +127,7 @@ func (p *process) makeServers() {
 		}),
 		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
 		IdleTimeout:       p.options.IdleTimeout,
+		ErrorLog:          p.errorLog(),
 	}
 }
 
@@ -139,11 +146,17 @@ func (p *process) newPublic() server {
 		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
 		IdleTimeout:       p.options.IdleTimeout,
 		MaxHeaderBytes:    p.options.MaxHeaderBytes,
+		ErrorLog:          p.errorLog(),
 	}
 	if !p.options.OwnFront {
 		return std
 	}
 	return front.New(front.Options{Std: std, Seed: gateway.Seed})
+}
+
+// errorLog is where net/http tells what it can tell nobody else.
+func (p *process) errorLog() *log.Logger {
+	return log.New(p.logger.With().Str(zerolog.LevelFieldName, zerolog.LevelWarnValue).Logger(), "", 0)
 }
 
 // close lets go of what open has opened, for when nothing will run.

@@ -1,0 +1,176 @@
+package serve_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/gitsync/seed"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait; it is generous, for a noisy machine.
+const patience = 30 * time.Second
+
+// running is a process in the test's own.
+type running struct {
+	t      *testing.T
+	repo   *seed.Repository
+	log    *lockedBuffer
+	url    string
+	admin  string
+	stop   context.CancelFunc // what SIGTERM does
+	abort  chan struct{}
+	ended  chan error
+	client *http.Client
+}
+
+// start serves a repository of these files. It is stopped with the test.
+func start(t *testing.T, o serve.Options, files map[string]string) *running {
+	t.Helper()
+	dir := t.TempDir()
+	r := &running{t: t, log: &lockedBuffer{}, abort: make(chan struct{}), ended: make(chan error, 1)}
+	var err error
+	if r.repo, err = seed.Create(dir, "main", seed.Author{Name: "T", Email: "t@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	commit := r.commit(files)
+	started := make(chan serve.Addresses, 1)
+	o.Listen, o.Admin, o.Stdout = "127.0.0.1:0", "127.0.0.1:0", r.log
+	o.Repository = gitsync.Options{URL: dir, Branch: "main", Poll: time.Hour}
+	o.Abort = r.abort
+	o.Started = func(at serve.Addresses) { started <- at }
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
+	go func() { r.ended <- serve.Run(ctx, o) }()
+	at := receive(t, started)
+	r.url, r.admin = "http://"+at.Listen, "http://"+at.Admin
+	r.client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	t.Cleanup(func() {
+		cancel()
+		r.client.CloseIdleConnections()
+	})
+	r.wait("swap to "+commit, func(l line) bool { return l.Event == "swap" && l.Commit == commit })
+	return r
+}
+
+func (r *running) commit(files map[string]string) string {
+	r.t.Helper()
+	hash, err := r.repo.Commit("Change", files)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return hash
+}
+
+// sync makes what is committed serve.
+func (r *running) sync() {
+	r.t.Helper()
+	status, body := r.call(http.MethodPost, r.admin+"/sync", "")
+	if status != http.StatusOK {
+		r.t.Fatalf("sync: %d %s", status, body)
+	}
+}
+
+func (r *running) call(method, url, body string) (int, string) {
+	request, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
+	if err != nil {
+		return 0, err.Error()
+	}
+	response, err := r.client.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(response.Body); err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, strings.TrimSpace(b.String())
+}
+
+// line is what these tests read of a line of the log.
+type line struct {
+	Event, Message, Commit, Role, Outcome, ErrorKind, RequestID, Backend, Endpoint string
+	DeploymentVersion                                                              int
+}
+
+func (r *running) lines(match func(line) bool) []line {
+	var found []line
+	for text := range strings.Lines(r.log.String()) {
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			r.t.Errorf("no JSON in the log: %v: %s", err, text)
+		}
+		if match(l) {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// wait waits until the log has a line that matches.
+func (r *running) wait(what string, match func(line) bool) {
+	r.t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for len(r.lines(match)) == 0 {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("no %s in the log:\n%s", what, r.log.String())
+		}
+		<-tick.C
+	}
+}
+
+// receive takes one value, in time.
+func receive[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		t.Fatal("nothing came in time")
+		panic("unreachable")
+	}
+}
+
+// model answers with a body.
+func model(t *testing.T, answer http.HandlerFunc) string {
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func says(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }
+}
+
+// lockedBuffer is a buffer that may be read while it is written to.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

@@ -1,0 +1,170 @@
+package serve_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gitsync"
+)
+
+// gated is a model that tells of each request and answers when it is let.
+type gated struct {
+	begun chan struct{}
+	let   chan struct{}
+}
+
+func newGated() gated {
+	return gated{begun: make(chan struct{}, 100), let: make(chan struct{})}
+}
+
+func (g gated) answer(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // only then does the server watch for the caller's end
+	g.begun <- struct{}{}
+	select {
+	case <-g.let:
+		_, _ = w.Write([]byte("whole"))
+	case <-r.Context().Done():
+	}
+}
+
+func documents(live, copies string) map[string]string {
+	return map[string]string{
+		"deployments/model.yaml": fmt.Sprintf("schemaVersion: 1\nversions: {1: {url: %q}, 2: {url: %q}}\n", live, copies),
+		"endpoints/model.yaml":   endpoint(1),
+	}
+}
+
+// Requests that end within the grace period end whole, live and copy, while
+// readiness is off and the admin listener still answers.
+func TestW5WhatBeganEndsWhole(t *testing.T) {
+	live, copies := newGated(), newGated()
+	r := start(t, serve.Options{GracePeriod: patience}, documents(model(t, live.answer), model(t, copies.answer)))
+	answered := make(chan string, 1)
+	go func() {
+		_, body := r.call(http.MethodPost, r.url+"/v1/model", "{}")
+		answered <- body
+	}()
+	receive(t, live.begun)
+	receive(t, copies.begun)
+
+	r.stop()
+	r.wait("beginning of the end", func(l line) bool { return l.Event == "stop" })
+	if status, _ := r.call(http.MethodGet, r.admin+"/readyz", ""); status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz answers %d while stopping", status)
+	}
+	close(live.let)
+	if body := receive(t, answered); body != "whole" {
+		t.Errorf("the live request ended with %q", body)
+	}
+	close(copies.let)
+	if err := receive(t, r.ended); err != nil {
+		t.Error(err)
+	}
+	if got := r.lines(func(l line) bool { return l.Role != "" && l.Outcome == "ok" }); len(got) != 2 {
+		t.Errorf("want a live and a mirror record that are ok, got %+v", got)
+	}
+}
+
+// No connection is refused before those who watch readiness could see it go.
+func TestW5ListensUntilTheDelayIsOver(t *testing.T) {
+	r := start(t, serve.Options{ShutdownDelay: time.Hour, GracePeriod: patience},
+		documents(model(t, says("1")), model(t, says("2"))))
+	r.stop()
+	r.wait("beginning of the end", func(l line) bool { return l.Event == "stop" })
+	for range 10 {
+		r.client.CloseIdleConnections()
+		if status, body := r.call(http.MethodPost, r.url+"/v1/model", "{}"); status != http.StatusOK {
+			t.Fatalf("refused before the delay was over: %d %s", status, body)
+		}
+	}
+	close(r.abort)
+	if err := receive(t, r.ended); err != nil {
+		t.Error(err)
+	}
+}
+
+// What does not end in time is cut off and recorded, and the process ends at
+// most a second after the grace period.
+func TestM21ShutdownRecordsWhatItDrops(t *testing.T) {
+	const grace = 200 * time.Millisecond
+	copies := newGated()
+	r := start(t, serve.Options{GracePeriod: grace}, documents(model(t, says("1")), model(t, copies.answer)))
+	const calls = 20
+	for range calls {
+		if status, body := r.call(http.MethodPost, r.url+"/v1/model", "{}"); status != http.StatusOK {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	receive(t, copies.begun)
+	began := time.Now()
+	r.stop()
+	if err := receive(t, r.ended); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > grace+time.Second+2*time.Second { // the last for a noisy machine
+		t.Errorf("ended after %s", took)
+	}
+	dropped := r.lines(func(l line) bool { return l.Role == "mirror" && l.Outcome == "dropped" && l.ErrorKind == "shutdown" })
+	if len(dropped) != calls {
+		t.Errorf("%d of %d copies are recorded as dropped at shutdown", len(dropped), calls)
+	}
+	r.wait("word of the drops", func(l line) bool {
+		return l.Event == "stop" && l.Message == "copies were dropped; their records say so"
+	})
+}
+
+// Somebody in a hurry waits for nothing.
+func TestAbortEndsAtOnce(t *testing.T) {
+	live := newGated()
+	r := start(t, serve.Options{ShutdownDelay: time.Hour, GracePeriod: time.Hour}, documents(model(t, live.answer), model(t, says("2"))))
+	answered := make(chan int, 1)
+	go func() {
+		status, _ := r.call(http.MethodPost, r.url+"/v1/model", "{}")
+		answered <- status
+	}()
+	receive(t, live.begun)
+	r.stop()
+	close(r.abort)
+	if err := receive(t, r.ended); err != nil {
+		t.Error(err)
+	}
+	if status := receive(t, answered); status == http.StatusOK {
+		t.Error("a request that was cut off looks whole")
+	}
+}
+
+// What can fail at the start fails before anything runs, and leaves nothing.
+func TestStartFailsAtOnce(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for name, o := range map[string]serve.Options{
+		"port taken":       {Listen: taken.Addr().String(), Admin: "127.0.0.1:0", Repository: gitsync.Options{URL: "."}},
+		"admin port taken": {Listen: "127.0.0.1:0", Admin: taken.Addr().String(), Repository: gitsync.Options{URL: "."}},
+		"no log file": {
+			Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Repository: gitsync.Options{URL: "."},
+			LogFile: &record.FileOptions{Path: filepath.Join(t.TempDir(), "no", "such", "folder", "log")},
+		},
+		"no branch name": {Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Repository: gitsync.Options{URL: ".", Branch: "a..b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := &lockedBuffer{}
+			o.Stdout = log
+			if err := serve.Run(t.Context(), o); err == nil {
+				t.Error("no error")
+			}
+			if log.String() != "" {
+				t.Errorf("something ran: %s", log.String())
+			}
+		})
+	}
+}
