@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/go-git/go-git/v5/config"
 )
@@ -47,10 +48,8 @@ func (d gitDir) follow() (gitDir, error) {
 		}
 		d.dir = target
 	}
-	for _, must := range []string{"HEAD"} {
-		if _, err := os.Lstat(filepath.Join(d.dir, must)); err != nil {
-			return d, notDir(err)
-		}
+	if _, err := os.Lstat(filepath.Join(d.dir, "HEAD")); err != nil {
+		return d, notDir(err)
 	}
 	d.common, err = pointer(filepath.Join(d.dir, "commondir"), "")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,7 +65,7 @@ func (d gitDir) follow() (gitDir, error) {
 
 // notDir counts "a part of the path is a file" as "does not exist".
 func notDir(err error) error {
-	if strings.Contains(err.Error(), "not a directory") {
+	if errors.Is(err, syscall.ENOTDIR) {
 		return fs.ErrNotExist
 	}
 	return err

@@ -134,7 +134,7 @@ func TestCutConnectionsDoNoHarm(t *testing.T) {
 	}))
 	f := follow(t, o, nil)
 	f.mustSync()
-	step := int64(17)
+	step := int64(23)
 	if testing.Short() {
 		step = 101
 	}

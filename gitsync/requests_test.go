@@ -105,7 +105,7 @@ func TestMemoryStaysFlatOverManyChanges(t *testing.T) {
 	f := follow(t, o, nil)
 	f.mustSync()
 	c.take()
-	changes := 60
+	changes := 40
 	if testing.Short() {
 		changes = 10
 	}
