@@ -56,7 +56,7 @@ func start(ts *testscript.TestScript, name string, args []string) *served {
 	path, err := exec.LookPath("switchyard")
 	ts.Check(err)
 	s := &served{stdout: ts.MkAbs(name + ".out"), ended: make(chan struct{})}
-	s.cmd = exec.Command(path, "serve") //nolint:noctx // ended by the script or with it
+	s.cmd = exec.Command(path, "serve")
 	s.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "GIT_CONFIG_NOSYSTEM=1",
 		"SWITCHYARD_LISTEN=127.0.0.1:0", "SWITCHYARD_ADMIN=127.0.0.1:0")
 	for _, a := range args {

@@ -87,7 +87,7 @@ func cmdGitServer(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: gitserver DIR VARIABLE")
 	}
-	path, err := exec.Command("git", "--exec-path").Output() //nolint:noctx // ends by itself
+	path, err := exec.Command("git", "--exec-path").Output()
 	ts.Check(err)
 	w.git = &gitServer{address: "127.0.0.1:0", handler: &cgi.Handler{
 		Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"),
@@ -104,7 +104,7 @@ func cmdGitServer(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func (g *gitServer) up() error {
-	listener, err := net.Listen("tcp", g.address) //nolint:noctx // at once
+	listener, err := net.Listen("tcp", g.address)
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func cmdCommit(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(ts.Exec("git", "-C", dir, "add", "--all"))
 	ts.Check(ts.Exec("git", "-C", dir, "commit", "-q", "--allow-empty", "-m", args[1]))
 	if len(args) > 2 {
-		hash, err := exec.Command("git", "-C", dir, "rev-parse", "HEAD").Output() //nolint:noctx // ends by itself
+		hash, err := exec.Command("git", "-C", dir, "rev-parse", "HEAD").Output()
 		ts.Check(err)
 		ts.Setenv(args[2], strings.TrimSpace(string(hash)))
 	}
@@ -167,7 +167,7 @@ func cmdCall(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func newRequest(ts *testscript.TestScript, method, url string, options []string) *http.Request {
-	request, err := http.NewRequest(method, url, http.NoBody) //nolint:noctx // the client has a timeout
+	request, err := http.NewRequest(method, url, http.NoBody)
 	ts.Check(err)
 	for len(options) >= 2 {
 		switch options[0] {
@@ -196,7 +196,7 @@ func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	var got string
 	ok := poll(func() bool {
-		response, err := client.Get(args[0]) //nolint:noctx // the client has a timeout
+		response, err := client.Get(args[0])
 		if err != nil {
 			got = err.Error()
 			return false

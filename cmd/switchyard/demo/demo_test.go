@@ -39,6 +39,7 @@ func TestOnceTellsWhatIsWrong(t *testing.T) {
 		"a candidate whose copies go wrong": {"slow.demo", failing(linear(2, 0), 50), "expected all copies to candidate to be ok, got error"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			changed := models()
 			changed[c.host] = c.model
 			o := once(new(bytes.Buffer))

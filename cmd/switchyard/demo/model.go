@@ -116,14 +116,14 @@ type badInputError string
 
 func (e badInputError) Error() string { return string(e) }
 
-const wantInput = badInputError(`the body must be {"data": NUMBER} or {"data": [[ID, NUMBER...], ...]}`)
+const errInput = badInputError(`the body must be {"data": NUMBER} or {"data": [[ID, NUMBER...], ...]}`)
 
 func (model inference) infer(ctx context.Context, body []byte) (any, error) {
 	var input struct {
 		Data json.RawMessage `json:"data"`
 	}
 	if err := json.Unmarshal(body, &input); err != nil || input.Data == nil || string(input.Data) == "null" {
-		return nil, wantInput
+		return nil, errInput
 	}
 	var number float64
 	if json.Unmarshal(input.Data, &number) == nil {
@@ -135,7 +135,7 @@ func (model inference) infer(ctx context.Context, body []byte) (any, error) {
 	}
 	var rows [][]json.RawMessage
 	if json.Unmarshal(input.Data, &rows) != nil {
-		return nil, wantInput
+		return nil, errInput
 	}
 	return model.batch(ctx, rows)
 }
@@ -146,12 +146,12 @@ func (model inference) batch(ctx context.Context, rows [][]json.RawMessage) (any
 	outputs := make([][2]any, 0, len(rows))
 	for _, row := range rows {
 		if len(row) < 2 {
-			return nil, wantInput
+			return nil, errInput
 		}
 		arguments := make([]float64, len(row)-1)
 		for i, raw := range row[1:] {
 			if json.Unmarshal(raw, &arguments[i]) != nil {
-				return nil, wantInput
+				return nil, errInput
 			}
 		}
 		output, err := model(ctx, arguments)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -61,11 +62,8 @@ func (s screen) print(e entry) {
 	case "swap":
 		s.printf("%s\n", s.paint(green, fmt.Sprintf("%-12s  swap    commit %s serves now", clock(e), short(e.Commit))))
 	case "reject":
-		text := fmt.Sprintf("%-12s  reject  commit %s is refused, the one before goes on serving", clock(e), short(e.Commit))
-		for _, d := range e.Diagnostics {
-			text += "\n                      " + d
-		}
-		s.printf("%s\n", s.paint(red, text))
+		lines := []string{fmt.Sprintf("%-12s  reject  commit %s is refused, the one before goes on serving", clock(e), short(e.Commit))}
+		s.printf("%s\n", s.paint(red, strings.Join(append(lines, e.Diagnostics...), "\n                      ")))
 	default:
 		if e.Level == "warn" || e.Level == "error" {
 			s.printf("%s\n", s.paint(yellow, fmt.Sprintf("%-12s  %-6s  %s", clock(e), e.Event, e.Message)))

@@ -187,11 +187,12 @@ func (p *process) run(ctx context.Context) error {
 	}
 	err := p.runParts(ctx)
 
-	stopped := p.logger.Info()
+	level := zerolog.InfoLevel
 	if err != nil {
-		stopped = p.logger.Error().Err(err)
+		level = zerolog.ErrorLevel
 	}
-	stopped.Str(record.FieldEvent, eventStop).Int64(fieldLost, p.log.Lost().Total()).Msg("stopped")
+	p.logger.WithLevel(level).Str(record.FieldEvent, eventStop).Err(err).
+		Int64(fieldLost, p.log.Lost().Total()).Msg("stopped")
 	endLog()
 	err = errors.Join(err, <-logEnded)
 	if p.file != nil {
@@ -210,7 +211,7 @@ func (p *process) runParts(ctx context.Context) error {
 	parts.Go(func() error { return p.hangups(ctx) })
 	parts.Go(func() error {
 		<-ctx.Done()
-		p.shutdown()
+		p.shutdown() //nolint:contextcheck // it begins when the context ends
 		return nil
 	})
 	return parts.Wait()

@@ -142,7 +142,7 @@ func TestAbortEndsAtOnce(t *testing.T) {
 
 // What can fail at the start fails before anything runs, and leaves nothing.
 func TestStartFailsAtOnce(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
