@@ -120,7 +120,7 @@ func (f *Follower) Sync(ctx context.Context) error {
 // until the next.
 func (f *Follower) round(ctx context.Context) time.Duration {
 	waiting := f.queued()
-	err := f.sync(ctx)
+	err := f.sync(ctx, len(waiting) > 0)
 	for _, answer := range waiting {
 		answer <- err
 	}
@@ -144,8 +144,11 @@ func (f *Follower) queued() []chan error {
 	return waiting
 }
 
-// sync reads the repository and offers what is new.
-func (f *Follower) sync(ctx context.Context) error {
+// sync reads the repository and offers what is new. A revision that was refused
+// is offered again when somebody asked for the sync: what it was refused for may
+// lie outside the repository, such as a secret that was not set. The live one is
+// offered again when it follows a refused one, which is thereby forgotten.
+func (f *Follower) sync(ctx context.Context, asked bool) error {
 	begin := time.Now()
 	revision, err := f.repo.read(ctx)
 	if ctx.Err() != nil {
@@ -160,12 +163,12 @@ func (f *Follower) sync(ctx context.Context) error {
 	})
 	status := f.Status()
 	switch {
-	case status.Live != nil && status.Live.key() == revision.key():
-		f.update(func(s *Status) { s.Rejected, s.Source = nil, SourceGit })
+	case status.Live != nil && status.Rejected == nil && status.Live.key() == revision.key():
+		f.update(func(s *Status) { s.Source = SourceGit })
 		f.journal.unchanged(revision.Commit(), time.Since(begin))
 		f.save(revision, f.unsaved)
 		return nil
-	case status.Rejected != nil && status.Rejected.Revision.key() == revision.key():
+	case status.Rejected != nil && !asked && status.Rejected.Revision.key() == revision.key():
 		f.journal.unchanged(revision.Commit(), time.Since(begin))
 		return &RejectedError{Commit: revision.Commit(), Err: status.Rejected.Err}
 	default:

@@ -41,7 +41,7 @@ type Options struct {
 	Named func(endpoints fs.FS) []string
 	// Take is called with each new revision, from Run's goroutine, never
 	// concurrently. An error refuses the revision: the last good one stays live,
-	// and this one is not offered again until a commit changes.
+	// and this one is not offered again until a commit changes or Sync is called.
 	Take func(ctx context.Context, revision *Revision) error
 	// Poll is the mean time between two polls, DefaultPoll if 0; each is moved
 	// by up to 20 % at random. After failures it backs off, up to 5 minutes.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/switchyard-gateway/switchyard/gitsync"
 )
@@ -61,7 +62,7 @@ func TestW04DamagedState(t *testing.T) {
 	})
 }
 
-func TestRefusedRevisionIsNotOfferedAgain(t *testing.T) {
+func TestRefusedRevisionIsOfferedAgainOnlyWhenAsked(t *testing.T) {
 	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
 		o.StateDir = t.TempDir()
 		good := r.commit("main", "good", files{"endpoints/a.yaml": endpoint()})
@@ -83,7 +84,7 @@ func TestRefusedRevisionIsNotOfferedAgain(t *testing.T) {
 			}
 		}
 		s := f.Status()
-		if s.Live != live || s.LastError != nil || s.Rejected == nil || !errors.Is(s.Rejected.Err, bad) || f.offered() != 2 {
+		if s.Live != live || s.LastError != nil || s.Rejected == nil || !errors.Is(s.Rejected.Err, bad) || f.offered() != 4 {
 			t.Errorf("status is %+v after %d offers", s, f.offered())
 		}
 		_ = f.stop()
@@ -92,9 +93,27 @@ func TestRefusedRevisionIsNotOfferedAgain(t *testing.T) {
 			t.Errorf("after a restart: %v, %+v", err, f.Status())
 		}
 		r.git("push", "-qf", "origin", good+":main")
+		offers := f.offered()
 		f.mustSync()
-		if s := f.Status(); s.Rejected != nil || f.offered() != 2 {
+		if s := f.Status(); s.Rejected != nil || f.offered() != offers+1 {
 			t.Errorf("after the revert: %+v, %d offers", s, f.offered())
+		}
+	})
+}
+
+func TestPollsDoNotOfferARefusedRevisionAgain(t *testing.T) {
+	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
+		o.Poll = 10 * time.Millisecond
+		r.commit("main", "bad", files{"endpoints/a.yaml": endpoint()})
+		f := follow(t, o, func(*gitsync.Revision) error { return errors.New("bad weight") })
+		_ = f.sync()
+		offers := f.offered()
+		for range 3 {
+			last := f.Status().LastAttempt
+			eventually(t, func() bool { return f.Status().LastAttempt.After(last) })
+		}
+		if f.offered() != offers {
+			t.Errorf("%d offers after %d", f.offered(), offers)
 		}
 	})
 }
