@@ -3,6 +3,7 @@ package front
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -95,14 +96,19 @@ func (c *conn) linger() {
 		return
 	}
 	c.state.Store(stateIdle) // Shutdown need not wait for it
+	awaitSilence(c.tcp)
+}
+
+// awaitSilence reads until the client closes, has been silent or has sent for long enough.
+func awaitSilence(c net.Conn) {
 	buf := make([]byte, 16<<10)
 	for end := time.Now().Add(lingerTime); ; {
 		now := time.Now()
 		if now.After(end) {
 			return
 		}
-		c.tcp.SetReadDeadline(now.Add(lingerSilence))
-		if _, err := c.tcp.Read(buf); err != nil {
+		c.SetReadDeadline(now.Add(lingerSilence))
+		if _, err := c.Read(buf); err != nil {
 			return
 		}
 	}

@@ -184,7 +184,7 @@ func (c *conn) handOver() {
 	}
 	c.readUntil(time.Time{})
 	c.handed = true
-	c.over.give(&replayed{Conn: c.tcp, tcp: c.tcp, pending: bytes.Clone(pending)})
+	c.over.give(c.srv.guard(c.tcp, bytes.Clone(pending)))
 	c.srv.untrack(c)
 }
 

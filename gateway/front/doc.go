@@ -11,8 +11,26 @@
 //
 // Anything else is handed over: the http.Server gets the connection with all bytes from the first one of that request,
 // and keeps the connection until it ends. The fast lane itself refuses nothing, with one exception: an HTTP/2 preface
-// that is not the beginning of a connection closes it. So TLS, HTTP/2, chunked uploads, upgrades and malformed
-// requests behave as with net/http alone.
+// that is not the beginning of a connection closes it. So TLS, HTTP/2, chunked uploads and upgrades behave as with
+// net/http alone, and so do malformed requests that net/http refuses.
+//
+// # What the guard refuses
+//
+// net/http takes some requests that others read otherwise, which is what request smuggling lives on. Every connection
+// that it gets here, handed over or with [Options].StdOnly, is guarded: a follower (follow.go) reads along, and net/http
+// never sees the end of a head that breaks a rule of RFC 9112. It answers 400 and closes, and neither that request nor
+// anything behind it reaches the handler. Refused are
+//
+//   - lines that end with a bare LF, bare CR, and control characters (section 2.2, RFC 9110 section 5.5);
+//   - a request line without exactly two single spaces or with a fragment (section 3), CONNECT without Host (section 3.2);
+//   - white space before a colon and folded lines (sections 5.1 and 5.2);
+//   - Transfer-Encoding in HTTP/1.0, with a Content-Length, more than once, or other than chunked (sections 6.1 and 6.3);
+//   - Content-Length that is not 1*DIGIT, or comes more than once, even if the values agree (section 6.3);
+//   - chunks with an odd size, end or extension, and trailers that frame or route (section 7.1, RFC 9110 section 6.5.1).
+//     The handler has the request by then; reading its body fails.
+//
+// Everything else passes as it comes: a head is not held back, only its end is, so time-outs and limits are net/http's.
+// Hijacked connections and HTTP/2 pass unread, and so do connections that are a *tls.Conn already.
 //
 // # What a handler may rely on
 //
@@ -43,10 +61,10 @@
 //
 // Options.Std's Handler, ReadHeaderTimeout, IdleTimeout, MaxHeaderBytes, ErrorLog, BaseContext and ConnContext hold for
 // both lanes; an idle connection may live an eighth longer than IdleTimeout, and the ReadHeaderTimeout of a request that is
-// handed over begins anew. ConnContext is called once more for a connection that is handed over, with a net.Conn that is not
-// a *net.TCPConn but has a NetConn method. ConnState is called for handed-over connections only, and SetKeepAlivesEnabled acts only on them.
-// ReadTimeout and WriteTimeout bound whole requests; a server that sets one has no fast lane. The same goes for
-// systems other than Linux: there every connection is handed over.
+// handed over begins anew. ConnContext is called once more for a connection that is handed over. ConnState is called for
+// handed-over connections only, and SetKeepAlivesEnabled acts only on them. The net.Conn that they and Hijack deal with is
+// not a *net.TCPConn but has a NetConn method. ReadTimeout and WriteTimeout bound whole requests; a server that sets one
+// has no fast lane, as with Options.StdOnly. The same goes for systems other than Linux.
 //
 //	srv := front.New(front.Options{Std: &http.Server{Handler: router, ReadHeaderTimeout: 10 * time.Second}})
 //	err := srv.Serve(listener) // http.ErrServerClosed after Shutdown or Close

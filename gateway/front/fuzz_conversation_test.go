@@ -12,15 +12,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzConversation sends the same bytes to net/http's server and to ours, ends its side, and wants the same answers: the
-// property of FuzzHead seen from outside, with hand-over, pipelining, bodies and what follows them.
+// FuzzConversation sends the same bytes to net/http's server under guard and to ours, ends its side, and wants the same
+// answers: the property of FuzzHead seen from outside, with hand-over, pipelining, bodies and what follows them.
 func FuzzConversation(f *testing.F) {
 	for _, shape := range shapes() {
 		f.Add([]byte(shape + last))
 		f.Add([]byte(fmt.Sprintf(post, "/facts") + shape + last))
 	}
 	ours := startFront(f, &http.Server{Handler: http.HandlerFunc(tell)})
-	theirs := startStd(f, &http.Server{Handler: http.HandlerFunc(tell)})
+	theirs := startGuarded(f, &http.Server{Handler: http.HandlerFunc(tell)})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if i := strings.LastIndex(string(in), "PRI * HTTP/2"); i > 0 {
 			t.Skip("differs on purpose")

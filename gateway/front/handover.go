@@ -1,7 +1,6 @@
 package front
 
 import (
-	"io"
 	"net"
 	"sync"
 )
@@ -45,30 +44,3 @@ func (h *handover) Close() error {
 
 // Addr is the address of the public listener.
 func (h *handover) Addr() net.Addr { return h.addr }
-
-// replayed is a connection whose first bytes have been read already. It embeds the interface, not the *net.TCPConn: a
-// promoted WriteTo would pass by those bytes.
-type replayed struct {
-	net.Conn
-	tcp     *net.TCPConn
-	pending []byte
-}
-
-// Read returns the bytes read before, then those of the connection.
-func (r *replayed) Read(p []byte) (int, error) {
-	if len(r.pending) == 0 {
-		return r.Conn.Read(p)
-	}
-	n := copy(p, r.pending)
-	r.pending = r.pending[n:]
-	return n, nil
-}
-
-// ReadFrom keeps sendfile and splice for net/http's io.Copy to the client.
-func (r *replayed) ReadFrom(src io.Reader) (int64, error) { return r.tcp.ReadFrom(src) }
-
-// CloseWrite lets net/http and tunnels half-close.
-func (r *replayed) CloseWrite() error { return r.tcp.CloseWrite() }
-
-// NetConn returns the connection below, as tls.Conn does, for its options; reading from it loses bytes.
-func (r *replayed) NetConn() net.Conn { return r.tcp }

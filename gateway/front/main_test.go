@@ -70,6 +70,12 @@ func startFront(tb testing.TB, std *http.Server, set ...func(*front.Options)) *r
 	return start(tb, front.New(o), logs)
 }
 
+// startGuarded serves std by net/http under guard.
+func startGuarded(tb testing.TB, std *http.Server) *running {
+	tb.Helper()
+	return startFront(tb, std, func(o *front.Options) { o.StdOnly = true })
+}
+
 // startStd serves std by net/http alone: the oracle.
 func startStd(tb testing.TB, std *http.Server) *running {
 	tb.Helper()

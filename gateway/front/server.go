@@ -19,9 +19,12 @@ const defaultMaxHead = 4 << 10
 // Options says how a Server serves. Only Std is required.
 type Options struct {
 	// Std handles the connections that are handed over; its settings, as listed in the package comment, hold for the
-	// fast lane too. It must not change once Serve has been called, and its Shutdown and Close are called by the
+	// fast lane too. It must not change once New has been called, and its Shutdown and Close are called by the
 	// Server's own. It may serve other listeners besides, say one for TLS.
 	Std *http.Server
+
+	// StdOnly leaves all connections to Std. They are guarded, as those that are handed over.
+	StdOnly bool
 
 	// MaxHead is the number of bytes that a request's head may have in the fast lane, and the size of the read buffer
 	// of each connection. Longer heads go to Std. 0 means 4096; Std.MaxHeaderBytes is an upper bound.
@@ -37,6 +40,7 @@ type Options struct {
 // concurrently.
 type Server struct {
 	std     *http.Server
+	stdOnly bool
 	handler http.Handler
 	maxHead int
 	seed    func(context.Context) (context.Context, func())
@@ -57,13 +61,15 @@ type Server struct {
 	drained   chan struct{} // closed when closing and the last of conns is gone
 }
 
-// New returns a Server. It panics without Options.Std.
+// New returns a Server. It panics without Options.Std, whose ConnState it sets to a function that calls the one that was
+// there.
 func New(o Options) *Server {
 	if o.Std == nil {
 		panic("front: Options.Std is nil")
 	}
 	s := &Server{
 		std:         o.Std,
+		stdOnly:     o.StdOnly || o.Std.ReadTimeout != 0 || o.Std.WriteTimeout != 0,
 		handler:     o.Std.Handler,
 		maxHead:     min(cmp.Or(o.MaxHead, defaultMaxHead), cmp.Or(o.Std.MaxHeaderBytes, http.DefaultMaxHeaderBytes)),
 		seed:        o.Seed,
@@ -77,20 +83,21 @@ func New(o Options) *Server {
 		s.handler = http.DefaultServeMux
 	}
 	s.out.New = func() any { return newOutput() }
+	watchHijacks(o.Std)
 	return s
 }
 
 // Serve accepts connections on l until the Server is shut down or closed, or l fails. It closes l and always returns an
 // error, http.ErrServerClosed after Shutdown or Close. After any other error call Close.
 func (s *Server) Serve(l net.Listener) error {
-	if s.std.ReadTimeout != 0 || s.std.WriteTimeout != 0 {
-		return s.std.Serve(l)
+	if s.stdOnly {
+		return s.std.Serve(guardedListener{l, s})
 	}
 	once := newOnceListener(l)
 	defer once.Close()
 	err := s.open(once)
 	if errors.Is(err, errors.ErrUnsupported) {
-		return s.std.Serve(l)
+		return s.std.Serve(guardedListener{l, s})
 	}
 	if err != nil {
 		return err
@@ -158,7 +165,7 @@ func (s *Server) accept(l *onceListener, over *handover) error {
 		case err != nil:
 			return fmt.Errorf("accept: %w", err)
 		case !ok:
-			over.give(nc)
+			over.give(s.guard(nc, nil))
 		default:
 			s.start(base, tcp, over)
 		}
@@ -175,7 +182,7 @@ func (s *Server) start(base context.Context, tcp *net.TCPConn, over *handover) {
 	}
 	if err := s.watch.add(tcp, c.id); err != nil {
 		s.untrack(c)
-		over.give(tcp)
+		over.give(s.guard(tcp, nil))
 		return
 	}
 	ctx := base

@@ -1,0 +1,128 @@
+package front
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+)
+
+// guarded is a connection on its way to net/http that a follower reads along with. What the follower does not pass
+// never reaches net/http; in its place come bytes that net/http must refuse, so the 400 and the end of the connection are
+// net/http's own, and so is the error that a handler gets from a body whose chunks break the rules.
+//
+// One Read never returns bytes of two requests. So whatever follows a request that a handler may yet hijack waits here,
+// not looked at, until net/http either asks for another request or reports StateHijacked; only a single byte is given
+// out before, to the read with which net/http watches for the client to go away.
+//
+// It embeds the interface, not a *net.TCPConn: a promoted WriteTo or SyscallConn would pass by the guard.
+type guarded struct {
+	net.Conn
+	server   *Server
+	follower follower
+	held     []byte // has been read and not been given out
+	refusal  []byte // what is left of it
+	linger   atomic.Bool
+}
+
+// refusal breaks whatever it continues, wherever it comes: the NUL a request line and a field line, in a head or a
+// trailer; the CR before CRLF a chunk's size line, which in net/http may have any byte but that in an extension; either of
+// them the end of a chunk's data. An error of reading, instead, would make net/http close without an answer.
+const refusal = "\x00\r\r\n\r\n"
+
+// guard puts a connection whose first bytes may have been read already under guard. TLS connections pass: net/http knows
+// them by their type only, and what they carry is encrypted.
+func (s *Server) guard(c net.Conn, pending []byte) net.Conn {
+	if _, ok := c.(*tls.Conn); ok {
+		return c
+	}
+	return &guarded{Conn: c, server: s, held: pending, refusal: []byte(refusal)}
+}
+
+// Read returns bytes of at most one request, those that the rules allow.
+func (g *guarded) Read(p []byte) (n int, err error) {
+	switch {
+	case g.follower.place == refused:
+		return g.refuse(p)
+	case len(g.held) > 0:
+		n = g.follower.follow(p[:copy(p, g.held)])
+		g.held = g.held[n:]
+	default:
+		n, err = g.Conn.Read(p[:g.follower.limit(len(p))])
+		all := p[:n]
+		n = g.follower.follow(all)
+		if n < len(all) {
+			g.held, err = bytes.Clone(all[n:]), nil // the error, if any, will come again
+		}
+	}
+	if n == 0 && g.follower.place == refused {
+		return g.refuse(p)
+	}
+	return n, err
+}
+
+// refuse reads from the refusal, and then the end of the connection.
+func (g *guarded) refuse(p []byte) (int, error) {
+	g.linger.Store(true)
+	g.held = nil
+	if len(g.refusal) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, g.refusal)
+	g.refusal = g.refusal[n:]
+	return n, nil
+}
+
+// Close closes the connection; after a refusal in the lingering way, for the client may still be sending what it was
+// refused for, and should learn that it was.
+func (g *guarded) Close() error {
+	if g.linger.Swap(false) && !g.server.closing.Load() && g.CloseWrite() == nil {
+		awaitSilence(g.Conn)
+	}
+	return g.Conn.Close()
+}
+
+// ReadFrom keeps sendfile and splice for net/http's io.Copy to the client.
+func (g *guarded) ReadFrom(src io.Reader) (int64, error) { return io.Copy(g.Conn, src) }
+
+// CloseWrite lets net/http and tunnels half-close. A connection that cannot says so.
+func (g *guarded) CloseWrite() error {
+	if c, ok := g.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return http.ErrNotSupported
+}
+
+// NetConn returns the connection below, as tls.Conn does, for its options; reading from it loses bytes.
+func (g *guarded) NetConn() net.Conn { return g.Conn }
+
+// guardedListener puts all that it accepts under guard.
+type guardedListener struct {
+	net.Listener
+	server *Server
+}
+
+// Accept implements net.Listener.
+func (l guardedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.server.guard(c, nil), nil
+}
+
+// watchHijacks adds to the server's ConnState what the guard must know: a hijacked connection is HTTP no more. net/http
+// says so after its last read and before the handler gets the connection.
+func watchHijacks(std *http.Server) {
+	next := std.ConnState
+	std.ConnState = func(c net.Conn, state http.ConnState) {
+		if g, ok := c.(*guarded); ok && state == http.StateHijacked {
+			g.follower.stepAside()
+		}
+		if next != nil {
+			next(c, state)
+		}
+	}
+}
