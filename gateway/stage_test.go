@@ -170,13 +170,6 @@ func standardTransport(_ *url.URL, use deployments.Use) deployments.Transport {
 	return deployments.Once(t)
 }
 
-// server is what both engines' servers are.
-type server interface {
-	Serve(l net.Listener) error
-	Shutdown(ctx context.Context) error
-	Close() error
-}
-
 // listen serves the gateway on a port of its own.
 func (s *stage) listen(o options) (stop func()) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -188,10 +181,7 @@ func (s *stage) listen(o options) (stop func()) {
 	if o.server != nil {
 		o.server(std)
 	}
-	var public server = std
-	if running.front {
-		public = front.New(front.Options{Std: std, Seed: gateway.Seed})
-	}
+	public := front.New(front.Options{Std: std, StdOnly: !running.front, Seed: gateway.Seed})
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = public.Serve(l) })
 	return func() {

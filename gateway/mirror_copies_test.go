@@ -1,0 +1,295 @@
+package gateway_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+)
+
+func TestM07CopiesAreByteIdentical(t *testing.T) {
+	const most = 64 << 10
+	type got struct{ Method, URI, Hash, Type string }
+	of := func(a asked) got {
+		return got{a.method, a.uri, fmt.Sprintf("%x", sha256.Sum256([]byte(a.body))), a.header.Get("Content-Type")}
+	}
+	live, copied := newReplica(t, "v1"), newReplica(t, "m")
+	s := newStage(t, options{mirror: mirror.Options{MaxBody: most}})
+	s.serve(mirrored(live.url+"/base", map[string]string{"m": copied.url + "/base"}))
+	results, sent := map[any]string{}, 0
+	for proto, c := range s.clients() {
+		for _, size := range []int{0, 1, most - 1, most, most + 1} {
+			for _, chunked := range []bool{false, true} {
+				name := fmt.Sprintf("%s, %d bytes, chunked %v", proto, size, chunked)
+				body := make([]byte, size)
+				_, _ = rand.NewChaCha8([32]byte{byte(size)}).Read(body)
+				var r io.Reader = bytes.NewReader(body)
+				if chunked {
+					r = io.MultiReader(r) // hides its length
+				}
+				id := fmt.Sprintf("%s-%d-%v", proto[5:], size, chunked)
+				if a := s.at(c).do(http.MethodPut, "/v1/e/x%2Fy?q=%2F&r", r, "Content-Type", "application/x-"+id, "X-Request-Id", id); a.status != http.StatusOK {
+					t.Fatalf("%s: %+v", name, a)
+				}
+				results[id] = map[bool]string{false: "ok", true: "too_large"}[size > most]
+				sent++
+				eventually(t, "the ledger has the request", func() bool { return s.ledger("m") == sent })
+				want := got{http.MethodPut, "/base/x%2Fy?q=%2F&r", fmt.Sprintf("%x", sha256.Sum256(body)), "application/x-" + id}
+				if diff := cmp.Diff(want, of(last(live))); diff != "" {
+					t.Errorf("%s: live: %s", name, diff)
+				}
+				if size > most {
+					continue
+				}
+				if diff := cmp.Diff(want, of(last(copied))); diff != "" {
+					t.Errorf("%s: the copy: %s", name, diff)
+				}
+			}
+		}
+	}
+	for _, f := range s.written(sent, role("mirror")) {
+		if want := results[f["requestId"]]; f["outcome"] != want && f["errorKind"] != want {
+			t.Errorf("%v: %v %v instead of %s", f["requestId"], f["outcome"], f["error"], want)
+		}
+	}
+	for _, got := range copied.requests() {
+		if results[got.header.Get("X-Request-Id")] != "ok" {
+			t.Errorf("a body of %d bytes, above the cap, was copied", len(got.body))
+		}
+	}
+}
+
+// last is the newest request.
+func last(r *replica) asked {
+	all := r.requests()
+	return all[len(all)-1]
+}
+
+func TestM08NoForeignBytes(t *testing.T) {
+	const callers, each, size = 16, 20, 64 << 10
+	live := newReplica(t, "v1")
+	var mu sync.Mutex
+	wrong, copies := 0, map[string]bool{}
+	slow := hook(t, func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		<-time.After(5 * time.Millisecond)
+		mu.Lock()
+		defer mu.Unlock()
+		id := r.Header.Get("X-Request-Id")
+		copies[id] = true
+		if err != nil || string(body) != distinct(id, size) {
+			wrong++
+		}
+	})
+	s := newStage(t, options{mirror: mirror.Options{Queue: callers * each}})
+	s.serve(mirrored(live.url, map[string]string{"m": slow}))
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			for i := range each {
+				id := fmt.Sprintf("c%d-%d", c, i)
+				s.post("/v1/e", distinct(id, size), "X-Request-Id", id)
+			}
+		})
+	}
+	wg.Wait()
+	s.written(callers*each, role("mirror"))
+	mu.Lock()
+	defer mu.Unlock()
+	if wrong > 0 || len(copies) != callers*each {
+		t.Errorf("%d of %d copies have foreign or missing bytes", wrong, len(copies))
+	}
+	for _, got := range live.requests() {
+		if got.body != distinct(got.header.Get("X-Request-Id"), size) {
+			t.Errorf("live got foreign bytes")
+		}
+	}
+}
+
+// distinct is a body that no other id has.
+func distinct(id string, size int) string {
+	return strings.Repeat(id+".", size/(len(id)+1)+1)[:size]
+}
+
+// Both deployments close kept connections without a word after each answer, so
+// that many requests meet a dead one; and live has a replica that refuses, so that
+// many are tried twice.
+func TestM09AtMostOneCopyWhateverHappensToConnections(t *testing.T) {
+	var mu sync.Mutex
+	copies := map[string]int{}
+	dying := func(c *net.TCPConn) {
+		req, err := http.ReadRequest(bufio.NewReader(c))
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, req.Body)
+		if req.Header.Get("X-Switchyard-Mirror") != "" {
+			mu.Lock()
+			copies[req.Header.Get("X-Request-Id")]++
+			mu.Unlock()
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") // and no "Connection: close"
+	}
+	live := newReplica(t, "v1")
+	s := newStage(t, options{mirror: mirror.Options{BreakerFailures: 1 << 30, Workers: 2}})
+	s.serve(mirrored("["+live.url+", http://127.0.0.1:1/]", map[string]string{"m": raw(t, dying)}))
+	const n = 150
+	for i := range n {
+		method := []string{http.MethodPost, http.MethodGet, http.MethodPut}[i%3]
+		s.do(method, "/v1/e", strings.NewReader("{}"), "X-Request-Id", fmt.Sprint(i), "Idempotency-Key", fmt.Sprint(i))
+	}
+	sent := 0
+	for _, f := range s.written(n, role("mirror")) {
+		if f["outcome"] != "dropped" {
+			sent++
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for id, times := range copies {
+		if times > 1 {
+			t.Errorf("request %s was copied %d times", id, times)
+		}
+	}
+	if len(copies) == 0 || len(copies) > sent {
+		t.Errorf("%d copies arrived, %d were sent", len(copies), sent)
+	}
+}
+
+func TestM11ACallerWhoLeavesAfterTheBodyHasItsCopy(t *testing.T) {
+	live, arrived, _ := hold(t)
+	copied := newReplica(t, "m")
+	s := newStage(t, options{})
+	s.serve(mirrored(live, map[string]string{"m": copied.url}))
+	const n = 20
+	for range n {
+		c := s.dial()
+		_, _ = io.WriteString(c, "POST /v1/e HTTP/1.1\r\nHost: g\r\nContent-Length: 10\r\n\r\nhelloworld")
+		await(t, "the live request", arrived)
+		c.Close()
+	}
+	for _, f := range s.written(n, role("live")) {
+		if f["outcome"] != "canceled" || f["status"] != float64(499) {
+			t.Errorf("live: %v", f)
+		}
+	}
+	for _, f := range s.written(n, role("mirror")) {
+		if f["outcome"] != "ok" {
+			t.Errorf("the copy: %v", f)
+		}
+	}
+	for _, got := range copied.requests() {
+		if got.body != "helloworld" {
+			t.Errorf("the mirror got %q", got.body)
+		}
+	}
+}
+
+func TestM11ACallerWhoLeavesWithinTheBodyHasNone(t *testing.T) {
+	begun := make(chan struct{}, 100)
+	live := hook(t, func(_ http.ResponseWriter, r *http.Request) {
+		var b [1]byte
+		_, _ = io.ReadFull(r.Body, b[:])
+		begun <- struct{}{}
+		_, _ = io.Copy(io.Discard, r.Body)
+	})
+	copied := newReplica(t, "m")
+	s := newStage(t, options{})
+	s.serve(mirrored(live, map[string]string{"m": copied.url}))
+	const n = 10
+	for range n {
+		for _, half := range []string{"Content-Length: 10\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"} {
+			c := s.dial()
+			_, _ = io.WriteString(c, "POST /v1/e HTTP/1.1\r\nHost: g\r\n"+half)
+			await(t, "the live request", begun)
+			c.Close()
+		}
+	}
+	for _, f := range s.written(2*n, role("mirror")) {
+		if f["outcome"] != "dropped" || f["errorKind"] != "incomplete" {
+			t.Errorf("the copy: %v", f)
+		}
+	}
+	for _, f := range s.written(2*n, role("live")) {
+		if f["outcome"] != "canceled" {
+			t.Errorf("live: %v", f)
+		}
+	}
+	if got := copied.requests(); len(got) > 0 {
+		t.Errorf("the mirror saw %d partial requests", len(got))
+	}
+}
+
+// The copies of a connection's requests are sent when the connection has long
+// been serving others, with other fields in the memory that it uses again.
+func TestM18ACopyKeepsNothingOfTheLiveRequest(t *testing.T) {
+	hung, arrived, release := hold(t)
+	defer release()
+	live := newReplica(t, "v1")
+	s := newStage(t, options{mirror: mirror.Options{Workers: 1, Timeout: time.Minute}})
+	s.serve(mirrored(live.url, map[string]string{"m": hung}))
+	c := s.dial()
+	r := bufio.NewReader(c)
+	const n = 50
+	send := func(i int) {
+		raw := fmt.Sprintf("POST /v1/e/p%d?q=%d HTTP/1.1\r\nHost: g\r\nX-Request-Id: id-%d\r\nX-N: %d\r\nContent-Length: 4\r\n\r\n%04d", i, i, i, i, i)
+		if _, err := io.WriteString(c, raw); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.receive(r, raw); got.status != http.StatusOK {
+			t.Fatalf("%+v", got)
+		}
+	}
+	for i := range n {
+		send(i)
+	}
+	release()
+	for i := range n {
+		got := await(t, "a copy", arrived)
+		want := []string{fmt.Sprintf("/p%d?q=%d", i, i), fmt.Sprintf("id-%d", i), fmt.Sprint(i), fmt.Sprintf("%04d", i)}
+		if diff := cmp.Diff(want, []string{got.uri, got.header.Get("X-Request-Id"), got.header.Get("X-N"), got.body}); diff != "" {
+			t.Errorf("copy %d: %s", i, diff)
+		}
+	}
+}
+
+func TestM19CopiesHaveNoFieldsOfTheConnection(t *testing.T) {
+	live, copied := newReplica(t, "v1"), newReplica(t, "m")
+	s := newStage(t, options{})
+	s.serve(mirrored(live.url, map[string]string{"m": copied.url}))
+	got := s.send("POST /v1/e HTTP/1.1\r\nHost: g\r\nConnection: close, X-Nominated\r\nX-Nominated: 1\r\nKeep-Alive: 5\r\n" +
+		"TE: trailers, deflate;q=0.5\r\nProxy-Connection: close\r\nProxy-Authorization: x\r\nExpect: 100-continue\r\nX-Kept: 1\r\nContent-Length: 2\r\n\r\n{}")
+	if got.status != http.StatusOK {
+		t.Fatalf("%+v", got)
+	}
+	s.written(1, role("mirror"))
+	if last(copied).header["Expect"] != nil {
+		t.Error("the mirror got Expect")
+	}
+	for name, r := range map[string]*replica{"live": live, "the mirror": copied} {
+		h := last(r).header
+		for _, key := range []string{"Connection", "X-Nominated", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Transfer-Encoding"} {
+			if h[key] != nil {
+				t.Errorf("%s got %s: %v", name, key, h[key])
+			}
+		}
+		if te := h["Te"]; te != nil && te[0] != "trailers" { // the one thing that is rebuilt: servers of gRPC insist on it
+			t.Errorf("%s got TE: %v", name, te)
+		}
+		if h.Get("X-Kept") != "1" {
+			t.Errorf("%s did not get a field that is the request's own", name)
+		}
+	}
+}
