@@ -46,7 +46,7 @@ type process struct {
 	gateway  *gateway.Gateway
 	follower *gitsync.Follower
 
-	public  server
+	public  *front.Server
 	private *http.Server
 }
 
@@ -131,16 +131,9 @@ func (p *process) makeServers() {
 	}
 }
 
-// server is what both engines' servers are.
-type server interface {
-	Serve(l net.Listener) error
-	Shutdown(ctx context.Context) error
-	Close() error
-}
-
 // newPublic makes the public server. It has no time limit for whole requests:
 // streams have none, and attempts have their own.
-func (p *process) newPublic() server {
+func (p *process) newPublic() *front.Server {
 	std := &http.Server{
 		Handler:           p.gateway,
 		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
@@ -148,10 +141,7 @@ func (p *process) newPublic() server {
 		MaxHeaderBytes:    p.options.MaxHeaderBytes,
 		ErrorLog:          p.errorLog(),
 	}
-	if !p.options.OwnFront {
-		return std
-	}
-	return front.New(front.Options{Std: std, Seed: gateway.Seed})
+	return front.New(front.Options{Std: std, StdOnly: !p.options.OwnFront, Seed: gateway.Seed})
 }
 
 // errorLog is where net/http tells what it can tell nobody else.
