@@ -1,11 +1,12 @@
 package forward
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 )
 
-// errTimeout is the cause of an attempt's cancellation when its time is over.
+// errTimeout is what ends an attempt when its time is over.
 var errTimeout error = timeoutError{}
 
 type timeoutError struct{}
@@ -52,22 +53,28 @@ func (al *alarm) ring() {
 // expire ends the attempt for want of time, also where it is stuck in reading
 // from the caller or in writing to it.
 func (t *attempt) expire() {
+	if t.unblock() {
+		t.lifetime.end(context.DeadlineExceeded)
+	}
+}
+
+func (t *attempt) unblock() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.over {
-		return
+		return false
 	}
 	t.expired = true
-	t.cancel(errTimeout)
 	past := time.Unix(1, 0)
 	if t.sent != nil && !t.sent.whole.Load() {
 		_ = t.control().SetReadDeadline(past)
 	}
 	if t.result.Committed || !t.writing.TryLock() {
 		_ = t.control().SetWriteDeadline(past)
-		return
+	} else {
+		t.writing.Unlock()
 	}
-	t.writing.Unlock()
+	return true
 }
 
 // postpone begins the time anew, for a stream of which a part has come.

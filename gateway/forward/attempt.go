@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -26,8 +25,8 @@ const (
 // attempt is one call of Serve. It is also the context of the requests that it
 // sends, which is why it is never used again: transports may hold on to it.
 type attempt struct {
-	context.Context // canceled when the caller leaves, the time is over, or Serve returns
-	cancel          context.CancelCauseFunc
+	lifetime
+	begun bool
 
 	f       *Forwarder
 	w       http.ResponseWriter
@@ -46,7 +45,7 @@ type attempt struct {
 	alarm     *alarm
 
 	traceOnce sync.Once
-	trace     httptrace.ClientTrace
+	trace     *httptrace.ClientTrace
 	heard     atomic.Bool   // a byte of an answer has come
 	answered  chan struct{} // closed with the answer's head; nil where nobody waits for it
 	interim   int           // informational answers so far
@@ -105,7 +104,8 @@ func (t *attempt) admit() *Failure {
 
 // begin starts what end has to stop, and makes the header ready.
 func (t *attempt) begin() {
-	t.Context, t.cancel = context.WithCancelCause(t.in.Context())
+	t.begun = true
+	t.lifetime.begin(t.in.Context())
 	t.websocket = asksForWebSocket(t.in)
 	if t.in.ContentLength != 0 {
 		t.openBody()
@@ -152,11 +152,11 @@ func (t *attempt) control() *http.ResponseController { return http.NewResponseCo
 
 // end stops what begin started; the second call does nothing.
 func (t *attempt) end() {
-	if t.cancel != nil {
-		t.cancel(nil)
+	if t.begun {
+		t.begun = false
+		t.lifetime.finish()
 		t.f.stopAlarm(t)
 		t.settle()
-		t.cancel = nil
 	}
 	t.mu.Lock()
 	t.over = true

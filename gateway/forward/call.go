@@ -108,14 +108,16 @@ func (p *keyProbe) Value(key any) any {
 func (t *attempt) Value(key any) any {
 	if key == traceKey {
 		t.traceOnce.Do(t.makeTrace)
-		return &t.trace
+		return t.trace
 	}
-	return t.Context.Value(key)
+	return t.parent.Value(key)
 }
 
 func (t *attempt) makeTrace() {
-	t.trace.Got1xxResponse = t.passInterim
-	t.trace.GotFirstResponseByte = func() { t.heard.Store(true) }
+	t.trace = &httptrace.ClientTrace{
+		Got1xxResponse:       t.passInterim,
+		GotFirstResponseByte: func() { t.heard.Store(true) },
+	}
 	if t.answered != nil {
 		t.trace.WroteRequest = t.awaitAnswer
 	}
