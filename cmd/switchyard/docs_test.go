@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -183,4 +184,50 @@ func TestDocumentedLinksLead(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The configuration file that docs/operating.md shows is one.
+func TestDocumentedConfigIsClean(t *testing.T) {
+	found := 0
+	for _, b := range readPage(t, "docs/operating.md").blocks("yaml") {
+		found++
+		if _, problems := schema.ParseSettings(schema.File{Path: "switchyard.yaml", Data: []byte(b.text)}); len(problems) > 0 {
+			t.Errorf("docs/operating.md:\n%v", problems)
+		}
+	}
+	if found == 0 {
+		t.Error("docs/operating.md shows no configuration file where the test looks")
+	}
+}
+
+// The hooks that docs/check.md shows stop a mistake: one from being committed,
+// the other from being pushed.
+func TestDocumentedHooksStopMistakes(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("no git to run hooks with")
+	}
+	hooks := map[string]string{}
+	for _, b := range readPage(t, "docs/check.md").blocks("sh") {
+		switch {
+		case !strings.HasPrefix(b.text, "#!/bin/sh\n"):
+		case strings.Contains(b.text, "while read"):
+			hooks["pre-push"] = b.text
+		default:
+			hooks["pre-commit"] = b.text
+		}
+	}
+	r := newReader(t)
+	r.git("git init -q -b main . && git init -q --bare origin.git && echo /origin.git > .gitignore && git remote add origin ./origin.git")
+	for name, text := range hooks {
+		r.write(".git/hooks/"+name, text)
+		if err := os.Chmod(filepath.Join(r.dir, ".git", "hooks", name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.write("endpoints/a.yaml", "schemaVersion: 1\nbackends: {only: {static: {}}}\n")
+	r.git("git add --all && git commit -qm Good && git push -q origin main")
+	r.write("endpoints/a.yaml", "schemaVersion: 1\nbackend: {only: {static: {}}}\n")
+	r.gitFails("git add --all && git commit -qm Bad", "endpoints/a.yaml:2:1: unknown key")
+	r.git("git commit -q --no-verify -m Bad")
+	r.gitFails("git push -q origin main", "endpoints/a.yaml:2:1: unknown key")
 }

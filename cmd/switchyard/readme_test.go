@@ -128,12 +128,27 @@ func (r *reader) check() string {
 
 func (r *reader) git(command string) {
 	r.t.Helper()
-	c := exec.CommandContext(r.t.Context(), "sh", "-c", command)
-	c.Dir = r.dir
-	c.Env = append(os.Environ(), "GIT_AUTHOR_NAME=R", "GIT_AUTHOR_EMAIL=r@example.com", "GIT_COMMITTER_NAME=R", "GIT_COMMITTER_EMAIL=r@example.com")
-	if out, err := c.CombinedOutput(); err != nil {
+	if out, err := r.shell(command); err != nil {
 		r.t.Fatalf("%s: %v\n%s", command, err, out)
 	}
+}
+
+// gitFails runs a command that must fail and say why.
+func (r *reader) gitFails(command, why string) {
+	r.t.Helper()
+	out, err := r.shell(command)
+	if err == nil || !strings.Contains(out, why) {
+		r.t.Errorf("%s: %v, want a failure with %q:\n%s", command, err, why, out)
+	}
+}
+
+func (r *reader) shell(command string) (output string, err error) {
+	c := exec.CommandContext(r.t.Context(), "sh", "-c", command)
+	c.Dir = r.dir
+	c.Env = append(os.Environ(), "HOME="+r.dir, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=R", "GIT_AUTHOR_EMAIL=r@example.com", "GIT_COMMITTER_NAME=R", "GIT_COMMITTER_EMAIL=r@example.com")
+	out, err := c.CombinedOutput()
+	return string(out), err
 }
 
 func (r *reader) serve() {
