@@ -206,9 +206,8 @@ func (f *follower) field(line []byte) bool {
 		f.hasLength, f.length = true, int64(n)
 	case bytes.EqualFold(name, nameTransferEncoding):
 		// RFC 9112 section 6.3: 400 if the last coding is not chunked. Section 6.1 would have 501 for others before it;
-		// nobody who means well sends any, because nobody understands them. The value is known to be ASCII or to be
-		// refused by net/http.
-		if f.chunked || !bytes.EqualFold(value, codingChunked) {
+		// nobody who means well sends any, because nobody understands them. EqualFold would take a Kelvin sign for a k.
+		if f.chunked || span(value, tokenByte) < len(value) || !bytes.EqualFold(value, codingChunked) {
 			return false
 		}
 		f.chunked = true
