@@ -176,10 +176,8 @@ func (t *attempt) settle() {
 		return
 	}
 	b := t.sent
-	switch whole := b.whole.Load(); {
-	case whole:
-		b.retire(time.Now().Add(shortLinger)) // waits at most for a Read that is returning
-	case t.in.ProtoMajor > 1 || t.result.Abort || t.result.Kind == record.CallerLeft:
+	switch {
+	case b.whole.Load(), t.in.ProtoMajor > 1 || t.result.Abort || t.result.Kind == record.CallerLeft:
 		b.retire(time.Unix(1, 0))
 	default:
 		t.linger()

@@ -129,7 +129,8 @@ func (b *body) retire(deadline time.Time) {
 		b.mu.Unlock()
 		return
 	}
-	if b.attempt.control().SetReadDeadline(deadline) != nil {
+	// Where the body is whole, Read does not ask the caller.
+	if !b.whole.Load() && b.attempt.control().SetReadDeadline(deadline) != nil {
 		return // not a connection: nothing that can be waited for
 	}
 	b.mu.Lock()

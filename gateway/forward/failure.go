@@ -50,9 +50,7 @@ func (r *Result) fail(f Failure) {
 }
 
 // WriteError answers with one of the gateway's errors: the JSON of the contract,
-// {"error": message, "requestId": requestID}. With HTTP/1 the connection is
-// closed afterwards if the body of the request was not announced as empty, since
-// nobody has read it.
+// {"error": message, "requestId": requestID}.
 func WriteError(w http.ResponseWriter, r *http.Request, status int, message, requestID string) {
 	body, err := json.Marshal(struct {
 		Error     string `json:"error"`
