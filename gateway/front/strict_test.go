@@ -90,7 +90,7 @@ func strictFields(in string) (fields map[string][]string, rest string, ok bool) 
 func strictChunks(in string) (rest string, ok bool) {
 	for {
 		line := strictChunk.FindStringSubmatch(in)
-		if line == nil {
+		if line == nil || len(line[0]) > 2050 {
 			return "", false
 		}
 		in = in[len(line[0]):]
