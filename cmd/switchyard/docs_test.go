@@ -166,6 +166,23 @@ func TestDocumentedEndpointsAreClean(t *testing.T) {
 	}
 }
 
+// Every direct dependency has its reason, and no reason is left without one.
+func TestDocumentedDependenciesAreThose(t *testing.T) {
+	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`)
+	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+	names := func(pattern *regexp.Regexp, page string) []string {
+		var all []string
+		for _, m := range pattern.FindAllStringSubmatch(readPage(t, page).text, -1) {
+			all = append(all, m[1])
+		}
+		slices.Sort(all)
+		return all
+	}
+	if diff := cmp.Diff(names(direct, "go.mod"), names(row, "docs/dependencies.md")); diff != "" {
+		t.Errorf("docs/dependencies.md (-go.mod +page):\n%s", diff)
+	}
+}
+
 // Links between the pages lead somewhere.
 func TestDocumentedLinksLead(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)

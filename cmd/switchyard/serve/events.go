@@ -23,6 +23,7 @@ const (
 	fieldBranch     = "branch"
 	fieldVersion    = "version"
 	fieldReason     = "reason"
+	fieldRequests   = "requests"
 	fieldLost       = "lost"
 )
 

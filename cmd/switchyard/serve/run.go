@@ -46,6 +46,9 @@ type process struct {
 	gateway  *gateway.Gateway
 	follower *gitsync.Follower
 
+	live    *live
+	lives   context.Context // of all live requests
+	cutOff  context.CancelFunc
 	public  *front.Server
 	private *http.Server
 }
@@ -117,6 +120,8 @@ func (p *process) makeServers() {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(p.gateway.Collector(), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.live = &live{handler: p.gateway}
+	p.lives, p.cutOff = context.WithCancel(context.Background())
 	p.public = p.newPublic()
 	p.private = &http.Server{
 		Handler: p.gateway.Admin(gateway.AdminOptions{
@@ -135,7 +140,8 @@ func (p *process) makeServers() {
 // streams have none, and attempts have their own.
 func (p *process) newPublic() *front.Server {
 	std := &http.Server{
-		Handler:           p.gateway,
+		Handler:           p.live,
+		BaseContext:       func(net.Listener) context.Context { return p.lives },
 		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
 		IdleTimeout:       p.options.IdleTimeout,
 		MaxHeaderBytes:    p.options.MaxHeaderBytes,

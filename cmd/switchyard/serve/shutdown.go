@@ -21,17 +21,36 @@ func (p *process) shutdown() {
 
 	ctx, cancel = context.WithTimeout(ctx, p.options.GracePeriod)
 	defer cancel()
-	if err := p.public.Shutdown(ctx); err != nil {
-		p.logger.Warn().Str(record.FieldEvent, eventStop).Str(fieldReason, reason(ctx)).
-			Msg("live requests were cut off")
-		_ = p.public.Close()
-	}
+	p.endLive(ctx)
 	if err := p.gateway.Drain(ctx); err != nil {
 		p.logger.Warn().Str(record.FieldEvent, eventStop).Str(fieldReason, reason(ctx)).
 			Msg("copies were dropped; their records say so")
 	}
 	p.pool.Close()
 	_ = p.private.Close()
+}
+
+// settleTime is how long requests that were cut off have to write their records.
+const settleTime = 300 * time.Millisecond
+
+// endLive lets live requests end, upgraded connections among them, until ctx
+// ends, and then cuts the rest off.
+func (p *process) endLive(ctx context.Context) {
+	defer p.cutOff()
+	err := p.public.Shutdown(ctx)
+	if err == nil {
+		err = p.live.ended(ctx)
+	}
+	if err == nil {
+		return
+	}
+	p.logger.Warn().Str(record.FieldEvent, eventStop).Str(fieldReason, reason(ctx)).
+		Int64(fieldRequests, p.live.open.Load()).Msg("live requests were cut off")
+	p.cutOff()
+	_ = p.public.Close()
+	settling, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	_ = p.live.ended(settling)
 }
 
 // errAborted is the cause of a context that somebody in a hurry ended.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,6 +138,86 @@ func TestAbortEndsAtOnce(t *testing.T) {
 	}
 	if status := receive(t, answered); status == http.StatusOK {
 		t.Error("a request that was cut off looks whole")
+	}
+	if got := r.lines(func(l line) bool { return l.Role == "live" && l.Outcome != "ok" }); len(got) != 1 {
+		t.Errorf("want one record of the request that was cut off, got %+v", got)
+	}
+}
+
+// An upgraded connection is a live request like any other: it may end within the
+// grace period, and is cut off and recorded after it.
+func TestW5UpgradedConnectionsEndInTime(t *testing.T) {
+	for name, o := range map[string]serve.Options{"std": {}, "own": {OwnFront: true, OwnUpstream: true}} {
+		t.Run(name, func(t *testing.T) {
+			o.GracePeriod = patience
+			r, conversation := converse(t, o)
+			r.stop()
+			r.wait("beginning of the end", func(l line) bool { return l.Event == "stop" })
+			exchange(t, conversation, "still here", "still here")
+			_ = conversation.Close()
+			if err := receive(t, r.ended); err != nil {
+				t.Error(err)
+			}
+			if got := r.lines(func(l line) bool { return l.Role == "live" && l.Outcome == "ok" }); len(got) != 1 {
+				t.Errorf("want one record of the connection that ended in time, got %+v in\n%s", got, r.log.String())
+			}
+
+			o.GracePeriod = 100 * time.Millisecond
+			r, _ = converse(t, o)
+			r.stop()
+			if err := receive(t, r.ended); err != nil {
+				t.Error(err)
+			}
+			if got := r.lines(func(l line) bool { return l.Role == "live" && l.Outcome != "ok" }); len(got) != 1 {
+				t.Errorf("want one record of the connection that was cut off, got %+v in\n%s", got, r.log.String())
+			}
+		})
+	}
+}
+
+// converse opens an upgraded connection through a gateway to a model that echoes
+// what it is sent, byte by byte: what is in the frames of a WebSocket is nothing
+// to a gateway.
+func converse(t *testing.T, o serve.Options) (*running, net.Conn) {
+	t.Helper()
+	echo := model(t, func(w http.ResponseWriter, _ *http.Request) {
+		c, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		_, _ = io.Copy(c, buffered)
+	})
+	r := start(t, o, map[string]string{
+		"deployments/model.yaml": fmt.Sprintf("schemaVersion: 1\nversions: {1: {url: %q}}\n", echo),
+		"endpoints/model.yaml":   "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: model, version: 1}}}\n",
+	})
+	c, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	exchange(t, c, "GET /v1/model HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", "\r\n\r\n")
+	exchange(t, c, "hello", "hello")
+	return r, c
+}
+
+// exchange sends a text and reads up to the end of what is to come back.
+func exchange(t *testing.T, c net.Conn, text, until string) {
+	t.Helper()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	for !strings.HasSuffix(string(got), until) {
+		one := make([]byte, 1)
+		if _, err := c.Read(one); err != nil {
+			t.Fatalf("want %q at the end, got %q and %v", until, got, err)
+		}
+		got = append(got, one...)
 	}
 }
 
