@@ -1,12 +1,8 @@
 package deployments
 
 import (
-	"fmt"
-	"net/http"
-	"net/url"
-	"path"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/switchyard-gateway/switchyard/schema"
 )
@@ -20,6 +16,7 @@ type Set struct {
 
 // branch is the deployments of one branch.
 type branch struct {
+	documents   []*schema.Parsed[schema.Deployment]
 	deployments map[string]*deployment
 	names       []string            // of the deployments, sorted
 	broken      map[string]struct{} // names whose documents have problems
@@ -28,9 +25,11 @@ type branch struct {
 
 // deployment is one deployment with its versions.
 type deployment struct {
+	from     *schema.Parsed[schema.Deployment]
 	versions map[int]*Version
 	numbers  []int // ascending
 	aliases  map[string]int
+	secret   bool // some header holds a secret, which may change without the document
 }
 
 // Load parses the deployment documents of every branch of a revision and
@@ -38,103 +37,76 @@ type deployment struct {
 // nil; what has problems is known to it, so that references to it are not
 // reported as missing.
 func Load(rev schema.Revision, secrets Secrets) (*Set, schema.Diagnostics) {
+	return NewLoader(secrets).Load(rev)
+}
+
+// Loader loads one revision after another. Each time it gives what Load gives,
+// but does not parse again what has not changed. A version that is the same as
+// before, with its secrets, is the same pointer, and so is a set in which
+// nothing differs. It remembers the revision
+// that was loaded last and the one that was kept last, and nothing older.
+//
+// A Loader must not be used by two goroutines at once.
+type Loader struct {
+	secrets  Secrets
+	branches map[branchName]*branchLoader
+	last     *Set
+}
+
+// branchName is a branch and how positions call it.
+type branchName struct{ name, in string }
+
+// NewLoader makes a Loader that looks secrets up anew with each revision.
+func NewLoader(secrets Secrets) *Loader {
+	return &Loader{secrets: secrets, branches: map[branchName]*branchLoader{}}
+}
+
+// Load is the function Load.
+func (l *Loader) Load(rev schema.Revision) (*Set, schema.Diagnostics) {
 	s := &Set{branches: make(map[string]*branch, len(rev.Trees))}
-	l := loader{secrets: resolver{secrets: secrets, known: map[schema.Placeholder]secret{}}}
+	secrets := &resolver{secrets: l.secrets, known: map[schema.Placeholder]secret{}}
+	var problems schema.Diagnostics
+	for _, b := range l.branches {
+		b.read = false
+	}
 	for name, tree := range rev.Trees {
-		in := name
-		if name == rev.Branch {
-			in = "" // as positions have it
-		}
-		s.branches[name] = l.branch(name, in, tree)
+		b, more := l.branch(rev, name).load(tree, secrets)
+		problems = append(problems, more...)
+		s.branches[name] = b
 		s.names = append(s.names, name)
 	}
+	maps.DeleteFunc(l.branches, func(_ branchName, b *branchLoader) bool { return !b.read && b.kept == nil })
 	slices.Sort(s.names)
-	return s, l.problems.Sort()
+	if l.last == nil || !maps.Equal(l.last.branches, s.branches) {
+		l.last = s
+	}
+	return l.last, problems.Sort()
 }
 
-// loader reads the documents of one revision and collects what is wrong.
-type loader struct {
-	secrets  resolver
-	problems schema.Diagnostics
+// Keep says that the revision loaded last is the one that serves. It stays
+// remembered, whatever is loaded and refused before the next call.
+func (l *Loader) Keep() {
+	maps.DeleteFunc(l.branches, func(_ branchName, b *branchLoader) bool { return !b.read })
+	for _, b := range l.branches {
+		b.folder.Keep()
+		b.kept = b.last
+	}
 }
 
-// branch loads one branch; positions call it in.
-func (l *loader) branch(name, in string, tree schema.Tree) *branch {
-	files, problems := schema.Documents(tree, in, schema.DeploymentsFolder)
-	l.problems = append(l.problems, problems...)
-	b := &branch{
-		deployments: make(map[string]*deployment, len(files)),
-		broken:      map[string]struct{}{},
+// branch finds or makes what reads a branch of the revision.
+func (l *Loader) branch(rev schema.Revision, name string) *branchLoader {
+	key := branchName{name: name, in: name}
+	if name == rev.Branch {
+		key.in = "" // as positions have it
 	}
-	for _, p := range problems {
-		b.unreadable = b.unreadable || p.File == schema.DeploymentsFolder
-		b.broken[documentName(p.File)] = struct{}{}
-	}
-	for _, f := range files {
-		declared, problems := schema.ParseDeployment(f)
-		if declared == nil {
-			l.problems = append(l.problems, problems...)
-			b.broken[documentName(f.Path)] = struct{}{}
-			continue
+	b := l.branches[key]
+	if b == nil {
+		b = &branchLoader{
+			name:   name,
+			folder: schema.NewFolder(key.in, schema.DeploymentsFolder, schema.ParseDeployment),
 		}
-		d, problems := l.deployment(name, declared)
-		l.problems = append(l.problems, problems.WithSource(f)...)
-		b.deployments[declared.Name] = d
-		b.names = append(b.names, declared.Name)
+		l.branches[key] = b
 	}
+	b.read = true
 	return b
-}
-
-// documentName is the name that a document's file gives it.
-func documentName(file string) string {
-	return strings.TrimSuffix(path.Base(file), path.Ext(file))
-}
-
-func (l *loader) deployment(branch string, declared *schema.Deployment) (*deployment, schema.Diagnostics) {
-	d := &deployment{
-		versions: make(map[int]*Version, len(declared.Versions)),
-		aliases:  make(map[string]int, len(declared.Aliases)),
-	}
-	var problems schema.Diagnostics
-	for i := range declared.Versions {
-		v, more := l.version(&declared.Versions[i])
-		v.Branch, v.Name = branch, declared.Name
-		d.versions[v.Number] = v
-		d.numbers = append(d.numbers, v.Number)
-		problems = append(problems, more...)
-	}
-	slices.Sort(d.numbers)
-	for _, a := range declared.Aliases {
-		d.aliases[a.Name.V] = a.Version.V
-	}
-	return d, problems
-}
-
-func (l *loader) version(declared *schema.DeploymentVersion) (*Version, schema.Diagnostics) {
-	v := &Version{Number: declared.Number.V}
-	var problems schema.Diagnostics
-	for _, written := range declared.URLs {
-		u, err := url.Parse(written.V)
-		if err != nil {
-			panic(fmt.Sprintf("deployments: the schema let a bad URL pass at %s", written.Pos))
-		}
-		v.URLs = append(v.URLs, u)
-	}
-	if len(declared.Headers) > 0 {
-		v.Header = make(http.Header, len(declared.Headers))
-	}
-	for _, h := range declared.Headers {
-		value, err := l.secrets.expand(h.Value.V)
-		if err != nil {
-			problems = append(problems, schema.Diagnostic{
-				Position: h.Value.Pos, Rule: schema.RuleSecret, Message: fmt.Sprintf("header %s: %s", h.Name.V, err),
-			})
-			continue
-		}
-		v.Header.Set(h.Name.V, value)
-	}
-	for _, m := range declared.Methods {
-		v.Methods = append(v.Methods, m.V)
-	}
-	return v, problems
 }

@@ -20,93 +20,87 @@ import (
 // Whether it is one, because the folder had been there before, is for him to
 // decide who follows the branch.
 func Load(rev schema.Revision, set *deployments.Set) ([]*Endpoint, schema.Diagnostics) {
+	return NewLoader().Load(rev, set)
+}
+
+// Loader loads one revision after another. Each time it gives what Load gives,
+// but does not parse again what has not changed, and an endpoint whose document
+// and whose deployments are the same as before is the same pointer: the set has
+// to come from one deployments.Loader for that. It remembers the revision that
+// was loaded last and the one that was kept last, and nothing older.
+//
+// A Loader must not be used by two goroutines at once.
+type Loader struct {
+	folder *schema.Folder[document]
+	last   []*schema.Parsed[document]
+	set    *deployments.Set
+	sets   int // how many different ones there have been
+}
+
+// NewLoader makes a Loader that has loaded nothing yet.
+func NewLoader() *Loader {
+	return &Loader{folder: schema.NewFolder("", schema.EndpointsFolder, parse)}
+}
+
+// Load is the function Load.
+func (l *Loader) Load(rev schema.Revision, set *deployments.Set) ([]*Endpoint, schema.Diagnostics) {
 	tree, ok := rev.Trees[rev.Branch]
 	if !ok {
 		return nil, schema.Diagnostics{{Rule: schema.RuleReference, Message: fmt.Sprintf("the endpoints branch %q does not exist", rev.Branch)}}
 	}
-	files, problems := schema.Documents(tree, "", schema.EndpointsFolder)
-	byPath := make(map[string]schema.File, len(files))
-	endpoints := make([]*Endpoint, 0, len(files))
-	var paths []schema.Value[string]
-	for _, f := range files {
-		byPath[f.Path] = f
-		declared, more := schema.ParseEndpoint(f)
-		if declared == nil {
-			problems = append(problems, more...)
+	documents, problems := l.folder.Read(tree)
+	l.last = documents
+	if set != l.set {
+		l.set, l.sets = set, l.sets+1
+	}
+	endpoints := make([]*Endpoint, 0, len(documents))
+	for _, doc := range documents {
+		problems = append(problems, doc.Problems...)
+		if doc.Value == nil {
 			continue
 		}
-		e, more := resolve(declared, set)
-		if len(more) > 0 {
-			problems = append(problems, more.WithSource(f)...)
-		} else {
+		if doc.Value.set != l.sets || doc.Value.last.endpoint == nil {
+			more := doc.Value.resolve(set)
+			problems = append(problems, more.WithSource(doc.File)...)
+			doc.Value.set = l.sets
+		}
+		if e := doc.Value.last.endpoint; e != nil {
 			endpoints = append(endpoints, e)
 		}
-		if declared.Path.V != "" {
-			paths = append(paths, declared.Path)
-		}
 	}
-	for _, p := range overlaps(paths) {
-		problems = append(problems, schema.Diagnostics{p}.WithSource(byPath[p.File])...)
-	}
-	slices.SortFunc(endpoints, func(a, b *Endpoint) int { return cmp.Compare(a.Name, b.Name) })
+	problems = append(problems, overlaps(documents)...)
+	slices.SortFunc(endpoints, func(a, b *Endpoint) int { return strings.Compare(a.Name, b.Name) })
 	return endpoints, problems.Sort()
 }
 
-// resolve makes the endpoint of a document that is valid by itself. The
-// deployments of mirrors that are off are looked up like all others: switching
-// one on must not be a surprise.
-func resolve(declared *schema.Endpoint, set *deployments.Set) (*Endpoint, schema.Diagnostics) {
-	e := &Endpoint{
-		Name:       declared.Name,
-		Path:       declared.Path.V,
-		Timeout:    declared.Timeout.V,
-		Backends:   make([]Backend, 0, len(declared.Backends)),
-		Assignment: keys(declared.Assignment),
-		Sampling:   keys(declared.Sampling),
-	}
-	var problems schema.Diagnostics
-	for i := range declared.Backends {
-		d := &declared.Backends[i]
-		b := Backend{Name: d.Name.V, Weight: d.Weight.V, Static: d.Static, salt: salt("assign", e.Name, d.Name.V)}
-		if d.Deployment != nil {
-			found, more := set.Resolve(*d.Deployment)
-			b.Deployment = &found
-			problems = append(problems, more...)
-		}
-		e.Backends = append(e.Backends, b)
-	}
-	for i := range declared.Mirrors {
-		d := &declared.Mirrors[i]
-		found, more := set.Resolve(d.Deployment)
-		problems = append(problems, more...)
-		if d.Enabled {
-			e.Mirrors = append(e.Mirrors, Mirror{
-				Name: d.Name.V, Percent: d.Percent.V, Deployment: found, salt: salt("sample", e.Name, d.Name.V),
-			})
+// Keep says that the revision loaded last is the one that serves. It stays
+// remembered, whatever is loaded and refused before the next call.
+func (l *Loader) Keep() {
+	l.folder.Keep()
+	for _, doc := range l.last {
+		if doc.Value != nil {
+			doc.Value.kept = doc.Value.last
 		}
 	}
-	return e, problems
-}
-
-func keys(ladder []schema.Value[schema.Key]) Keys {
-	ks := make(Keys, len(ladder))
-	for i, k := range ladder {
-		ks[i] = k.V
-	}
-	return ks
 }
 
 // overlaps reports every path that is equal to another one or lies under it, at
 // both. In the order of segments whatever lies under a path follows it, so that
 // one pass finds them.
-func overlaps(paths []schema.Value[string]) schema.Diagnostics {
-	slices.SortFunc(paths, func(a, b schema.Value[string]) int {
-		return cmp.Or(cmp.Compare(a.V+"/", b.V+"/"), a.Pos.Compare(b.Pos))
+func overlaps(documents []*schema.Parsed[document]) schema.Diagnostics {
+	paths := make([]*schema.Parsed[document], 0, len(documents))
+	for _, doc := range documents {
+		if doc.Value != nil && doc.Value.path() != "" {
+			paths = append(paths, doc)
+		}
+	}
+	slices.SortFunc(paths, func(a, b *schema.Parsed[document]) int {
+		return cmp.Or(compareSegments(a.Value.path(), b.Value.path()), strings.Compare(a.Path, b.Path))
 	})
 	var problems schema.Diagnostics
-	var above []schema.Value[string] // each lies under the one before it
+	var above []*schema.Parsed[document] // each lies under the one before it
 	for _, p := range paths {
-		for len(above) > 0 && !strings.HasPrefix(p.V+"/", above[len(above)-1].V+"/") {
+		for len(above) > 0 && !schema.PathsOverlap(p.Value.path(), above[len(above)-1].Value.path()) {
 			above = above[:len(above)-1]
 		}
 		if len(above) > 0 {
@@ -118,10 +112,24 @@ func overlaps(paths []schema.Value[string]) schema.Diagnostics {
 	return problems
 }
 
-func overlap(at, other schema.Value[string]) schema.Diagnostic {
-	return schema.Diagnostic{
-		Position: at.Pos,
-		Rule:     schema.RuleConflict,
-		Message:  fmt.Sprintf("path %q overlaps %q at %s; no path may be equal to another one or lie under it", at.V, other.V, other.Pos),
+// compareSegments orders two paths as if each ended with a slash.
+func compareSegments(a, b string) int {
+	n := min(len(a), len(b))
+	if order := strings.Compare(a[:n], b[:n]); order != 0 || len(a) == len(b) {
+		return order
 	}
+	if len(a) < len(b) {
+		return cmp.Or(cmp.Compare('/', b[n]), -1)
+	}
+	return cmp.Or(cmp.Compare(a[n], '/'), 1)
+}
+
+func overlap(at, other *schema.Parsed[document]) schema.Diagnostic {
+	here, there := at.Value.declared.Path, other.Value.declared.Path
+	problem := schema.Diagnostics{{
+		Position: here.Pos,
+		Rule:     schema.RuleConflict,
+		Message:  fmt.Sprintf("path %q overlaps %q at %s; no path may be equal to another one or lie under it", here.V, there.V, there.Pos),
+	}}
+	return problem.WithSource(at.File)[0]
 }

@@ -25,20 +25,11 @@ const (
 // and not listed: what is no regular file, has a bad name, is larger than
 // MaxFileSize, or shares its name with another file, as a.yml and a.yaml do.
 func Documents(t Tree, branch, folder string) ([]File, Diagnostics) {
-	if t.FS == nil {
-		return nil, nil
-	}
 	f := folderReader{tree: t, branch: branch, folder: folder}
-	entries, err := f.entries()
-	if err != nil {
-		f.report(folder, RuleFile, "%s", err)
-		return nil, f.problems
-	}
 	var files []File
-	for _, e := range f.chosen(entries) {
+	for _, e := range f.documents() {
 		p := path.Join(folder, e.Name())
-		data, ok := f.read(p)
-		if ok {
+		if data, ok := f.read(p); ok {
 			files = append(files, File{Branch: branch, Path: p, Data: data})
 		}
 	}
@@ -56,6 +47,20 @@ func (f *folderReader) report(file string, rule Rule, format string, args ...any
 	f.problems = append(f.problems, Diagnostic{
 		Position: Position{Branch: f.branch, File: file}, Rule: rule, Message: fmt.Sprintf(format, args...),
 	})
+}
+
+// documents lists the entries that are documents by kind and name, sorted by
+// name.
+func (f *folderReader) documents() []fs.DirEntry {
+	if f.tree.FS == nil {
+		return nil
+	}
+	entries, err := f.entries()
+	if err != nil {
+		f.report(f.folder, RuleFile, "%s", err)
+		return nil
+	}
+	return f.chosen(entries)
 }
 
 // entries lists the folder by name. A folder that is a link is refused: in git
@@ -101,7 +106,7 @@ func entryKind(m fs.FileMode) string {
 // chosen is the entries that are documents by kind and name.
 func (f *folderReader) chosen(entries []fs.DirEntry) []fs.DirEntry {
 	seen := make(map[string]string, len(entries)) // file by name, letter case folded
-	var chosen []fs.DirEntry
+	chosen := make([]fs.DirEntry, 0, len(entries))
 	for _, e := range entries {
 		name, ok := f.document(e)
 		if !ok {
@@ -126,18 +131,18 @@ func (f *folderReader) document(e fs.DirEntry) (string, bool) {
 	if file[0] == '.' || e.IsDir() || !strings.EqualFold(ending, ".yaml") && !strings.EqualFold(ending, ".yml") {
 		return "", false
 	}
-	at, name := path.Join(f.folder, file), strings.TrimSuffix(file, ending)
+	name := strings.TrimSuffix(file, ending)
 	good, form := IsLabel, labelForm
 	if f.folder == EndpointsFolder {
 		good, form = IsEndpointName, endpointForm
 	}
 	switch {
 	case ending != strings.ToLower(ending):
-		f.report(at, RuleFile, "the ending %s is not read; write it in small letters: %s", ending, name+strings.ToLower(ending))
+		f.report(path.Join(f.folder, file), RuleFile, "the ending %s is not read; write it in small letters: %s", ending, name+strings.ToLower(ending))
 	case !good(name):
-		f.report(at, RuleFile, "a file here cannot be named %s; before its ending, the name takes %s", quoted(file), form)
+		f.report(path.Join(f.folder, file), RuleFile, "a file here cannot be named %s; before its ending, the name takes %s", quoted(file), form)
 	case !e.Type().IsRegular():
-		f.report(at, RuleFile, "a document must be a regular file, not %s", entryKind(e.Type()))
+		f.report(path.Join(f.folder, file), RuleFile, "a document must be a regular file, not %s", entryKind(e.Type()))
 	default:
 		return name, true
 	}

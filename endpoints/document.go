@@ -1,0 +1,125 @@
+package endpoints
+
+import (
+	"slices"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// document is a parsed document and the endpoints that it became: the one of
+// the revision that was loaded last, and the one of the revision that was kept.
+type document struct {
+	declared   *schema.Endpoint
+	references []reference // in the order of the file
+	last, kept resolved
+	set        int // the number of the set that last was resolved in
+}
+
+// reference is the address of a backend's or a mirror's deployment. Those of
+// mirrors that are off are looked up like all others, since switching one on
+// must not be a surprise, but the endpoint does not have them.
+type reference struct {
+	*schema.DeploymentRef
+	off bool
+}
+
+// resolved is an endpoint and what its references stood for.
+type resolved struct {
+	endpoint *Endpoint // nil: none
+	found    []deployments.Resolved
+}
+
+func parse(f schema.File) (*document, schema.Diagnostics) {
+	declared, problems := schema.ParseEndpoint(f)
+	if declared == nil {
+		return nil, problems
+	}
+	d := &document{declared: declared}
+	for i := range declared.Backends {
+		if ref := declared.Backends[i].Deployment; ref != nil {
+			d.references = append(d.references, reference{DeploymentRef: ref})
+		}
+	}
+	for i := range declared.Mirrors {
+		m := &declared.Mirrors[i]
+		d.references = append(d.references, reference{DeploymentRef: &m.Deployment, off: !m.Enabled})
+	}
+	return d, problems
+}
+
+func (d *document) path() string { return d.declared.Path.V }
+
+// resolve makes the endpoint of the document, or leaves the one from before if
+// every reference still stands for the same. There is none when a reference
+// stands for nothing.
+func (d *document) resolve(set *deployments.Set) schema.Diagnostics {
+	var room [16]deployments.Resolved
+	found := room[:0]
+	var problems schema.Diagnostics
+	whole := true
+	for _, ref := range d.references {
+		r, more := set.Resolve(*ref.DeploymentRef)
+		problems = append(problems, more...)
+		if !ref.off {
+			found = append(found, r)
+		}
+		whole = whole && r.Version != nil
+	}
+	switch {
+	case !whole:
+		d.last = resolved{}
+	case d.last.is(found):
+	case d.kept.is(found):
+		d.last = d.kept
+	default:
+		found = slices.Clone(found)
+		d.last = resolved{endpoint: newEndpoint(d.declared, found), found: found}
+	}
+	return problems
+}
+
+// is reports whether the endpoint is that of references which stand for found.
+func (r *resolved) is(found []deployments.Resolved) bool {
+	return r.endpoint != nil && slices.Equal(r.found, found)
+}
+
+// newEndpoint makes the endpoint of a document that is valid by itself, and
+// whose references stand for found.
+func newEndpoint(declared *schema.Endpoint, found []deployments.Resolved) *Endpoint {
+	e := &Endpoint{
+		Name:       declared.Name,
+		Path:       declared.Path.V,
+		Timeout:    declared.Timeout.V,
+		Backends:   make([]Backend, 0, len(declared.Backends)),
+		Assignment: keys(declared.Assignment),
+		Sampling:   keys(declared.Sampling),
+	}
+	for i := range declared.Backends {
+		d := &declared.Backends[i]
+		b := Backend{Name: d.Name.V, Weight: d.Weight.V, Static: d.Static, salt: salt("assign", e.Name, d.Name.V)}
+		if d.Deployment != nil {
+			b.Deployment, found = &found[0], found[1:]
+		}
+		e.Backends = append(e.Backends, b)
+	}
+	for i := range declared.Mirrors {
+		d := &declared.Mirrors[i]
+		if !d.Enabled {
+			continue
+		}
+		e.Mirrors = append(e.Mirrors, Mirror{
+			Name: d.Name.V, Percent: d.Percent.V, Deployment: found[0], salt: salt("sample", e.Name, d.Name.V),
+		})
+		found = found[1:]
+	}
+	return e
+}
+
+func keys(ladder []schema.Value[schema.Key]) Keys {
+	ks := make(Keys, len(ladder))
+	for i, k := range ladder {
+		ks[i] = k.V
+	}
+	return ks
+}
