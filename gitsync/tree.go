@@ -33,6 +33,10 @@ func (n *node) IsDir() bool                { return n.mode.IsDir() }
 func (n *node) Sys() any                   { return nil }
 func (n *node) Info() (fs.FileInfo, error) { return n, nil }
 
+// Immutable says that equal nodes have equal content, so that readers of one
+// revision after another need not look at what they know (see schema.Folder).
+func (n *node) Immutable() {}
+
 func (n *node) child(name string) *node {
 	i, found := slices.BinarySearchFunc(n.entries, name, func(e *node, name string) int { return strings.Compare(e.name, name) })
 	if !found {
