@@ -75,6 +75,7 @@ func swapUnderLoad(t *testing.T, o serve.Options) {
 	for f := range failed {
 		t.Errorf("a request failed: %s", f)
 	}
+	r.client.CloseIdleConnections() // Shutdown waits 5 s for connections that were never used
 	r.stop()
 	if err := receive(t, r.ended); err != nil {
 		t.Error(err)
