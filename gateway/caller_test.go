@@ -6,11 +6,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
 )
 
 // patience bounds what comes soon unless something is broken.
@@ -296,3 +299,15 @@ func (s *stage) upgrade(path string) *net.TCPConn {
 	}
 	return c
 }
+
+// panicsAt is a transport for one host that panics.
+func panicsAt(host string) func(*url.URL, deployments.Use) (deployments.Transport, bool) {
+	return func(u *url.URL, _ deployments.Use) (deployments.Transport, bool) {
+		return panicking{}, u.Host == host
+	}
+}
+
+type panicking struct{}
+
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("a bug") }
+func (panicking) CloseIdleConnections()                           {}

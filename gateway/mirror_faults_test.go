@@ -115,11 +115,6 @@ func repeat(c io.Writer, head, text string) {
 	}
 }
 
-type panicking struct{}
-
-func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("a bug") }
-func (panicking) CloseIdleConnections()                           {}
-
 // Whether live is as fast as without mirrors is measured in package soak.
 func TestM02NoFaultOfAMirrorReachesALiveRequest(t *testing.T) {
 	for name, f := range faults(t) {
@@ -189,10 +184,8 @@ func TestM12NoGoroutineIsLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, options{
-				mirror: mirror.Options{Idle: 10 * time.Millisecond},
-				transport: func(u *url.URL, _ deployments.Use) (deployments.Transport, bool) {
-					return panicking{}, u.Host == "panic.invalid"
-				},
+				mirror:    mirror.Options{Idle: 10 * time.Millisecond},
+				transport: panicsAt("panic.invalid"),
 			})
 			s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 			s.serve(mirrored(c.live, map[string]string{"m": c.mirror}))

@@ -108,7 +108,7 @@ type options struct {
 	forward forward.Options
 	secrets map[string]string
 
-	sink      io.Writer                                                           // of the log, instead of the stage's own
+	records   record.Options                                                      // without a Writer, the stage's own
 	transport func(u *url.URL, use deployments.Use) (deployments.Transport, bool) // instead of the engine's, where it says so
 	server    func(*http.Server)                                                  // changes the public server's settings
 }
@@ -117,11 +117,10 @@ type options struct {
 func newStage(t *testing.T, o options) *stage {
 	t.Helper()
 	s := &stage{t: t, log: &lines{}}
-	sink := o.sink
-	if sink == nil {
-		sink = s.log
+	if o.records.Writer == nil {
+		o.records.Writer = s.log
 	}
-	s.records = record.NewLog(record.Options{Writer: sink})
+	s.records = record.NewLog(o.records)
 	ctx, cancel := context.WithCancel(context.Background())
 	var writer sync.WaitGroup
 	writer.Go(func() { _ = s.records.Run(ctx) })

@@ -32,8 +32,10 @@ func TestW04ABadRevisionIsRefusedAsAWhole(t *testing.T) {
 		"deployments/m.yaml": good["deployments/m.yaml"],
 	})
 	var problems schema.Diagnostics
-	if !errors.As(err, &problems) || len(problems) == 0 {
-		t.Fatalf("the refusal is %v", err)
+	want := `endpoints/b.yaml:3:41: deployment "n" does not exist on branch main; did you mean "m"? [reference]
+endpoints/b.yaml:3:56: unknown key "weigth"; did you mean "weight"? [unknown-key]`
+	if !errors.As(err, &problems) || problems.Error() != want {
+		t.Fatalf("the refusal is\n%v\nwant\n%s", err, want)
 	}
 	if got := s.post("/v1/a", "{}"); got.status != http.StatusOK {
 		t.Errorf("the last good snapshot does not serve: %+v", got)
