@@ -18,12 +18,13 @@ type Set struct {
 type branch struct {
 	documents   []*schema.Parsed[schema.Deployment]
 	deployments map[string]*deployment
-	names       []string            // of the deployments, sorted
-	broken      map[string]struct{} // names whose documents have problems
+	names       []string            // of all documents, sorted
+	broken      map[string]struct{} // names, in small letters, of which it is not known what they are
 	unreadable  bool                // it is not known what there is
 }
 
-// deployment is one deployment with its versions.
+// deployment is one deployment with its versions. Those of a document with
+// problems are known to be there, and are nil.
 type deployment struct {
 	from     *schema.Parsed[schema.Deployment]
 	versions map[int]*Version

@@ -31,18 +31,19 @@ func (l *branchLoader) load(tree schema.Tree, secrets *resolver) (*branch, schem
 	}
 	for _, p := range problems {
 		b.unreadable = b.unreadable || p.File == schema.DeploymentsFolder
-		b.broken[documentName(p.File)] = struct{}{}
+		b.broken[strings.ToLower(documentName(p.File))] = struct{}{}
 	}
 	for _, doc := range documents {
 		problems = append(problems, doc.Problems...)
+		name := documentName(doc.Path)
+		b.names = append(b.names, name)
 		if doc.Value == nil {
-			b.broken[documentName(doc.Path)] = struct{}{}
+			b.broken[strings.ToLower(name)] = struct{}{}
 			continue
 		}
 		d, more := l.deployment(doc, secrets)
 		problems = append(problems, more.WithSource(doc.File)...)
-		b.deployments[doc.Value.Name] = d
-		b.names = append(b.names, doc.Value.Name)
+		b.deployments[name] = d
 	}
 	if !l.last.equal(b) {
 		l.last = b
@@ -79,7 +80,7 @@ func (l *branchLoader) deployment(doc *schema.Parsed[schema.Deployment], secrets
 	d, problems := newDeployment(l.name, doc, secrets)
 	for number, v := range d.versions {
 		for _, e := range earlier {
-			if same := e.versions[number]; same != nil && same.equal(v) {
+			if same := e.versions[number]; same != nil && v != nil && same.equal(v) {
 				d.versions[number] = same
 				break
 			}
@@ -104,14 +105,23 @@ func newDeployment(branch string, doc *schema.Parsed[schema.Deployment], secrets
 	for i := range declared.Versions {
 		v, more := newVersion(&declared.Versions[i], secrets)
 		v.Branch, v.Name = branch, declared.Name
-		d.versions[v.Number] = v
-		d.numbers = append(d.numbers, v.Number)
 		d.secret = d.secret || holdsSecret(declared.Versions[i].Headers)
 		problems = append(problems, more...)
+		if v.Number > 0 {
+			d.versions[v.Number] = v
+			d.numbers = append(d.numbers, v.Number)
+		}
 	}
 	slices.Sort(d.numbers)
 	for _, a := range declared.Aliases {
-		d.aliases[a.Name.V] = a.Version.V
+		if a.Name.V != "" {
+			d.aliases[a.Name.V] = a.Version.V
+		}
+	}
+	if len(doc.Problems) > 0 || len(problems) > 0 {
+		for number := range d.versions {
+			d.versions[number] = nil
+		}
 	}
 	return d, problems
 }

@@ -125,7 +125,7 @@ func TestResolveOffersWhatThereIs(t *testing.T) {
 	}
 	set, _ := deployments.Load(schema.Revision{Branch: "main", Trees: map[string]schema.Tree{
 		"main":    tree("deployments/pricing.yaml", pricing, "deployments/many.yaml", many, "deployments/broken.yaml", "no: document"),
-		"develop": tree("deployments/a.yaml", "x", "deployments/a.yml", "x"),
+		"develop": tree("deployments/a.yaml", "x", "deployments/a.yml", "x", "deployments/b.yaml", "x", "deployments/B.yml", "x"),
 		"folder":  tree("deployments", "is a file"),
 		"empty":   tree(),
 	}}, secrets)
@@ -138,7 +138,7 @@ func TestResolveOffersWhatThereIs(t *testing.T) {
 		{"develpo", "pricing", one, `1: branch "develpo" does not exist; did you mean "develop"? [reference]`},
 		{"release", "pricing", one, `1: branch "release" does not exist [reference]`},
 		{"main", "pricnig", one, `2: deployment "pricnig" does not exist on branch main; did you mean "pricing"? [reference]`},
-		{"main", "fraud", one, `2: deployment "fraud" does not exist on branch main; the deployments are many, pricing [reference]`},
+		{"main", "fraud", one, `2: deployment "fraud" does not exist on branch main; the deployments are broken, many, pricing [reference]`},
 		{"empty", "fraud", one, `2: deployment "fraud" does not exist on branch empty; there are none [reference]`},
 		{"main", "pricing", schema.Version{Number: 2}, `3: deployment pricing has no version 2; the versions are 12, 3, 1 [reference]`},
 		{"main", "many", schema.Version{Number: 99}, `3: deployment many has no version 99; the versions are 15, 14, 13, 12, 11, 10, 9, 8, 7, 6 and 5 more [reference]`},
@@ -146,6 +146,7 @@ func TestResolveOffersWhatThereIs(t *testing.T) {
 		{"main", "pricing", schema.Version{Alias: "prod"}, `3: deployment pricing has no alias "prod"; the aliases are stable, v1.0, latest; the versions are 12, 3, 1 [reference]`},
 		{"main", "broken", one, ""}, // Load has said so
 		{"develop", "a", one, ""},
+		{"develop", "b", one, ""}, // b.yaml and B.yml bear the same name
 		{"folder", "a", one, ""},
 	} {
 		got, problems := set.Resolve(ref(c.branch, c.name, c.version))

@@ -11,7 +11,7 @@ import (
 
 // Branches names the branches, besides the endpoints branch, that the endpoint
 // documents of a tree address deployments on, sorted. It passes over whatever
-// cannot be parsed: Load reports that.
+// cannot be understood: Load reports that.
 func Branches(t schema.Tree, endpointsBranch string) []string {
 	files, _ := schema.Documents(t, "", schema.EndpointsFolder)
 	named := map[string]struct{}{}
@@ -33,6 +33,7 @@ func Branches(t schema.Tree, endpointsBranch string) []string {
 		}
 	}
 	delete(named, endpointsBranch)
+	delete(named, "") // could not be read
 	return slices.Sorted(maps.Keys(named))
 }
 

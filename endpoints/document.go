@@ -12,6 +12,7 @@ import (
 type document struct {
 	declared   *schema.Endpoint
 	references []reference // in the order of the file
+	sound      bool        // without problems of its own
 	last, kept resolved
 	set        int // the number of the set that last was resolved in
 }
@@ -35,7 +36,7 @@ func parse(f schema.File) (*document, schema.Diagnostics) {
 	if declared == nil {
 		return nil, problems
 	}
-	d := &document{declared: declared}
+	d := &document{declared: declared, sound: len(problems) == 0}
 	for i := range declared.Backends {
 		if ref := declared.Backends[i].Deployment; ref != nil {
 			d.references = append(d.references, reference{DeploymentRef: ref})
@@ -51,13 +52,13 @@ func parse(f schema.File) (*document, schema.Diagnostics) {
 func (d *document) path() string { return d.declared.Path.V }
 
 // resolve makes the endpoint of the document, or leaves the one from before if
-// every reference still stands for the same. There is none when a reference
-// stands for nothing.
+// every reference still stands for the same. There is none when the document has
+// problems, or a reference stands for nothing.
 func (d *document) resolve(set *deployments.Set) schema.Diagnostics {
 	var room [16]deployments.Resolved
 	found := room[:0]
 	var problems schema.Diagnostics
-	whole := true
+	whole := d.sound
 	for _, ref := range d.references {
 		r, more := set.Resolve(*ref.DeploymentRef)
 		problems = append(problems, more...)

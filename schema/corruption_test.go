@@ -19,8 +19,8 @@ import (
 // one value lost, added or changed.
 func TestCorruptedEndpoints(t *testing.T) {
 	corrupted(t, "endpoint", func(data []byte) (any, bool) {
-		e, _ := parse(t, schema.File{Path: "endpoints/a.yaml", Data: data}, schema.ParseEndpoint)
-		if e == nil {
+		e, ds := parse(t, schema.File{Path: "endpoints/a.yaml", Data: data}, schema.ParseEndpoint)
+		if len(ds) > 0 {
 			return nil, false
 		}
 		soundEndpoint(t, e)
@@ -31,8 +31,8 @@ func TestCorruptedEndpoints(t *testing.T) {
 // TestCorruptedDeployments does the same with deployments.
 func TestCorruptedDeployments(t *testing.T) {
 	corrupted(t, "deployment", func(data []byte) (any, bool) {
-		d, _ := parse(t, schema.File{Path: "deployments/a.yaml", Data: data}, schema.ParseDeployment)
-		if d == nil {
+		d, ds := parse(t, schema.File{Path: "deployments/a.yaml", Data: data}, schema.ParseDeployment)
+		if len(ds) > 0 {
 			return nil, false
 		}
 		soundDeployment(t, d)

@@ -7,11 +7,15 @@ type Deployment struct {
 	Pos      Position // the document's start
 	Versions []DeploymentVersion
 	Aliases  []Alias
+
+	// Of a document with diagnostics: whether there may be more versions or
+	// aliases than the above, because some could not be read.
+	UnreadVersions, UnreadAliases bool
 }
 
 // DeploymentVersion is one numbered version and where it answers.
 type DeploymentVersion struct {
-	Number  Value[int]      // above 0
+	Number  Value[int]      // above 0; in a document with diagnostics, 0 if it could not be read
 	URLs    []Value[string] // at least one; absolute http or https URLs without credentials, query or fragment
 	Headers []Header        // set on every request to the version
 	Methods []Value[string] // upper case; empty: any
@@ -26,6 +30,6 @@ type Header struct {
 
 // Alias is a name for a numbered version.
 type Alias struct {
-	Name    Value[string]
+	Name    Value[string] // in a document with diagnostics, empty if it could not be read
 	Version Value[int]
 }

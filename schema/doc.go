@@ -17,8 +17,9 @@
 //
 //   - All problems of a file are reported at once, in order, each at its line
 //     and column: up to 100 of one file, and then how many more there are.
-//   - A value is returned only when there is no problem, and then it holds what
-//     its type's comments say, so that nobody has to check it again.
+//   - A value without a problem holds what its type's comments say, so that
+//     nobody has to check it again. What comes with problems is only there for
+//     further checks, so that people see all problems at once.
 //   - No input panics or takes long. Files are at most 64 KiB, nest at most 64
 //     levels, and may not grow beyond fixed limits by their aliases.
 //   - Nothing is guessed. Numbers are plain decimal, only true and false are

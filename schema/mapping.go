@@ -19,6 +19,7 @@ type mapping struct {
 	entries []entry
 	index   map[string]int // of the entries, by name
 	known   []string       // keys that were asked for
+	unread  bool           // something that was written is not among the entries
 }
 
 // entry is a key and its value. Its name is the key as written.
@@ -51,11 +52,13 @@ func (m *mapping) collect(n node) {
 		key, value := m.doc.resolve(n.Content[i]), m.doc.resolve(n.Content[i+1])
 		if key.Kind != yaml.ScalarNode {
 			m.doc.mistyped(key, "a key", "a text")
+			m.unread = true
 			continue
 		}
 		name := key.Value
 		if first, ok := own[name]; ok {
 			m.doc.report(key.pos, RuleDuplicateKey, "the key %s is already set in line %d", quoted(name), first.Line)
+			m.unread = true
 			continue
 		}
 		own[name] = key.pos
@@ -89,12 +92,14 @@ func (m *mapping) merge(value node) {
 			part := m.doc.resolve(item)
 			if part.Kind != yaml.MappingNode {
 				m.doc.mistyped(part, "what << merges", "a mapping")
+				m.unread = true
 				continue
 			}
 			m.collect(part)
 		}
 	default:
 		m.doc.mistyped(value, "what << merges", "a mapping or a list of mappings")
+		m.unread = true
 	}
 }
 

@@ -14,8 +14,11 @@ const SchemaVersion = 1
 // longestTimeout bounds the timeout of an endpoint.
 const longestTimeout = 24 * time.Hour
 
-// ParseEndpoint parses an endpoint document. The endpoint is nil when there is
-// any diagnostic: what is parsed is valid by itself.
+// ParseEndpoint parses an endpoint document. Without diagnostics the endpoint is
+// valid by itself. With diagnostics it is what could be understood, for further
+// checks and never to be served: its path, and every part of its references, is
+// valid or empty, and nothing else is promised. It is nil when not even its keys
+// could be told apart.
 func ParseEndpoint(f File) (*Endpoint, Diagnostics) {
 	d, root, ok := open(f)
 	name := d.name(IsEndpointName, endpointForm)
@@ -23,15 +26,14 @@ func ParseEndpoint(f File) (*Endpoint, Diagnostics) {
 		return nil, d.finish()
 	}
 	e := d.endpoint(root)
-	if ds := d.finish(); ds != nil {
-		return nil, ds
-	}
 	e.Name = name
-	return e, nil
+	return e, d.finish()
 }
 
-// ParseDeployment parses a deployment document. The deployment is nil when
-// there is any diagnostic.
+// ParseDeployment parses a deployment document. Without diagnostics the
+// deployment is valid by itself. With diagnostics it says which versions and
+// aliases there are, as far as that could be understood, and nothing else is
+// promised. It is nil when not even its keys could be told apart.
 func ParseDeployment(f File) (*Deployment, Diagnostics) {
 	d, root, ok := open(f)
 	name := d.name(IsLabel, labelForm)
@@ -39,11 +41,8 @@ func ParseDeployment(f File) (*Deployment, Diagnostics) {
 		return nil, d.finish()
 	}
 	dep := d.deployment(root)
-	if ds := d.finish(); ds != nil {
-		return nil, ds
-	}
 	dep.Name = name
-	return dep, nil
+	return dep, d.finish()
 }
 
 // name is what the file's name says about the document.

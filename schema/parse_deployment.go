@@ -12,13 +12,17 @@ import (
 
 // deployment reads the document of a deployment.
 func (d *document) deployment(root *mapping) *Deployment {
-	dep := &Deployment{Pos: root.pos}
-	known := false
+	dep := &Deployment{Pos: root.pos, UnreadVersions: true}
 	if n, ok := root.need("versions"); ok {
+		var known bool
 		dep.Versions, known = d.versions(n)
+		dep.UnreadVersions = root.unread || !known
 	}
+	dep.UnreadAliases = root.unread || root.misspelt("aliases")
 	if n, ok := root.take("aliases"); ok {
-		dep.Aliases = d.aliases(n, dep.Versions, known)
+		var known bool
+		dep.Aliases, known = d.aliases(n, dep)
+		dep.UnreadAliases = root.unread || !known
 	}
 	root.done()
 	return dep
@@ -34,7 +38,7 @@ func (d *document) versions(n node) ([]DeploymentVersion, bool) {
 		d.report(m.pos, RuleValue, "versions is empty; a deployment needs at least one version")
 		return nil, false
 	}
-	known := true
+	known := !m.unread
 	versions := make([]DeploymentVersion, 0, len(m.entries))
 	for _, e := range m.entries {
 		// JSON has no keys but texts, so "1" is as good as 1 here.
@@ -120,23 +124,26 @@ func (d *document) badMethod(v Value[string]) {
 	d.report(v.Pos, RuleValue, "unknown method %s; allowed are %s", quoted(v.V), enumerate(Methods()))
 }
 
-// aliases are checked against the versions if these are all known.
-func (d *document) aliases(n node, versions []DeploymentVersion, known bool) []Alias {
+// aliases are checked against the versions if these are all known. It is false
+// when not all names could be read.
+func (d *document) aliases(n node, dep *Deployment) ([]Alias, bool) {
 	m, ok := d.mapping(n, "aliases")
 	if !ok {
-		return nil
+		return nil, false
 	}
+	known := !m.unread
 	aliases := make([]Alias, 0, len(m.entries))
 	for _, e := range m.entries {
-		name, _ := d.aliasName(e.key)
+		name, named := d.aliasName(e.key)
+		known = known && named
 		number, ok := d.integer(e.value, "alias "+quoted(e.name), 1, math.MaxInt32)
-		exists := slices.ContainsFunc(versions, func(v DeploymentVersion) bool { return v.Number.V == number.V })
-		if ok && known && !exists {
-			d.report(number.Pos, RuleReference, "alias %s names version %d, which does not exist; the versions are %s", quoted(e.name), number.V, numbers(versions))
+		exists := slices.ContainsFunc(dep.Versions, func(v DeploymentVersion) bool { return v.Number.V == number.V })
+		if ok && !dep.UnreadVersions && !exists {
+			d.report(number.Pos, RuleReference, "alias %s names version %d, which does not exist; the versions are %s", quoted(e.name), number.V, numbers(dep.Versions))
 		}
 		aliases = append(aliases, Alias{name, number})
 	}
-	return aliases
+	return aliases, known
 }
 
 func (d *document) aliasName(n node) (Value[string], bool) {

@@ -49,6 +49,44 @@ func soundEndpoint(t *testing.T, e *schema.Endpoint) {
 	soundPath(t, e.Path.V)
 }
 
+// partEndpoint checks what holds for what could be understood of an endpoint.
+func partEndpoint(t *testing.T, e *schema.Endpoint) {
+	t.Helper()
+	for _, b := range e.Backends {
+		if b.Deployment != nil {
+			partReference(t, *b.Deployment)
+		}
+	}
+	for _, m := range e.Mirrors {
+		partReference(t, m.Deployment)
+	}
+	soundPath(t, e.Path.V)
+}
+
+// partReference checks that each part of a reference is valid or empty.
+func partReference(t *testing.T, r schema.DeploymentRef) {
+	t.Helper()
+	number, alias := r.Version.V.Number, r.Version.V.Alias
+	if r.Name.V != "" && !schema.IsLabel(r.Name.V) || number < 0 || number > 0 && alias != "" || alias != "" && !schema.IsLabel(alias) {
+		t.Errorf("unsound part of a reference %+v", r)
+	}
+}
+
+// partDeployment checks what holds for what could be understood of a deployment.
+func partDeployment(t *testing.T, d *schema.Deployment) {
+	t.Helper()
+	for _, v := range d.Versions {
+		if v.Number.V < 0 || v.Number.V == 0 && !d.UnreadVersions {
+			t.Errorf("unsound version %+v", v)
+		}
+	}
+	for _, a := range d.Aliases {
+		if a.Name.V != "" && !schema.IsLabel(a.Name.V) || a.Name.V == "" && !d.UnreadAliases {
+			t.Errorf("unsound alias %+v", a)
+		}
+	}
+}
+
 func soundReference(t *testing.T, r schema.DeploymentRef) {
 	t.Helper()
 	if r.Branch.V == "" || !schema.IsLabel(r.Name.V) || (r.Version.V.Number > 0) == (r.Version.V.Alias != "") || r.Version.V.Number < 0 {
@@ -104,7 +142,7 @@ func soundDeployment(t *testing.T, d *schema.Deployment) {
 			t.Errorf("unsound alias %+v", a)
 		}
 	}
-	if len(d.Versions) == 0 {
-		t.Error("no version")
+	if len(d.Versions) == 0 || d.UnreadVersions || d.UnreadAliases {
+		t.Errorf("not all versions and aliases are read: %+v", d)
 	}
 }
