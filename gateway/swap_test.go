@@ -32,8 +32,8 @@ func TestW04ABadRevisionIsRefusedAsAWhole(t *testing.T) {
 		"deployments/m.yaml": good["deployments/m.yaml"],
 	})
 	var problems schema.Diagnostics
-	want := `endpoints/b.yaml:3:41: deployment "n" does not exist on branch main; did you mean "m"? [reference]
-endpoints/b.yaml:3:56: unknown key "weigth"; did you mean "weight"? [unknown-key]`
+	want := `endpoints/b.yaml:3:43: deployment "n" does not exist on branch main; the deployments are m [reference]
+endpoints/b.yaml:3:59: unknown key "weigth"; did you mean "weight"? [unknown-key]`
 	if !errors.As(err, &problems) || problems.Error() != want {
 		t.Fatalf("the refusal is\n%v\nwant\n%s", err, want)
 	}
