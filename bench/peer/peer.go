@@ -99,7 +99,7 @@ func switchyard(name, path, version, engine string) Peer {
 			return []string{
 				path, "serve", "--front", engine, "--upstream", engine, "--repo", repository(s), "--poll", "24h",
 				"--listen", "127.0.0.1:" + strconv.Itoa(s.Port), "--admin", "127.0.0.1:" + strconv.Itoa(s.Admin),
-				"--log", s.Log(), "--log-max-size", "128MiB", "--log-max-files", "1", "--grace-period", "1s",
+				"--log", s.Log(), "--log-max-size", "128MiB", "--log-max-files", "1", "--grace-period", "500ms",
 			}
 		},
 		setUp: func(ctx context.Context, s Site) error {

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	mebi = 1 << 20
-	poll = 10 * time.Millisecond
+	mebi       = 1 << 20
+	pollCopies = 250 * time.Millisecond // when none arrives for so long, no more are under way
 )
 
 // measurement is one peer at one kind of work, with processes of its own.
@@ -126,9 +126,9 @@ func measureLoad(m *measurement) error {
 		values[report.SideB] = percent(did.Result.Answers[peer.B], did.Result.Due-did.Result.Errors())
 	}
 	if m.scenario.mirror != "" {
-		values[report.Copies], err = m.copies(before)
+		return m.addCopies(values, before)
 	}
-	return err
+	return nil
 }
 
 // values are the metrics that every load gives.
@@ -144,6 +144,7 @@ func (d outcome) values(o order) map[report.Metric]float64 {
 	}
 	if o.Load.Body >= bigBody {
 		values[report.MB] = r.Rate * float64(o.Load.Body) / 1e6
+		delete(values, report.Rate) // the same, in smaller numbers
 	}
 	return values
 }
@@ -155,25 +156,30 @@ func percent(part, whole int64) float64 {
 	return 100 * float64(part) / float64(whole)
 }
 
-// copies waits for those that are under way, and tells how many of the live
+// addCopies waits for those that are under way, and tells how many of the live
 // requests since before had a copy that arrived.
-func (m *measurement) copies(before map[string]deployment.Counts) (float64, error) {
-	limit := time.Now().Add(m.pace.forCopies)
-	for {
+func (m *measurement) addCopies(values map[report.Metric]float64, before map[string]deployment.Counts) error {
+	live, copied := int64(0), int64(-1)
+	for limit := time.Now().Add(m.pace.forCopies); ; pause(m.ctx, pollCopies) {
 		now, err := m.deployments.counts()
 		if err != nil {
-			return 0, err
+			return err
 		}
-		live := now[peer.A].Requests - before[peer.A].Requests
-		copied := now[m.scenario.mirror].Requests - before[m.scenario.mirror].Requests
-		if copied > live {
-			return 0, fmt.Errorf("%d copies of %d requests arrived", copied, live)
+		last := copied
+		live = now[peer.A].Requests - before[peer.A].Requests
+		copied = now[m.scenario.mirror].Requests - before[m.scenario.mirror].Requests
+		if copied == live || copied == last || time.Now().After(limit) {
+			break
 		}
-		if copied == live || time.Now().After(limit) {
-			return percent(copied, live), nil
-		}
-		pause(m.ctx, poll)
 	}
+	if copied > live {
+		return fmt.Errorf("%d copies of %d requests arrived", copied, live)
+	}
+	values[report.Copies] = percent(copied, live)
+	if rate, ok := values[report.Rate]; ok {
+		values[report.CopyRate] = rate * values[report.Copies] / 100
+	}
+	return nil
 }
 
 func measureIdle(m *measurement) error {

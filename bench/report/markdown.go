@@ -36,7 +36,20 @@ func (r Report) Markdown() string {
 		fmt.Fprintf(&b, "\n### What is aimed at\n\n%s", aims)
 	}
 	for _, g := range r.Groups {
-		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n%s", g.Title, g.Text, r.table(g))
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n%s%s", g.Title, g.Text, r.table(g), r.failures(g))
+	}
+	return b.String()
+}
+
+// failures are the measurements of a group that could not be made.
+func (r Report) failures(g Group) string {
+	var b strings.Builder
+	for _, row := range r.Rows {
+		for _, s := range g.Scenarios {
+			if row.Failed != "" && row.Scenario == s.ID {
+				fmt.Fprintf(&b, "\nNot measured in round %d: %s, %s: %s\n", row.Round+1, row.Peer, s.Label, row.Failed)
+			}
+		}
 	}
 	return b.String()
 }
@@ -110,9 +123,6 @@ func (r Report) line(g Group, s Scenario, peer string, shown []column) []string 
 			ratio, ok := r.Ratio(s.ID, peer, s.ID, reference, c.metric)
 			line = append(line, cell(ok, func() string { return fmt.Sprintf("%.2f", ratio) }))
 		}
-	}
-	if why := r.failure(s.ID, peer); !measured && why != "" {
-		return append(line[:len(line)-1:len(line)-1], "failed: "+why)
 	}
 	if !measured {
 		return nil

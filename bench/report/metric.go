@@ -10,20 +10,21 @@ type Metric string
 
 // The metrics.
 const (
-	CPU       Metric = "cpu"     // microseconds of the peer's processes for each request
-	Rate      Metric = "rps"     // good answers a second
-	MB        Metric = "mbps"    // megabytes of request bodies a second
-	P50       Metric = "p50"     // latency in microseconds
-	P99       Metric = "p99"     //
-	P999      Metric = "p999"    //
-	Errors    Metric = "errors"  // percent of the requests that were due
-	Copies    Metric = "copies"  // percent of the live requests whose copy arrived
-	SideB     Metric = "sideB"   // percent of the answers from the 10 % side of a split
-	Memory    Metric = "memory"  // MiB at most
-	Idle      Metric = "idle"    // MiB with no traffic
-	Swap      Metric = "swap"    // milliseconds from a change to its first answer
-	Boot      Metric = "boot"    // milliseconds from the start to the first answer
-	Disturbed Metric = "foreign" // percent of the core that others took meanwhile
+	CPU       Metric = "cpu"      // microseconds of the peer's processes for each request
+	Rate      Metric = "rps"      // good answers a second
+	MB        Metric = "mbps"     // megabytes of request bodies a second
+	P50       Metric = "p50"      // latency in microseconds
+	P99       Metric = "p99"      //
+	P999      Metric = "p999"     //
+	Errors    Metric = "errors"   // percent of the requests that were due
+	CopyRate  Metric = "copyrate" // copies a second that arrived
+	Copies    Metric = "copies"   // percent of the live requests whose copy arrived
+	SideB     Metric = "sideB"    // percent of the answers from the 10 % side of a split
+	Memory    Metric = "memory"   // MiB at most
+	Idle      Metric = "idle"     // MiB with no traffic
+	Swap      Metric = "swap"     // milliseconds from a change to its first answer
+	Boot      Metric = "boot"     // milliseconds from the start to the first answer
+	Disturbed Metric = "foreign"  // percent of the core that others took meanwhile
 )
 
 // worst tells which round's value stands for all.
@@ -49,13 +50,14 @@ func columns() []column {
 	return []column{
 		{metric: CPU, title: "CPU µs/request", digits: 1, ratio: true},
 		{metric: Rate, title: "requests/s", ratio: true},
-		{metric: MB, title: "MB/s", ratio: true},
+		{metric: CopyRate, title: "copies/s", ratio: true},
+		{metric: MB, title: "live MB/s", ratio: true},
 		{metric: Swap, title: "serves after ms"},
 		{metric: P50, title: "p50 ms", scale: 1e-3, digits: 2},
 		{metric: P99, title: "p99 ms", scale: 1e-3, digits: 2},
 		{metric: P999, title: "p99.9 ms", scale: 1e-3, digits: 2},
 		{metric: Errors, title: "errors %", digits: 2, worst: highest},
-		{metric: Copies, title: "copies arrived %", digits: 1, worst: lowest},
+		{metric: Copies, title: "arrived %", digits: 1, worst: lowest},
 		{metric: SideB, title: "share of B %", digits: 1},
 		{metric: Idle, title: "memory MiB", digits: 1, ratio: true},
 		{metric: Memory, title: "peak MiB", digits: 0},

@@ -118,21 +118,6 @@ func Median(values []float64) float64 {
 	return (sorted[n/2] + sorted[(n-1)/2]) / 2
 }
 
-// failure is why a peer was not measured in a scenario in any round.
-func (r Report) failure(scenario, peer string) string {
-	var why string
-	for _, row := range r.Rows {
-		if row.Scenario != scenario || row.Peer != peer {
-			continue
-		}
-		if len(row.Values) > 0 {
-			return ""
-		}
-		why = row.Failed
-	}
-	return why
-}
-
 // Line is the values of one measurement on one line, for whoever watches.
 func Line(values map[Metric]float64) string {
 	var parts []string
