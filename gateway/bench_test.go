@@ -3,9 +3,11 @@ package gateway_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/fstest"
 
 	"github.com/rs/zerolog"
 
@@ -37,6 +39,27 @@ func BenchmarkApply(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := g.Apply(rev); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkApplyOneChanged swaps in 10,000 endpoints of which one has changed.
+func BenchmarkApplyOneChanged(b *testing.B) {
+	g := newBareGateway()
+	revisions := [2]schema.Revision{manyEndpoints(10_000), manyEndpoints(10_000)}
+	changed := fstest.MapFS{}
+	maps.Copy(changed, revisions[1].Trees["main"].FS.(fstest.MapFS))
+	changed["endpoints/e5000.yaml"] = &fstest.MapFile{Data: []byte(modelbitSplit + "timeout: 10s\n"), Mode: 0o644}
+	revisions[1].Trees["main"] = schema.Tree{Commit: "other", FS: changed}
+	for i := range revisions {
+		if err := g.Apply(revisions[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if err := g.Apply(revisions[i%2]); err != nil {
 			b.Fatal(err)
 		}
 	}

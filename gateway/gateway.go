@@ -31,7 +31,6 @@ type Options struct {
 // Gateway serves the current snapshot. Its methods are safe for concurrent use.
 type Gateway struct {
 	pool    *deployments.Pool
-	secrets deployments.Secrets
 	live    *forward.Forwarder
 	mirrors *mirror.Engine
 	records *record.Log
@@ -41,7 +40,8 @@ type Gateway struct {
 	current atomic.Pointer[Snapshot]
 	stopped atomic.Bool
 
-	mu      sync.Mutex // one Apply at a time
+	mu      sync.Mutex // guards loaders: one revision at a time
+	loaders loaders
 	refusal atomic.Pointer[Refusal]
 }
 
@@ -56,7 +56,7 @@ type Refusal struct {
 func New(o Options) *Gateway {
 	g := &Gateway{
 		pool:    o.Pool,
-		secrets: o.Secrets,
+		loaders: newLoaders(o.Secrets),
 		live:    forward.New(o.Forward),
 		records: o.Records,
 		logger:  o.Logger,
@@ -89,7 +89,7 @@ func (g *Gateway) Apply(rev schema.Revision) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	began := time.Now()
-	s, err := g.Compile(rev)
+	s, err := g.compile(rev)
 	if err != nil {
 		g.refuse(rev, err)
 		return err
@@ -110,6 +110,7 @@ func (g *Gateway) Swap(s *Snapshot) {
 
 func (g *Gateway) swap(s *Snapshot) {
 	g.current.Store(s)
+	g.loaders.keep()
 	g.refusal.Store(nil)
 	g.metrics.swaps.Inc()
 	g.pool.Retain(s.groups())

@@ -37,9 +37,7 @@ func (s *Snapshot) Len() int { return len(s.endpoints) }
 // Check reads a revision exactly as the running gateway does and returns all
 // that is wrong with it, sorted; nil when it would be served.
 func Check(rev schema.Revision, secrets deployments.Secrets) ([]*endpoints.Endpoint, schema.Diagnostics) {
-	set, problems := deployments.Load(rev, secrets)
-	declared, more := endpoints.Load(rev, set)
-	problems = append(problems, more...).Sort()
+	declared, problems := newLoaders(secrets).load(rev)
 	if len(problems) > 0 {
 		return nil, problems
 	}
@@ -78,12 +76,41 @@ type mirrored struct {
 	template record.Record
 }
 
+// loaders read one revision after the other, and what has not changed only once.
+type loaders struct {
+	deployments *deployments.Loader
+	endpoints   *endpoints.Loader
+}
+
+func newLoaders(secrets deployments.Secrets) loaders {
+	return loaders{deployments: deployments.NewLoader(secrets), endpoints: endpoints.NewLoader()}
+}
+
+// load is Check, remembering what was read.
+func (l loaders) load(rev schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics) {
+	set, problems := l.deployments.Load(rev)
+	declared, more := l.endpoints.Load(rev, set)
+	return declared, append(problems, more...).Sort()
+}
+
+// keep says that what was read last is what serves.
+func (l loaders) keep() {
+	l.deployments.Keep()
+	l.endpoints.Keep()
+}
+
 // Compile builds the snapshot of a revision, all or nothing: the error is the
 // schema.Diagnostics of everything that is wrong with it. It opens no sockets;
 // what it binds is shared with the current snapshot where it is the same. The
 // snapshot serves nothing until it is swapped in.
 func (g *Gateway) Compile(rev schema.Revision) (*Snapshot, error) {
-	declared, problems := Check(rev, g.secrets)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.compile(rev)
+}
+
+func (g *Gateway) compile(rev schema.Revision) (*Snapshot, error) {
+	declared, problems := g.loaders.load(rev)
 	if len(problems) > 0 {
 		return nil, problems
 	}
@@ -93,24 +120,34 @@ func (g *Gateway) Compile(rev schema.Revision) (*Snapshot, error) {
 		commit:    rev.Trees[rev.Branch].Commit,
 		commits:   make(map[string]string, len(rev.Trees)),
 		compiled:  time.Now(),
-		endpoints: make([]*endpoint, len(declared)),
 	}
 	for branch, tree := range rev.Trees {
 		s.commits[branch] = tree.Commit
 	}
-	for i, e := range declared {
-		s.endpoints[i] = g.bind(e)
+	last := g.current.Load()
+	if last == nil {
+		last = &Snapshot{}
 	}
-	s.router = newRouter(s.endpoints, g.lastRouter())
+	s.endpoints = g.bindAll(declared, last.endpoints)
+	s.router = newRouter(s.endpoints, last.router)
 	return s, nil
 }
 
-// lastRouter is that of the current snapshot, if there is one.
-func (g *Gateway) lastRouter() *router {
-	if s := g.current.Load(); s != nil {
-		return s.router
+// bindAll binds what is declared. What has not changed since the last snapshot,
+// which serves, is bound already. Both lists are sorted by name.
+func (g *Gateway) bindAll(declared []*endpoints.Endpoint, last []*endpoint) []*endpoint {
+	all := make([]*endpoint, len(declared))
+	for i, d := range declared {
+		for len(last) > 0 && last[0].Name < d.Name {
+			last = last[1:]
+		}
+		if len(last) > 0 && last[0].Endpoint == d {
+			all[i] = last[0]
+			continue
+		}
+		all[i] = g.bind(d)
 	}
-	return nil
+	return all
 }
 
 // bind connects a declared endpoint with what outlives snapshots.
