@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestH06EarlyAnswerArrives: a handler that refuses an upload without reading it; the client sends everything before it
@@ -204,12 +206,19 @@ func TestUpgradeIsHandedOver(t *testing.T) {
 	}
 }
 
-// TestHTTP2IsHandedOver: with prior knowledge, when the std server wants it.
+// TestHTTP2IsHandedOver: with prior knowledge, when the std server wants it, and past the guard.
 func TestHTTP2IsHandedOver(t *testing.T) {
+	for lane, start := range lanes {
+		t.Run(lane, func(t *testing.T) { testHTTP2(t, start) })
+	}
+}
+
+func testHTTP2(t *testing.T, start func(testing.TB, *http.Server) *running) {
+	t.Helper()
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
-	s := startFront(t, &http.Server{Protocols: &protocols, Handler: http.HandlerFunc(
+	s := start(t, &http.Server{Protocols: &protocols, Handler: http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Proto) })})
 	var only http.Protocols
 	only.SetUnencryptedHTTP2(true)
@@ -229,15 +238,19 @@ func TestHTTP2IsHandedOver(t *testing.T) {
 	}
 }
 
-// TestPrefaceOnlyBeginsAConnection: the one thing that the fast lane refuses by itself.
+// TestPrefaceOnlyBeginsAConnection: behind a request it is a malformed one, whoever served that.
 func TestPrefaceOnlyBeginsAConnection(t *testing.T) {
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
-	s := startFront(t, &http.Server{Protocols: &protocols, Handler: http.HandlerFunc(hello)})
-	out := exchange(t, s, fmt.Sprintf(get, "/")+"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", patience)
-	if !strings.HasSuffix(out, "fast") {
-		t.Errorf("%q", out)
+	for lane, start := range lanes {
+		for _, h2c := range []bool{false, true} {
+			var protocols http.Protocols
+			protocols.SetHTTP1(true)
+			protocols.SetUnencryptedHTTP2(h2c)
+			s := start(t, &http.Server{Protocols: &protocols, Handler: http.HandlerFunc(hello)})
+			in := fmt.Sprintf(get, "/") + "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+			if diff := cmp.Diff([]int{200, 400}, statusesOf(t, exchange(t, s, in, patience))); diff != "" {
+				t.Errorf("%s, HTTP/2 %v: want (-), got (+):\n%s", lane, h2c, diff)
+			}
+		}
 	}
 }
 

@@ -75,6 +75,10 @@ func BenchmarkNetHTTP(b *testing.B) {
 	benchmark(b, func(std *http.Server) *running { return startStd(b, std) })
 }
 
+func BenchmarkNetHTTPUnderGuard(b *testing.B) {
+	benchmark(b, func(std *http.Server) *running { return startGuarded(b, std) })
+}
+
 // benchmark reports the processor time of server and client together: the client is the same, so the difference between
 // two servers is all theirs.
 func benchmark(b *testing.B, start func(*http.Server) *running) {

@@ -250,9 +250,6 @@ func conformance() map[string]string {
 	}
 	for name, shape := range shapes() {
 		in["shape "+name] = shape + last
-		if name == "preface" {
-			continue // TestPrefaceOnlyBeginsAConnection
-		}
 		in["second "+name] = fmt.Sprintf(get, "/facts") + shape + last
 		in["after post "+name] = fmt.Sprintf(post, "/facts") + shape + last
 	}

@@ -175,16 +175,16 @@ func (c *conn) end() {
 
 // handOver gives the connection to Std, which sees it from the first byte of the request that was not taken.
 func (c *conn) handOver() {
-	pending, _ := c.br.Peek(c.br.Buffered())
-	if !c.first && bytes.HasPrefix(pending, []byte("PRI * HTTP/2")) {
-		return // RFC 9113 section 3.4: the preface begins a connection; Std would believe that it does
-	}
 	if c.srv.watch.remove(c.tcp) != nil {
 		return // closed meanwhile
 	}
 	c.readUntil(time.Time{})
 	c.handed = true
-	c.over.give(c.srv.guard(c.tcp, bytes.Clone(pending)))
+	pending, _ := c.br.Peek(c.br.Buffered())
+	g := newGuarded(c.srv, c.tcp)
+	g.held = bytes.Clone(pending)
+	g.follower.begun = !c.first // Std would believe that it begins here
+	c.over.give(g)
 	c.srv.untrack(c)
 }
 

@@ -10,9 +10,8 @@
 // exactly what net/http would have made of the same bytes; a fuzz target holds the two against each other.
 //
 // Anything else is handed over: the http.Server gets the connection with all bytes from the first one of that request,
-// and keeps the connection until it ends. The fast lane itself refuses nothing, with one exception: an HTTP/2 preface
-// that is not the beginning of a connection closes it. So TLS, HTTP/2, chunked uploads and upgrades behave as with
-// net/http alone, and so do malformed requests that net/http refuses.
+// and keeps the connection until it ends. The fast lane itself refuses nothing. So TLS, HTTP/2, chunked uploads and
+// upgrades behave as with net/http alone, and so do malformed requests that net/http refuses.
 //
 // # What the guard refuses
 //

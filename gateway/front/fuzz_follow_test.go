@@ -23,7 +23,7 @@ func (s streamed) Read(p []byte) (int, error) { return s.Reader.Read(p) }
 
 // through is what comes of a stream behind the guard: the requests with whole content.
 func through(stream io.Reader, size int) (requests []string) {
-	g := New(Options{Std: &http.Server{}}).guard(streamed{Reader: stream}, nil)
+	g := newGuarded(nil, streamed{Reader: stream})
 	br := bufio.NewReaderSize(g, size)
 	for {
 		r, err := http.ReadRequest(br)
@@ -64,7 +64,7 @@ func FuzzFollow(f *testing.F) {
 // TestH11FollowerHoldsNoMoreThanALine: the guard keeps what it has read only as far as it must.
 func TestH11FollowerHoldsNoMoreThanALine(t *testing.T) {
 	in := "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\nX: " + strings.Repeat("x", 10<<10) + "\r\n\r\n" + strings.Repeat("y", 1_000_000)
-	g := &guarded{Conn: streamed{Reader: iotest.OneByteReader(strings.NewReader(in))}}
+	g := newGuarded(nil, streamed{Reader: iotest.OneByteReader(strings.NewReader(in))})
 	most := 0
 	for buf := make([]byte, 4<<10); ; {
 		if _, err := g.Read(buf); err != nil {

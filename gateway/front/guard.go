@@ -32,13 +32,16 @@ type guarded struct {
 // them the end of a chunk's data. An error of reading, instead, would make net/http close without an answer.
 const refusal = "\x00\r\r\n\r\n"
 
-// guard puts a connection whose first bytes may have been read already under guard. TLS connections pass: net/http knows
-// them by their type only, and what they carry is encrypted.
-func (s *Server) guard(c net.Conn, pending []byte) net.Conn {
+// guard puts a new connection under guard. TLS connections pass: net/http knows them by their type only.
+func (s *Server) guard(c net.Conn) net.Conn {
 	if _, ok := c.(*tls.Conn); ok {
 		return c
 	}
-	return &guarded{Conn: c, server: s, held: pending, refusal: []byte(refusal)}
+	return newGuarded(s, c)
+}
+
+func newGuarded(s *Server, c net.Conn) *guarded {
+	return &guarded{Conn: c, server: s, refusal: []byte(refusal)}
 }
 
 // Read returns bytes of at most one request, those that the rules allow.
@@ -110,7 +113,7 @@ func (l guardedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.server.guard(c, nil), nil
+	return l.server.guard(c), nil
 }
 
 // watchHijacks adds to the server's ConnState what the guard must know: a hijacked connection is HTTP no more. net/http

@@ -56,9 +56,16 @@ func closedBy(tb testing.TB, c net.Conn) time.Duration {
 // TestH10SlowHeadIsClosed: a head that does not come, stops, or trickles, as the first of a connection or a later one, ends
 // with the head timeout; the idle timeout is another, and neither ends a request.
 func TestH10SlowHeadIsClosed(t *testing.T) {
+	for lane := range lanes {
+		t.Run(lane, func(t *testing.T) { t.Parallel(); testSlowHead(t, lane) })
+	}
+}
+
+func testSlowHead(t *testing.T, lane string) {
+	t.Helper()
 	const head, idle = 200 * time.Millisecond, 2 * time.Second
-	s := startFront(t, &http.Server{Handler: http.HandlerFunc(hello), ReadHeaderTimeout: head, IdleTimeout: idle})
-	for name, in := range map[string]string{"nothing": "", "one byte": "G", "half a head": "GET / HTTP/1.1\r\nHost: a\r\n"} {
+	s := lanes[lane](t, &http.Server{Handler: http.HandlerFunc(hello), ReadHeaderTimeout: head, IdleTimeout: idle})
+	for name, in := range map[string]string{"nothing": "", "four bytes": "GET ", "half a head": "GET / HTTP/1.1\r\nHost: a\r\n"} {
 		for _, first := range []bool{true, false} {
 			t.Run(fmt.Sprint(name, " first ", first), func(t *testing.T) {
 				t.Parallel()
@@ -66,7 +73,7 @@ func TestH10SlowHeadIsClosed(t *testing.T) {
 				want := head
 				if !first {
 					io.WriteString(c, fmt.Sprintf(get, "/"))
-					readAnswer(t, c, "fast")
+					readAnswer(t, c, lane)
 					if in == "" {
 						want = idle
 					}
@@ -143,13 +150,16 @@ func TestBareLFIsAnsweredAtOnce(t *testing.T) {
 // closes, a fresh connection still gets its first request answered, and Shutdown waits for them all.
 func TestW05Shutdown(t *testing.T) {
 	entered, leave := make(chan struct{}, 2), make(chan struct{}) // two requests
-	s := startFront(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			entered <- struct{}{}
 			<-leave
 		}
 		hello(w, r)
-	})})
+	})}
+	stopping := make(chan struct{}, 2) // Shutdown is called twice
+	server.RegisterOnShutdown(func() { stopping <- struct{}{} })
+	s := startFront(t, server)
 	idle, fast, std, fresh := s.dial(t), s.dial(t), s.dial(t), s.dial(t)
 	io.WriteString(idle, fmt.Sprintf(get, "/"))
 	readAnswer(t, idle, "fast")
@@ -176,6 +186,7 @@ func TestW05Shutdown(t *testing.T) {
 		t.Errorf("Shutdown has not waited: %v", err)
 	default:
 	}
+	<-stopping // the std server too
 	close(leave)
 	for lane, c := range map[string]net.Conn{"fast": fast, "std": std} {
 		out, err := io.ReadAll(c)
@@ -222,12 +233,15 @@ func TestH11LongHeads(t *testing.T) {
 	for _, limit := range []int{0, 1000, 20_000} {
 		ours := startFront(t, &http.Server{Handler: http.HandlerFunc(tell), MaxHeaderBytes: limit},
 			func(o *front.Options) { o.MaxHead = 8 << 10 })
+		guarded := startGuarded(t, &http.Server{Handler: http.HandlerFunc(tell), MaxHeaderBytes: limit})
 		theirs := startStd(t, &http.Server{Handler: http.HandlerFunc(tell), MaxHeaderBytes: limit})
 		for _, size := range []int{900, 3000, 7000, 9000, 30_000} {
 			in := padded(size) + last
-			got, want := exchange(t, ours, in, patience), exchange(t, theirs, in, patience)
-			if diff := cmp.Diff(normal(want), normal(got)); diff != "" {
-				t.Errorf("limit %d, head of %d bytes: net/http (-), front (+):\n%s", limit, size, diff)
+			want := normal(exchange(t, theirs, in, patience))
+			for _, s := range []*running{ours, guarded} {
+				if diff := cmp.Diff(want, normal(exchange(t, s, in, patience))); diff != "" {
+					t.Errorf("limit %d, head of %d bytes: net/http (-), front (+):\n%s", limit, size, diff)
+				}
 			}
 		}
 	}

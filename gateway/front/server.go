@@ -165,7 +165,7 @@ func (s *Server) accept(l *onceListener, over *handover) error {
 		case err != nil:
 			return fmt.Errorf("accept: %w", err)
 		case !ok:
-			over.give(s.guard(nc, nil))
+			over.give(s.guard(nc))
 		default:
 			s.start(base, tcp, over)
 		}
@@ -182,7 +182,7 @@ func (s *Server) start(base context.Context, tcp *net.TCPConn, over *handover) {
 	}
 	if err := s.watch.add(tcp, c.id); err != nil {
 		s.untrack(c)
-		over.give(s.guard(tcp, nil))
+		over.give(s.guard(tcp))
 		return
 	}
 	ctx := base
