@@ -7,6 +7,10 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// fewKeys is how many keys are compared one by one; more go into a map. Most
+// mappings have few, and maps of them are most of what parsing would allocate.
+const fewKeys = 16
+
 // mostListed bounds the names that a message lists.
 const mostListed = 10
 
@@ -17,7 +21,7 @@ type mapping struct {
 	pos     Position
 	what    string // how messages call it
 	entries []entry
-	index   map[string]int // of the entries, by name
+	index   map[string]int // of the entries, by name, if they are many
 	known   []string       // keys that were asked for
 	unread  bool           // something that was written is not among the entries
 }
@@ -37,7 +41,7 @@ func (d *document) mapping(n node, what string) (*mapping, bool) {
 		d.mistyped(n, what, "a mapping")
 		return nil, false
 	}
-	m := &mapping{doc: d, pos: n.pos, what: what, index: make(map[string]int, len(n.Content)/2)}
+	m := &mapping{doc: d, pos: n.pos, what: what, entries: make([]entry, 0, len(n.Content)/2), known: make([]string, 0, 8)}
 	m.collect(n)
 	return m, true
 }
@@ -46,7 +50,7 @@ func (d *document) mapping(n node, what string) (*mapping, bool) {
 // mappings that n merges: what is written wins over what is merged, and what
 // is merged first over the rest.
 func (m *mapping) collect(n node) {
-	own := make(map[string]Position, len(n.Content)/2)
+	own := keysOf{node: n}
 	var merged []node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := m.doc.resolve(n.Content[i]), m.doc.resolve(n.Content[i+1])
@@ -56,12 +60,11 @@ func (m *mapping) collect(n node) {
 			continue
 		}
 		name := key.Value
-		if first, ok := own[name]; ok {
-			m.doc.report(key.pos, RuleDuplicateKey, "the key %s is already set in line %d", quoted(name), first.Line)
+		if first := own.first(m.doc, name, i); first != i {
+			m.doc.report(key.pos, RuleDuplicateKey, "the key %s is already set in line %d", quoted(name), n.Content[first].Line)
 			m.unread = true
 			continue
 		}
-		own[name] = key.pos
 		if key.Tag == mergeTag {
 			merged = append(merged, value)
 			continue
@@ -73,12 +76,57 @@ func (m *mapping) collect(n node) {
 	}
 }
 
+// keysOf finds the first of the keys of one mapping that bears a name.
+type keysOf struct {
+	node
+	index map[string]int // of the content, by name, if there are many
+}
+
+// first is the place in the content of the first key of that name, which is at
+// the place i unless it comes before.
+func (k *keysOf) first(d *document, name string, i int) int {
+	if len(k.Content) <= 2*fewKeys {
+		for j := 0; j < i; j += 2 {
+			if key := d.resolve(k.Content[j]); key.Kind == yaml.ScalarNode && key.Value == name {
+				return j
+			}
+		}
+		return i
+	}
+	if k.index == nil {
+		k.index = make(map[string]int, len(k.Content)/2)
+	}
+	if j, ok := k.index[name]; ok {
+		return j
+	}
+	k.index[name] = i
+	return i
+}
+
 func (m *mapping) add(e entry) {
-	if _, ok := m.index[e.name]; ok {
+	if m.has(e.name) {
 		return
 	}
-	m.index[e.name] = len(m.entries)
 	m.entries = append(m.entries, e)
+	switch n := len(m.entries); {
+	case m.index != nil:
+		m.index[e.name] = n - 1
+	case n > fewKeys:
+		m.index = make(map[string]int, 2*n)
+		for i, e := range m.entries {
+			m.index[e.name] = i
+		}
+	}
+}
+
+// find is the place of an entry among the entries.
+func (m *mapping) find(name string) (int, bool) {
+	if m.index != nil {
+		i, ok := m.index[name]
+		return i, ok
+	}
+	i := slices.IndexFunc(m.entries, func(e entry) bool { return e.name == name })
+	return i, i >= 0
 }
 
 // merge adds what a merge key names: a mapping, or a list of them.
@@ -106,12 +154,24 @@ func (m *mapping) merge(value node) {
 // take is the value of a key, false when it is not written.
 func (m *mapping) take(key string) (node, bool) {
 	m.known = append(m.known, key)
-	i, ok := m.index[key]
+	i, ok := m.find(key)
 	if !ok {
 		return node{}, false
 	}
 	m.entries[i].taken = true
 	return m.entries[i].value, true
+}
+
+// position is where a key stands. A nil mapping has none.
+func (m *mapping) position(key string) (Position, bool) {
+	if m == nil {
+		return Position{}, false
+	}
+	i, ok := m.find(key)
+	if !ok {
+		return Position{}, false
+	}
+	return m.entries[i].key.pos, true
 }
 
 // need is the value of a key that must be written. A misspelt key is reported
@@ -143,7 +203,7 @@ func (m *mapping) done() {
 }
 
 func (m *mapping) has(key string) bool {
-	_, ok := m.index[key]
+	_, ok := m.find(key)
 	return ok
 }
 

@@ -10,16 +10,18 @@ import (
 // endpoint reads the document of an endpoint.
 func (d *document) endpoint(root *mapping) *Endpoint {
 	e := &Endpoint{Pos: root.pos, Timeout: Value[time.Duration]{DefaultTimeout, root.pos}}
-	names := d.backends(root, e)
-	d.mirrors(root, e, names)
+	backends := d.backends(root, e)
+	d.mirrors(root, e, backends)
 	if n, ok := root.take("assignment"); ok {
 		e.Assignment = d.ladder(n, "assignment")
 	}
 	if n, ok := root.take("sampling"); ok {
 		e.Sampling = d.ladder(n, "sampling")
 	} else {
-		for _, k := range DefaultSampling() {
-			e.Sampling = append(e.Sampling, Value[Key]{k, root.pos})
+		ladder := DefaultSampling()
+		e.Sampling = make([]Value[Key], len(ladder))
+		for i, k := range ladder {
+			e.Sampling[i] = Value[Key]{k, root.pos}
 		}
 	}
 	if n, ok := root.take("path"); ok {
@@ -32,24 +34,23 @@ func (d *document) endpoint(root *mapping) *Endpoint {
 	return e
 }
 
-// backends reads the backends and returns the position of each name.
-func (d *document) backends(root *mapping, e *Endpoint) map[string]Position {
-	names := map[string]Position{}
+// backends reads the backends and returns their mapping, nil if there is none.
+func (d *document) backends(root *mapping, e *Endpoint) *mapping {
 	n, ok := root.need("backends")
 	if !ok {
-		return names
+		return nil
 	}
 	m, ok := d.mapping(n, "backends")
 	if !ok {
-		return names
+		return nil
 	}
 	if len(n.Content) == 0 {
 		d.report(m.pos, RuleValue, "backends is empty; an endpoint needs at least one backend")
 	}
 	sound := true
+	e.Backends = make([]Backend, 0, len(m.entries))
 	for _, entry := range m.entries {
 		name, ok := d.label(entry.key, "the name of a backend")
-		names[entry.name] = entry.key.pos
 		b, weighted := d.backend(entry, name)
 		sound = sound && ok && weighted
 		e.Backends = append(e.Backends, b)
@@ -57,7 +58,7 @@ func (d *document) backends(root *mapping, e *Endpoint) map[string]Position {
 	if sound && len(e.Backends) > 0 {
 		d.weights(e.Backends, m.pos)
 	}
-	return names
+	return m
 }
 
 // backend reads one backend. It is false when the weight is not known.
@@ -116,7 +117,7 @@ func (d *document) weights(backends []Backend, at Position) {
 
 // mirrors reads the mirrors. They share the log's field "backend" with the
 // backends, so that no name can stand for both.
-func (d *document) mirrors(root *mapping, e *Endpoint, backends map[string]Position) {
+func (d *document) mirrors(root *mapping, e *Endpoint, backends *mapping) {
 	n, ok := root.take("mirrors")
 	if !ok {
 		return
@@ -125,9 +126,10 @@ func (d *document) mirrors(root *mapping, e *Endpoint, backends map[string]Posit
 	if !ok {
 		return
 	}
+	e.Mirrors = make([]Mirror, 0, len(m.entries))
 	for _, entry := range m.entries {
 		name, _ := d.label(entry.key, "the name of a mirror")
-		if at, taken := backends[entry.name]; taken {
+		if at, taken := backends.position(entry.name); taken {
 			d.report(entry.key.pos, RuleConflict, "mirror %s bears the name of the backend in line %d; the log tells them apart by name only", quoted(entry.name), at.Line)
 		}
 		e.Mirrors = append(e.Mirrors, d.mirror(entry, name))
