@@ -19,7 +19,11 @@ import (
 	"github.com/switchyard-gateway/switchyard/bench/report"
 )
 
-const manyEndpoints = 10_000
+// How many endpoints are many.
+const (
+	manyEndpoints      = 10_000
+	manyEndpointsQuick = 2_000
+)
 
 func main() {
 	// What is started ends with the thread that starts it, and this one stays.
@@ -65,7 +69,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 0, "how often each is measured (3, quick 1)")
 	flags.BoolVar(&o.install, "install", true, "install peers that are missing")
 	flags.IntVar(&o.core, "core", -1, "the core that measurements run on (the first)")
-	flags.IntVar(&o.many, "endpoints", manyEndpoints, "how many endpoints are many, 2 to 100000")
+	flags.IntVar(&o.many, "endpoints", 0, "how many endpoints are many, 2 to 100000 (10000, quick 2000)")
 	flags.StringVar(&only, "only", "", "scenarios, separated by commas (all)")
 	flags.StringVar(&peers, "peers", "", "names of peers, separated by commas (all)")
 	flags.StringVar(&o.results, "results", "", "folder for JSON and plot (bench/results, quick bin/bench)")
@@ -75,6 +79,12 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&o.profiling, "profile-time", 10*time.Second, "how long each of the profile's four parts is, whole seconds")
 	if err := flags.Parse(args); err != nil {
 		return o, err
+	}
+	switch {
+	case o.many == 0 && o.quick:
+		o.many = manyEndpointsQuick
+	case o.many == 0:
+		o.many = manyEndpoints
 	}
 	if flags.NArg() > 0 || o.many < 2 || o.many > 100_000 || o.profiling < time.Second {
 		return o, errors.New("what the command line says is out of range; see -help")

@@ -118,6 +118,9 @@ func newRunner(o options, peers []peer.Peer) (*runner, error) {
 		r.report.Peers = append(r.report.Peers, report.Peer{Name: p.Name, Version: p.Version})
 	}
 	r.choose(o)
+	if len(r.groups) == 0 || len(peers) == 0 {
+		return nil, errors.New("nothing to measure: -only or -peers names none that there is")
+	}
 	r.root, err = os.MkdirTemp(memoryFolder(), "switchyard-bench-")
 	return r, err
 }
