@@ -3,10 +3,10 @@ GO     ?= go
 GOLINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint fuzz bench check
+.PHONY: help demo build test race lint fuzz bench bench-peers pgo check
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## run the whole of it: a git repository, model servers, a gateway, traffic
 	bin/switchyard demo
@@ -26,8 +26,14 @@ lint: ## run the linters, pinned
 fuzz: ## fuzz each target for a while (FUZZTIME=5s)
 	.ci/fuzz
 
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## run the benchmarks and compare them with bench/baseline.txt (BENCHTIME=100ms COUNT=6)
+	bench/run
+
+bench-peers: ## measure next to nginx, HAProxy and Caddy, about 15 minutes (ARGS=-quick: a minute and a half)
+	$(GO) run ./bench/peers $(ARGS)
+
+pgo: ## record the profile that the compiler optimises by, on a quiet machine
+	$(GO) run ./bench/peers -profile cmd/switchyard/default.pgo
 
 check: ## run all that CI checks
 	.ci/run

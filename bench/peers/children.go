@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -41,7 +42,7 @@ func child(ctx context.Context, part string, told any) (*exec.Cmd, error) {
 		return nil, err
 	}
 	command := exec.CommandContext(ctx, self, part, string(text))
-	command.Env = append(os.Environ(), "GOGC=off", "GOMAXPROCS=2", "GODEBUG=asyncpreemptoff=1")
+	command.Env = append(command.Environ(), "GOGC=off", "GOMAXPROCS=2", "GODEBUG=asyncpreemptoff=1")
 	command.Stderr = os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	return command, nil
@@ -151,7 +152,7 @@ func perform(told string, out io.Writer) error {
 	if err := json.Unmarshal([]byte(told), &o); err != nil {
 		return err
 	}
-	others := append(o.Others, os.Getpid())
+	others := append(slices.Clone(o.Others), os.Getpid())
 	var did outcome
 	read := func(sign time.Duration) func() {
 		return func() {
