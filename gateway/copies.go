@@ -63,15 +63,6 @@ func (q *request) wrap() {
 	}
 }
 
-// refuseCopies accounts for the copies of a request that the gateway refuses:
-// there will be no answer to compare theirs with.
-func (q *request) refuseCopies() {
-	q.eachSampled(func(m *mirrored) {
-		template := q.mirrorRecord(m)
-		m.queue.Drop(&template, record.Refused)
-	})
-}
-
 // uncopied says why a request is not copied at all, or nothing.
 func (q *request) uncopied() record.ErrorKind {
 	switch {

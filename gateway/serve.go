@@ -63,8 +63,7 @@ func (q *request) serve() {
 		}
 	}()
 	if err != nil {
-		q.refuseCopies()
-		result = forward.Refuse(q.w, q.r, q.id, forward.BodyError(err))
+		result = q.refuse(forward.BodyError(err))
 		return
 	}
 	result = q.attempt()
@@ -111,10 +110,12 @@ func (q *request) assign() {
 func (q *request) attempt() forward.Result {
 	b := q.backend
 	q.tried = time.Now()
+	if err := forward.CheckPath(q.rest); err != nil {
+		return q.refuse(forward.Failure{Status: http.StatusBadRequest, Kind: record.BadRequest, Message: err.Error(), Err: err})
+	}
 	if b.group != nil && !allows(b.Deployment.Methods, q.r.Method) {
 		q.w.Header()["Allow"] = b.methods
-		q.refuseCopies()
-		return forward.Refuse(q.w, q.r, q.id, forward.Failure{
+		return q.refuse(forward.Failure{
 			Status: http.StatusMethodNotAllowed, Kind: record.Method,
 			Message: "the deployment does not take " + q.r.Method,
 		})
@@ -128,6 +129,16 @@ func (q *request) attempt() forward.Result {
 		Timeout: q.e.Timeout, RequestID: q.id, Body: q.body,
 	}
 	return q.e.gateway.live.Serve(q.w, q.r, a)
+}
+
+// refuse answers the request without an attempt. Its copies are accounted for,
+// but not sent: there would be no answer to compare theirs with.
+func (q *request) refuse(f forward.Failure) forward.Result {
+	q.eachSampled(func(m *mirrored) {
+		template := q.mirrorRecord(m)
+		m.queue.Drop(&template, record.Refused)
+	})
+	return forward.Refuse(q.w, q.r, q.id, f)
 }
 
 // allows reports whether a version takes a method.

@@ -9,10 +9,11 @@ import (
 // errPath is the one thing that may be wrong with a path.
 var errPath = errors.New(`the path has a segment "." or "..", or a broken escape`)
 
-// join writes to dst the URL of a replica with the rest of the caller's escaped
-// path and its query appended. Escapes and slashes stay as they are written, so
-// that "%2F" does not become a separator on the way.
-func join(dst, replica *url.URL, rest string, caller *url.URL) error {
+// Join writes to dst the URL of a replica with the rest of the caller's escaped
+// path, checked by CheckPath, and its raw query appended. Escapes and slashes stay
+// as they are written, so that "%2F" does not become a separator on the way. It is
+// an error when rest has a broken escape.
+func Join(dst, replica *url.URL, rest, query string) error {
 	*dst = url.URL{Scheme: replica.Scheme, Host: replica.Host}
 	path := replica.EscapedPath()
 	if rest != "" {
@@ -26,20 +27,20 @@ func join(dst, replica *url.URL, rest string, caller *url.URL) error {
 		}
 		dst.Path, dst.RawPath = plain, path
 	}
-	dst.RawQuery, dst.ForceQuery = caller.RawQuery, caller.ForceQuery
+	dst.RawQuery = query
 	if base := replica.RawQuery; base != "" {
 		dst.RawQuery = base
-		if caller.RawQuery != "" {
-			dst.RawQuery = base + "&" + caller.RawQuery
+		if query != "" {
+			dst.RawQuery = base + "&" + query
 		}
 	}
 	return nil
 }
 
-// checkPath refuses paths that a deployment could resolve to something above its
+// CheckPath refuses paths that a deployment could resolve to something above its
 // URL: dot segments, also escaped, and also where only some servers see a
 // segment (after an escaped slash, a backslash, or before a parameter "..;x").
-func checkPath(rest string) error {
+func CheckPath(rest string) error {
 	if rest == "" {
 		return nil
 	}

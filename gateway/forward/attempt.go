@@ -93,7 +93,7 @@ func (t *attempt) admit() *Failure {
 		// requests (RFC 9110 9.3.8).
 		return &Failure{Status: http.StatusMethodNotAllowed, Kind: record.Method, Message: "the gateway does not pass on " + t.in.Method}
 	}
-	if err := checkPath(t.spec.Path); err != nil {
+	if err := CheckPath(t.spec.Path); err != nil {
 		return &Failure{Status: http.StatusBadRequest, Kind: record.BadRequest, Message: err.Error(), Err: err}
 	}
 	if most := t.f.maxRequest; most > 0 && t.in.ContentLength > most {

@@ -62,9 +62,10 @@ func (t *attempt) send() (*http.Response, error) {
 
 // outgoing is the request for a replica.
 func (t *attempt) outgoing(replica *url.URL) (*http.Request, error) {
-	if err := join(&t.url, replica, t.spec.Path, t.in.URL); err != nil {
+	if err := Join(&t.url, replica, t.spec.Path, t.in.URL.RawQuery); err != nil {
 		return nil, err
 	}
+	t.url.ForceQuery = t.in.URL.ForceQuery
 	out := t.in.WithContext(t)
 	out.URL, out.Host, out.RequestURI = &t.url, replica.Host, ""
 	if host := t.spec.Header["Host"]; len(host) > 0 {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
 
@@ -73,7 +75,7 @@ func (c *Copy) attempt(replica *deployments.Replica) {
 	opts := &c.queue.engine.opts
 	ctx, cancel := context.WithTimeout(c.queue.engine.base, opts.Timeout)
 	defer cancel()
-	u, err := join(replica.URL(), c.Path, c.Query)
+	u, err := c.url(replica)
 	if err != nil {
 		c.drop(record.BadRequest)
 		c.Record.Error = err.Error()
@@ -98,6 +100,15 @@ func (c *Copy) attempt(replica *deployments.Replica) {
 	c.Record.TTFB = time.Since(c.Record.Start)
 	c.Record.Status = res.StatusCode
 	c.read(ctx, res.Body, opts.MaxAnswer)
+}
+
+// url is where the copy goes: below the replica's URL, whatever its path says.
+func (c *Copy) url(replica *deployments.Replica) (*url.URL, error) {
+	if err := forward.CheckPath(c.Path); err != nil {
+		return nil, err
+	}
+	u := new(url.URL)
+	return u, forward.Join(u, replica.URL(), c.Path, c.Query)
 }
 
 // read reads the answer to its end, or as much of it as is allowed.
