@@ -22,9 +22,9 @@ type guarded struct {
 	net.Conn
 	server   *Server
 	follower follower
-	held     []byte // has been read and not been given out
-	refusal  []byte // what is left of it
-	linger   atomic.Bool
+	held     []byte      // has been read and not been given out
+	refusal  string      // what is left of it
+	refusing atomic.Bool // it has begun
 }
 
 // refusal breaks whatever it continues, wherever it comes: the NUL a request line and a field line, in a head or a
@@ -41,7 +41,7 @@ func (s *Server) guard(c net.Conn) net.Conn {
 }
 
 func newGuarded(s *Server, c net.Conn) *guarded {
-	return &guarded{Conn: c, server: s, refusal: []byte(refusal)}
+	return &guarded{Conn: c, server: s, refusal: refusal}
 }
 
 // Read returns bytes of at most one request, those that the rules allow.
@@ -51,7 +51,9 @@ func (g *guarded) Read(p []byte) (n int, err error) {
 		return g.refuse(p)
 	case len(g.held) > 0:
 		n = g.follower.follow(p[:copy(p, g.held)])
-		g.held = g.held[n:]
+		if g.held = g.held[n:]; len(g.held) == 0 {
+			g.held = nil
+		}
 	default:
 		n, err = g.Conn.Read(p[:g.follower.limit(len(p))])
 		all := p[:n]
@@ -68,7 +70,7 @@ func (g *guarded) Read(p []byte) (n int, err error) {
 
 // refuse reads from the refusal, and then the end of the connection.
 func (g *guarded) refuse(p []byte) (int, error) {
-	g.linger.Store(true)
+	g.refusing.Store(true)
 	g.held = nil
 	if len(g.refusal) == 0 {
 		return 0, io.EOF
@@ -81,7 +83,7 @@ func (g *guarded) refuse(p []byte) (int, error) {
 // Close closes the connection; after a refusal in the lingering way, for the client may still be sending what it was
 // refused for, and should learn that it was.
 func (g *guarded) Close() error {
-	if g.linger.Swap(false) && !g.server.closing.Load() && g.CloseWrite() == nil {
+	if g.refusing.Swap(false) && !g.server.closing.Load() && g.CloseWrite() == nil {
 		awaitSilence(g.Conn)
 	}
 	return g.Conn.Close()

@@ -201,7 +201,7 @@ func (p *process) run(ctx context.Context) error {
 // others down in the same order as a signal does.
 func (p *process) runParts(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return served("public", p.public.Serve(p.listen)) })
+	parts.Go(func() error { return served("public", p.public.Serve(p.listen)) }) //nolint:contextcheck // it is shut down
 	parts.Go(func() error { return served("admin", p.private.Serve(p.admin)) })
 	parts.Go(func() error { return followed(p.follower.Run(ctx)) })
 	parts.Go(func() error { return p.hangups(ctx) })
