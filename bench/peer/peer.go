@@ -166,6 +166,7 @@ func post(ctx context.Context, port int, path, contentType, body string) error {
 	if err != nil {
 		return err
 	}
+	request.Close = true
 	request.Header.Set("Content-Type", contentType)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
