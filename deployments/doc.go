@@ -3,7 +3,9 @@
 //
 // Declared: [Load] reads the deployment documents of every branch of a revision
 // into an immutable [Set]; [Set.Resolve] finds in it the numbered [Version] that
-// an endpoint's branch, name and version (or alias) address. What is wrong is
+// an endpoint's branch, name and version (or alias) address. A [Loader] does so
+// for one revision after another: versions that are the same as before are the
+// same pointers, so that whatever is bound to them stays bound. What is wrong is
 // reported with positions, all at once. Placeholders for secrets are filled in
 // while loading, and their values appear nowhere but in [Version].Header.
 //

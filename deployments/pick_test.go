@@ -64,8 +64,8 @@ func (n *fakeNet) pool() *deployments.Pool {
 }
 
 var (
-	refused   = os.NewSyscallError("connect", syscall.ECONNREFUSED)
-	blackHole = os.ErrDeadlineExceeded
+	refused      = os.NewSyscallError("connect", syscall.ECONNREFUSED)
+	errBlackHole = os.ErrDeadlineExceeded
 )
 
 func TestPickPrefersTheReplicaWithFewerRequests(t *testing.T) {
@@ -131,8 +131,8 @@ func TestS04UnreachableReplicasAreKnownWithoutDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newFakeNet()
 		n.takes = 2 * time.Second
-		n.set("a", blackHole)
-		n.set("b", blackHole)
+		n.set("a", errBlackHole)
+		n.set("b", errBlackHole)
 		g := n.pool().Bind(version(t, "http://a", "http://b"), live)
 		var calls sync.WaitGroup
 		for range 100 {
@@ -180,7 +180,7 @@ func TestReplicaThatCannotBeReachedIsLeftAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newFakeNet()
 		n.takes = 2 * time.Second
-		n.set("a", blackHole)
+		n.set("a", errBlackHole)
 		g := n.pool().Bind(version(t, "http://a", "http://b"), live)
 		step := 10 * time.Millisecond
 		var calls sync.WaitGroup
@@ -222,7 +222,7 @@ func TestOnlyReplicaIsProbedByOneRequestAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newFakeNet()
 		n.takes = 1500 * time.Millisecond
-		n.set("a", blackHole)
+		n.set("a", errBlackHole)
 		g := n.pool().Bind(version(t, "http://a"), live)
 		_, _ = call(t, g)
 		var inFlight, most atomic.Int64
@@ -256,7 +256,7 @@ func TestManyFailuresAtOneMomentAreOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newFakeNet()
 		n.takes = time.Second
-		n.set("a", blackHole)
+		n.set("a", errBlackHole)
 		g := n.pool().Bind(version(t, "http://a", "http://b"), live)
 		var calls sync.WaitGroup
 		for range 500 {
@@ -298,7 +298,7 @@ func TestRefusedRequestsDoNotProlongTheTimeAside(t *testing.T) {
 func TestFailureFromBeforeARecoverySaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newFakeNet()
-		n.set("a", blackHole)
+		n.set("a", errBlackHole)
 		g := n.pool().Bind(version(t, "http://a"), live)
 		n.takes = 10 * time.Second
 		var calls sync.WaitGroup

@@ -184,7 +184,7 @@ func openFiles(t *testing.T) int {
 
 func TestRetiredReplicaIsDrainedNotCut(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+	s := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "o")
 		_ = http.NewResponseController(w).Flush()
 		close(entered)

@@ -3,10 +3,13 @@
 //
 // [Load] reads the endpoint documents of a revision, resolves the deployments
 // that they name, and checks the documents against each other; what it returns
-// is valid and immutable. Everything else is arithmetic without locks, clocks or
-// sockets: [Keys.Subject] finds the subject of a request, [Endpoint.Assign] and
-// [Endpoint.Sampled] say what happens to it, and [Endpoint.AssignRandom] and
-// [Endpoint.SampledRandom] do so for requests without one.
+// is valid and immutable. A [Loader] does so for one revision after another, and
+// leaves what has not changed as it was.
+//
+// Everything else is arithmetic without locks, clocks or sockets: [Keys.Subject]
+// finds the subject of a request, [Endpoint.Assign] and [Endpoint.Sampled] say
+// what happens to it, and [Endpoint.AssignRandom] and [Endpoint.SampledRandom] do
+// so for requests without one.
 //
 // # Assignment
 //

@@ -74,8 +74,8 @@ func (d *document) resolve(set *deployments.Set) schema.Diagnostics {
 	case d.kept.is(found):
 		d.last = d.kept
 	default:
-		found = slices.Clone(found)
-		d.last = resolved{endpoint: newEndpoint(d.declared, found), found: found}
+		held := slices.Clone(found)
+		d.last = resolved{endpoint: newEndpoint(d.declared, held), found: held}
 	}
 	return problems
 }

@@ -216,7 +216,7 @@ func TestBranches(t *testing.T) {
 		"endpoints/c.yaml", strings.Replace(keyedSplit, "branch: main", "branch: dev", 1),
 		"endpoints/broken.yaml", "schemaVersion: 1\nbackends: [",
 		"endpoints/static.yaml", endpointAt(""),
-		"endpoints/typo.yaml", strings.Replace(keyedSplit, "branch: main, name: model, version: 1}", "branch: stage, nmae: model, version: 1}", 1),
+		"endpoints/typo.yaml", strings.Replace(keyedSplit, "branch: main, name: model, version: 1}", "branch: stage, nam: model, version: 1}", 1),
 		"endpoints/unread.yaml", strings.Replace(keyedSplit, "branch: main", "branch: a b", 1),
 	), "main")
 	if diff := cmp.Diff([]string{"dev", "feature/x", "stage"}, got); diff != "" {

@@ -13,6 +13,9 @@
 //		...
 //	}
 //
+// A Folder does the same for one revision after another and parses only what has
+// changed.
+//
 // What it guarantees:
 //
 //   - All problems of a file are reported at once, in order, each at its line
@@ -29,5 +32,6 @@
 //     is passed over; line ends are LF, CR LF or CR.
 //
 // All functions may be called concurrently; what they return belongs to the
-// caller.
+// caller. A Folder is for one goroutine at a time, and what it returns for nobody
+// to change.
 package schema
