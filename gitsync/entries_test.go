@@ -133,3 +133,31 @@ func TestTreeIsAnFS(t *testing.T) {
 		t.Errorf("the revision was changed through what was read: %q, %v", again, err)
 	}
 }
+
+// Readers of one revision after another tell by it what they need not read.
+func TestEntriesAreEqualExactlyWhereFilesDidNotChange(t *testing.T) {
+	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
+		r.commit("main", "one", files{"endpoints/a.yaml": "a\n", "endpoints/b.yaml": "b\n"})
+		f := follow(t, o, nil)
+		entries := func() map[string]fs.DirEntry {
+			all, err := fs.ReadDir(f.mustSync().Heads["main"].Tree, "endpoints")
+			if err != nil {
+				t.Fatal(err)
+			}
+			byName := map[string]fs.DirEntry{}
+			for _, e := range all {
+				if _, ok := e.(interface{ Immutable() }); !ok {
+					t.Errorf("%s may change", e.Name())
+				}
+				byName[e.Name()] = e
+			}
+			return byName
+		}
+		first := entries()
+		r.commit("main", "two", files{"endpoints/b.yaml": "c\n"})
+		second := entries()
+		if first["a.yaml"] != second["a.yaml"] || first["b.yaml"] == second["b.yaml"] {
+			t.Errorf("%v became %v", first, second)
+		}
+	})
+}
