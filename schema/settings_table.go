@@ -100,8 +100,8 @@ func logSettings() []Setting {
 func engineSettings() []Setting {
 	kinds := []string{"std", "own"}
 	return grouped(groupEngine, []Setting{
-		{Key: "front", Kind: KindString, Default: "std", oneOf: kinds, Help: "HTTP server of the public listener: std is net/http, own is Switchyard's."},
-		{Key: "upstream", Kind: KindString, Default: "std", oneOf: kinds, Help: "HTTP client towards deployments: std is net/http, own is Switchyard's."},
+		{Key: "front", Kind: KindString, Default: "own", oneOf: kinds, Help: "HTTP server for plain requests on the public listener: own is Switchyard's, std is net/http."},
+		{Key: "upstream", Kind: KindString, Default: "own", oneOf: kinds, Help: "HTTP client for plain requests to deployments: own is Switchyard's, std is net/http."},
 	})
 }
 
