@@ -48,7 +48,7 @@ func (p *process) endLive(ctx context.Context) {
 		Int64(fieldRequests, p.live.open.Load()).Msg("live requests were cut off")
 	p.cutOff()
 	_ = p.public.Close()
-	settling, cancel := context.WithTimeout(context.Background(), settleTime)
+	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	_ = p.live.ended(settling)
 }
