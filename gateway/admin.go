@@ -69,8 +69,7 @@ func (g *Gateway) syncNow(w http.ResponseWriter, r *http.Request, sync func(cont
 	if err := sync(r.Context()); err != nil {
 		status = http.StatusBadGateway
 		answer.Error = err.Error()
-		var problems schema.Diagnostics
-		if errors.As(err, &problems) {
+		if problems, ok := errors.AsType[schema.Diagnostics](err); ok {
 			status = http.StatusConflict
 			answer.Error = "the revision is refused; the last good one goes on serving"
 			answer.Diagnostics = lines(problems)

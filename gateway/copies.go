@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"io"
+	"maps"
 	"net/http"
 
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
@@ -42,9 +43,7 @@ func (q *request) fill(m *mirrored, c *mirror.Copy) {
 	c.Method, c.Path, c.Query, c.Group = q.r.Method, q.rest, q.r.URL.RawQuery, m.group
 	c.Header = q.e.gateway.live.CopyHeader(q.r)
 	c.Header[forward.MirrorMark] = m.mark
-	for key, values := range m.Deployment.Header {
-		c.Header[key] = values
-	}
+	maps.Copy(c.Header, m.Deployment.Header)
 }
 
 // wrap has the body captured on its way to the attempt, or handed over if it is

@@ -58,12 +58,12 @@ mirrors:
 	for c := range callers {
 		wg.Go(func() {
 			for i := range each {
-				switch {
-				case i%10 == 0:
+				switch i % 10 {
+				case 0:
 					s.do(http.MethodGet, "/v1/e", http.NoBody) // refused
-				case i%10 == 1:
+				case 1:
 					s.post("/v1/e", strings.Repeat("x", 1001)) // above the cap
-				case i%10 == 2:
+				case 2:
 					s.post("/v1/e", "{}", "X-Switchyard-Mirror", "m") // a copy itself
 				default:
 					s.post("/v1/e", fmt.Sprintf(`{"data": %d}`, c*each+i))

@@ -97,7 +97,7 @@ func (s *Snapshot) route(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &routing{Context: r.Context(), snapshot: s, scratch: chi.NewRouteContext()}
-	s.router.mux.ServeHTTP(w, r.WithContext(c))
+	s.router.mux.ServeHTTP(w, r.WithContext(c)) //nolint:contextcheck // c is the request's context, with values
 }
 
 // routed is the snapshot that a request was given to.
@@ -161,7 +161,7 @@ func (h entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rest = ""
 	}
 	q := request{s: s, e: s.endpoints[h.index], w: w, r: r, path: path, rest: rest}
-	q.serve()
+	q.serve() //nolint:contextcheck // q holds the request, whose context the attempt derives its own from
 }
 
 // isLatest reports whether what follows an endpoint's stable URL is one of the

@@ -1,9 +1,6 @@
 package gateway
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -222,16 +219,4 @@ func (s *Snapshot) queues() []*mirror.Queue {
 		}
 	}
 	return all
-}
-
-// String names the revision for logs: the endpoints branch and its commit, then
-// the other branches.
-func (s *Snapshot) String() string {
-	text := fmt.Sprintf("%s@%s", s.branch, s.Commit())
-	for _, b := range slices.Sorted(maps.Keys(s.commits)) {
-		if b != s.branch {
-			text += fmt.Sprintf(" %s@%s", b, s.commits[b])
-		}
-	}
-	return text
 }

@@ -21,7 +21,7 @@ import (
 // closedPort is an address where nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener of the test
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestServerDownAtFirstStartThenUp(t *testing.T) {
 	if err := f.sync(); !errors.Is(err, gitsync.ErrUnreachable) {
 		t.Fatalf("sync: %v", err)
 	}
-	l, err := net.Listen("tcp", addr) //nolint:noctx // a listener of the test
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Skipf("the port was taken meanwhile: %v", err)
 	}
@@ -172,7 +172,7 @@ func (c *cutting) Write(p []byte) (int, error) {
 }
 
 func TestSilentServersMeetTheDeadline(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener of the test
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

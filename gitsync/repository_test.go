@@ -105,7 +105,7 @@ func (r *repo) write(change files) {
 
 // httpHandler serves the repository by git's own smart HTTP server.
 func (r *repo) httpHandler() http.Handler {
-	path, err := exec.Command("git", "--exec-path").Output() //nolint:noctx // ends at once
+	path, err := exec.Command("git", "--exec-path").Output()
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func sshServer(t testing.TB, r *repo, change func(*ssh.ServerConfig)) (string, g
 	if change != nil {
 		change(config)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener of the test
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig) {
 }
 
 func runSSH(command string, channel ssh.Channel) uint32 {
-	cmd := exec.Command("sh", "-c", command) //nolint:noctx // ends with its input
+	cmd := exec.Command("sh", "-c", command)
 	cmd.Env = gitEnv()
 	cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
 	in, err := cmd.StdinPipe()

@@ -49,7 +49,7 @@ func (t *attempt) answerEmpty(res *http.Response) {
 // the head is written: an answer that breaks before is still a clean error.
 func (t *attempt) answerPlain(res *http.Response, buf []byte) {
 	n, err := res.Body.Read(buf)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract
+	if err != nil && err != io.EOF {
 		t.refuse(t.explain(err))
 		return
 	}
@@ -65,7 +65,7 @@ func (t *attempt) answerPlain(res *http.Response, buf []byte) {
 		}
 		n, err = res.Body.Read(buf)
 	}
-	if err == io.EOF && t.result.ResponseBytes != res.ContentLength { //nolint:errorlint // io.Reader's contract
+	if err == io.EOF && t.result.ResponseBytes != res.ContentLength {
 		err = io.ErrUnexpectedEOF
 	}
 	t.conclude(res, err)

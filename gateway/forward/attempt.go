@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -112,9 +113,7 @@ func (t *attempt) begin() {
 	}
 	h := t.in.Header
 	t.f.rewrite(h, t.in, &t.forwarded)
-	for key, values := range t.spec.Header {
-		h[key] = values
-	}
+	maps.Copy(h, t.spec.Header)
 	if t.websocket {
 		h[fieldConnection], h[fieldUpgrade] = connectionUpgrade, upgradeWebSocket
 	}

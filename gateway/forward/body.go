@@ -78,9 +78,9 @@ func (b *body) next(p []byte) (n int, err error) {
 	switch most := b.attempt.f.maxRequest; {
 	case most > 0 && read > most:
 		return n, errTooLarge
-	case err == io.EOF && b.length >= 0 && read < b.length: //nolint:errorlint // io.Reader's contract
+	case err == io.EOF && b.length >= 0 && read < b.length:
 		return n, io.ErrUnexpectedEOF
-	case err == io.EOF, read == b.length: //nolint:errorlint // io.Reader's contract
+	case err == io.EOF, read == b.length:
 		b.attempt.passTrailers()
 		b.whole.Store(true)
 	}
@@ -153,7 +153,7 @@ func (b *body) drain(end time.Time) {
 		}
 		n, err := b.from.Read(*buf)
 		seen += int64(n)
-		if err == io.EOF || b.read.Load()+seen == b.length { //nolint:errorlint // io.Reader's contract
+		if err == io.EOF || b.read.Load()+seen == b.length {
 			b.whole.Store(true)
 		}
 		if err != nil {

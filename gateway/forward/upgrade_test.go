@@ -49,12 +49,13 @@ func TestH02WebSocketsPass(t *testing.T) {
 	})
 	g := setup{}.start(t, url)
 	c, r := open(t, g, "early ")
-	for _, want := range []string{"welcomeearly ", "one", "two"} {
+	const welcome = "welcomeearly "
+	for _, want := range []string{welcome, "one", "two"} {
 		b := make([]byte, len(want))
 		if _, err := io.ReadFull(r, b); err != nil || string(b) != want {
 			t.Fatalf("got %q, %v; want %q", b, err, want)
 		}
-		if _, err := io.WriteString(c, map[string]string{"welcomeearly ": "one", "one": "two", "two": "three"}[want]); err != nil {
+		if _, err := io.WriteString(c, map[string]string{welcome: "one", "one": "two", "two": "three"}[want]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,7 +15,7 @@ func TestAllocationsOfASmallPost(t *testing.T) {
 	}
 	rep := newReplica(t, echoless("END", smallAnswer))
 	p := newPool(t, rep.addr, upstream.Options{})
-	longLived, cancel := context.WithCancel(context.Background())
+	longLived, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	defer context.AfterFunc(longLived, func() {})()
 	own := &ownContext{Context: longLived, stop: func() bool { return true }}

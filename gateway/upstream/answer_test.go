@@ -219,7 +219,7 @@ func TestStreamIsPassedOnAsItComes(t *testing.T) {
 		}
 		next <- struct{}{}
 	}
-	if _, err := resp.Body.Read(b); err != io.EOF { //nolint:errorlint // the clean end is bare
+	if _, err := resp.Body.Read(b); err != io.EOF {
 		t.Errorf("got %v, want io.EOF", err)
 	}
 }

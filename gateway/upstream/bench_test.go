@@ -88,7 +88,7 @@ func benchmark(b *testing.B, rt http.RoundTripper, addr string) {
 	b.Helper()
 	for name, size := range map[string]int{"200B": 200, "16KiB": 16 << 10, "1MiB": 1 << 20} {
 		b.Run(name, func(b *testing.B) {
-			ctx, cancel := context.WithCancel(context.Background())
+			ctx, cancel := context.WithCancel(b.Context())
 			defer cancel()
 			do := poster(b, rt, addr, ctx, size)
 			b.ReportAllocs()
@@ -109,7 +109,7 @@ func benchmark(b *testing.B, rt http.RoundTripper, addr string) {
 		b.ReportAllocs()
 		b.SetParallelism(32)
 		b.RunParallel(func(pb *testing.PB) {
-			ctx, cancel := context.WithCancel(context.Background())
+			ctx, cancel := context.WithCancel(b.Context())
 			defer cancel()
 			do := poster(b, rt, addr, ctx, 200)
 			for pb.Next() {

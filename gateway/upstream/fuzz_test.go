@@ -47,7 +47,7 @@ func through(t *testing.T, method string, data []byte, step int) (answer, error)
 		return answer{}, err
 	}
 	a, err := see(resp)
-	return comparable(a), err
+	return alike(a), err
 }
 
 // oracle gives it as net/http reads it.
@@ -60,14 +60,14 @@ func oracle(t *testing.T, method string, data []byte) (answer, error) {
 		}
 		if resp.StatusCode >= 200 {
 			a, err := see(resp)
-			return comparable(a), err
+			return alike(a), err
 		}
 		resp.Body.Close()
 	}
 }
 
-// comparable removes what differs on purpose: net/http makes a Cache-Control of a Pragma, which is not a proxy's to do.
-func comparable(a answer) answer {
+// alike removes what differs on purpose: net/http makes a Cache-Control of a Pragma, which is not a proxy's to do.
+func alike(a answer) answer {
 	if p := a.Header["Pragma"]; len(p) > 0 && p[0] == "no-cache" {
 		a.Header.Del("Cache-Control")
 	}
@@ -165,7 +165,7 @@ func FuzzRequest(f *testing.F) {
 		if err != nil || !bytes.Equal(b, body) {
 			t.Fatalf("body %q, %v, want %q", b, err, body)
 		}
-		if _, err := r.ReadByte(); err != io.EOF { //nolint:errorlint // the clean end is bare
+		if _, err := r.ReadByte(); err != io.EOF {
 			t.Fatalf("bytes behind the request in %q", conn.written.String())
 		}
 		if method != "" && got.Method != method || len(got.Header) > 2 {
