@@ -177,7 +177,7 @@ func (r *run) answered(i int) {
 	good := c.answer.status/100 == 2
 	if now >= r.from && now < r.end {
 		r.requests++
-		if good {
+		if good && (r.step == 0 || r.measured(c.due)) {
 			r.good++
 		}
 	}

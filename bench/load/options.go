@@ -47,7 +47,7 @@ func (o Options) check() error {
 // never answered is in both.
 type Result struct {
 	Requests int64   `json:"requests"` // answered in the measured time, whatever the status
-	Rate     float64 `json:"rps"`      // those with status 2xx, a second
+	Rate     float64 `json:"rps"`      // those with status 2xx, a second; at a constant rate only those that were due in it
 
 	Due  int64 `json:"due"`  // requests that were due in the measured time
 	Sent int64 `json:"sent"` // all that were sent, from the beginning of the warm-up
