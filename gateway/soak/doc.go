@@ -1,0 +1,13 @@
+// Package soak holds the tests that need minutes, thousands of connections or a
+// gateway in a process of its own, and the page that lists all guarantees.
+//
+// Its tests do nothing unless they are asked to: make soak runs them, with each
+// combination of HTTP engines, in about a quarter of an hour, and writes what
+// they measured to testdata/figures.json and docs/guarantees.md. Smaller variants
+// of all of them run in make test, in the packages around.
+//
+// A soak test starts the test's own binary once more, as a gateway: so memory,
+// file descriptors and goroutines are the gateway's alone. Callers, deployments
+// and mirrors are in the test's process. Whatever is a time is compared with the
+// same without the feature, taken in turn with it, through the same gateway.
+package soak

@@ -1,0 +1,57 @@
+package soak_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+)
+
+var (
+	soaking = flag.Bool("soak", false, "run the tests that take minutes")
+	update  = flag.Bool("update", false, "write docs/guarantees.md anew")
+	only    = flag.String("engines", "", `only this combination, as in "front=own upstream=own"`)
+)
+
+// engines are the two HTTP engines of a gateway: whether its own take the place
+// of net/http's towards callers (Front) and towards replicas (Upstream).
+type engines struct{ Front, Upstream bool }
+
+func (e engines) String() string {
+	name := map[bool]string{false: "std", true: "own"}
+	return "front=" + name[e.Front] + " upstream=" + name[e.Upstream]
+}
+
+// running are the engines that gateways are started with.
+var running engines
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if settings := os.Getenv(settingsVariable); settings != "" {
+		if err := serve(settings); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	all := []engines{{}, {Front: true}, {Upstream: true}, {Front: true, Upstream: true}}
+	if !*soaking {
+		all = all[:1] // nothing depends on them
+	}
+	code := 0
+	for _, running = range all {
+		if *only == "" || *only == running.String() {
+			code = max(code, m.Run())
+		}
+	}
+	os.Exit(code)
+}
+
+// soak passes a test over unless it was asked for.
+func soak(t *testing.T) {
+	t.Helper()
+	if !*soaking {
+		t.Skip("it takes long: make soak runs it")
+	}
+	t.Log(running)
+}
