@@ -155,7 +155,7 @@ func TestM06NothingIsCapturedForWhomAdmissionRefuses(t *testing.T) {
 		go func() { done <- s.do(http.MethodPost, "/v1/e", body, "X-Request-Id", "refused") }()
 		for range 8 {
 			_, _ = write.Write(make([]byte, 64<<10))
-			if now := s.captured(); now != before {
+			if now := s.captured(); now > before { // the first copy may let go of its own
 				t.Errorf("%s: %v bytes are captured, %v before", reason, now, before)
 			}
 		}

@@ -71,7 +71,8 @@ func faults(t *testing.T) map[string]fault {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
 			_ = c.SetLinger(0)
 		})},
-		"1 GB answer": {outcomes: map[string]bool{"ok": true}, url: answering(t, func(c *net.TCPConn) {
+		// On a slow machine the time may be over before as much was read as is kept.
+		"1 GB answer": {outcomes: map[string]bool{"ok": true, "error": true}, url: answering(t, func(c *net.TCPConn) {
 			repeat(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", strings.Repeat("x", 64<<10))
 		})},
 		"endless 1xx": {outcomes: wrong, url: answering(t, func(c *net.TCPConn) {
