@@ -71,6 +71,7 @@ type stage struct {
 	records *record.Log
 	log     *lines
 	commit  int
+	stop    func() // ends serving as the process does: requests in flight end first
 }
 
 // lines collects what is logged.
@@ -129,10 +130,10 @@ func newStage(t *testing.T, o options) *stage {
 		Pool: pool, Forward: o.forward, Mirror: o.mirror, Records: s.records, Logger: zerolog.New(s.records),
 		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})
-	stopServing := s.listen(o)
+	s.stop = sync.OnceFunc(s.listen(o))
 	t.Cleanup(func() {
 		s.client.CloseIdleConnections()
-		stopServing()
+		s.stop()
 		drain, stop := context.WithTimeout(context.Background(), 10*time.Second)
 		defer stop()
 		_ = s.gateway.Drain(drain)

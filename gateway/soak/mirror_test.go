@@ -155,7 +155,7 @@ func TestM02NoFaultOfAMirrorSlowsALiveRequest(t *testing.T) {
 func TestM03NextRequestIsNotHeld(t *testing.T) {
 	soak(t)
 	live := deployment(t, echo)
-	slow := deployment(t, func(w http.ResponseWriter, r *http.Request) {
+	slow := deployment(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		select {
 		case <-time.After(3 * time.Second):
