@@ -128,16 +128,23 @@ func TestM02NoFaultOfAMirrorSlowsALiveRequest(t *testing.T) {
 	most := -time.Hour
 	for i, name := range names {
 		var off, on load
-		for range 6 {
+		var cpu [2]float64
+		for range 4 {
+			before := p.cpu()
 			off.add(run(conns, post("/v1/off", body), body, rate, 250*time.Millisecond))
+			between := p.cpu()
 			on.add(run(conns, post(fmt.Sprint("/v1/f", i), body), body, rate, 250*time.Millisecond))
+			cpu[0] += between - before
+			cpu[1] += p.cpu() - between
 			<-time.After(200 * time.Millisecond) // or what waits in the queue would be charged to off
 		}
 		if n := off.errors + on.errors; n > 0 {
 			t.Fatalf("%s: %d of %d live requests failed or were changed: %s", name, n, off.requests+on.requests, off.example+on.example)
 		}
 		a, b := off.latencies.at(.99), on.latencies.at(.99)
-		t.Logf("%s: %.0f/s, p50 %s -> %s, p99 %s -> %s", name, on.rate(), ms(off.latencies.at(.5)), ms(on.latencies.at(.5)), ms(a), ms(b))
+		t.Logf("%s: %.0f/s, p50 %s -> %s, p99 %s -> %s, CPU of the gateway per request %.1f -> %.1f us", name, on.rate(),
+			ms(off.latencies.at(.5)), ms(on.latencies.at(.5)), ms(a), ms(b),
+			cpu[0]/float64(off.requests)*1e6, cpu[1]/float64(on.requests)*1e6)
 		if over := b - a; over > most {
 			most, worst, at = over, name, fmt.Sprintf("p99 %s off, %s on", ms(a), ms(b))
 		}
