@@ -28,6 +28,9 @@
 //   - chunks with an odd size, end or extension, and trailers that frame or route (section 7.1, RFC 9110 section 6.5.1).
 //     The handler has the request by then; reading its body fails.
 //
+// And when a handler has given up reading content at a deadline, the rest of it is never taken for a request: the
+// connection ends, which net/http forgets to do after EnableFullDuplex.
+//
 // Everything else passes as it comes: a head is not held back, only its end is, so time-outs and limits are net/http's.
 // Hijacked connections and HTTP/2 pass unread, and so do connections that are a *tls.Conn already.
 //

@@ -59,6 +59,9 @@ func (f *follower) limit(n int) int {
 	return n
 }
 
+// inside reports whether a head has been read and what belongs to it has not, to its end.
+func (f *follower) inside() bool { return inContent <= f.place && f.place <= inTrailer }
+
 // stepAside ends the following, for a connection that is not HTTP/1 any more. A refused one stays refused.
 func (f *follower) stepAside() {
 	if f.place != refused {

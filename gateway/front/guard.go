@@ -118,16 +118,27 @@ func (l guardedListener) Accept() (net.Conn, error) {
 	return l.server.guard(c), nil
 }
 
-// watchHijacks adds to the server's ConnState what the guard must know: a hijacked connection is HTTP no more. net/http
-// says so after its last read and before the handler gets the connection.
-func watchHijacks(std *http.Server) {
+// watchStates adds to the server's ConnState what the guard must know. net/http calls it between two reads.
+func watchStates(std *http.Server) {
 	next := std.ConnState
 	std.ConnState = func(c net.Conn, state http.ConnState) {
-		if g, ok := c.(*guarded); ok && state == http.StateHijacked {
-			g.follower.stepAside()
+		if g, ok := c.(*guarded); ok {
+			g.note(state)
 		}
 		if next != nil {
 			next(c, state)
 		}
+	}
+}
+
+// note compares where net/http is with where the follower is. A hijacked connection is HTTP no more. An idle one should be
+// between two requests; if it is in content, reading that has failed (at a deadline, say) in a handler that wanted full
+// duplex, and net/http would take the rest for requests. There is an answer already, so the connection just ends.
+func (g *guarded) note(state http.ConnState) {
+	switch {
+	case state == http.StateHijacked:
+		g.follower.stepAside()
+	case state == http.StateIdle && g.follower.inside():
+		g.follower.place, g.refusal = refused, ""
 	}
 }

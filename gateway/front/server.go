@@ -83,7 +83,7 @@ func New(o Options) *Server {
 		s.handler = http.DefaultServeMux
 	}
 	s.out.New = func() any { return newOutput() }
-	watchHijacks(o.Std)
+	watchStates(o.Std)
 	return s
 }
 
