@@ -24,19 +24,17 @@ const (
 
 // conn is one connection in the fast lane: a loop that reads a head, calls the handler and completes the answer.
 type conn struct {
-	srv    *Server
-	id     uint64
-	tcp    *net.TCPConn
-	over   *handover
-	br     *bufio.Reader
-	source *source // what br reads
+	srv  *Server
+	id   uint64
+	tcp  *net.TCPConn
+	over *handover
+	br   *bufio.Reader
 
 	state  atomic.Int32
 	handed bool // the connection is Std's now
 	first  bool // the request that is being read is the connection's first
 
-	blankLeft int       // see skipBlank
-	turnBegan time.Time // see share
+	blankLeft int // see skipBlank
 
 	readBy       time.Time   // the read deadline that is armed, zero for none
 	touchedRead  atomic.Bool // the handler has set another one
@@ -53,8 +51,7 @@ type conn struct {
 }
 
 func newConn(s *Server, tcp *net.TCPConn, over *handover) *conn {
-	source := newSource(tcp)
-	c := &conn{srv: s, tcp: tcp, over: over, br: bufio.NewReaderSize(source, s.maxHead), source: source, first: true}
+	c := &conn{srv: s, tcp: tcp, over: over, br: bufio.NewReaderSize(tcp, s.maxHead), first: true}
 	c.head.header = make(http.Header, 16)
 	c.w.conn, c.w.header = c, make(http.Header, 8)
 	return c

@@ -20,11 +20,10 @@ const (
 func (c *conn) next() verdict {
 	for {
 		if c.br.Buffered() == 0 {
-			began := c.awaitFirstByte()
+			c.awaitFirstByte()
 			if _, err := c.br.Peek(1); err != nil {
 				return ended
 			}
-			c.share(began)
 			if !c.take(stateIdle, stateActive) && !c.take(stateFresh, stateActive) {
 				return ended
 			}
@@ -54,42 +53,20 @@ func (c *conn) skipBlank() {
 }
 
 // awaitFirstByte arms the idle timeout or, before the first request, the head timeout. Arming is worth avoiding, so an
-// idle timeout gets an eighth of grace and the deadline of an earlier wait is good enough while it is not too early. It
-// returns the time.
-func (c *conn) awaitFirstByte() time.Time {
-	now := time.Now()
+// idle timeout gets an eighth of grace and the deadline of an earlier wait is good enough while it is not too early.
+func (c *conn) awaitFirstByte() {
 	if c.first {
 		c.armHeadTimeout()
-		return now
+		return
 	}
 	d := c.srv.idleTimeout
 	if d == 0 {
 		c.readUntil(time.Time{})
-		return now
+		return
 	}
+	now := time.Now()
 	if left := c.readBy.Sub(now); c.touchedRead.Load() || left < d || left > d+d/8 {
 		c.readUntil(now.Add(d + d/8))
-	}
-	return now
-}
-
-const (
-	turn  = 100 * time.Microsecond // that a connection may keep a processor while others may be waiting
-	pause = 5 * time.Microsecond   // what it takes for the scheduler to look for news before the sleep is over
-)
-
-// share lets other connections run when the next request was there at once, time and again. On a busy processor a client
-// and a deployment may answer so fast that no read of this connection ever has to wait; then nobody looks whether there is
-// news on other connections until Go's monitor does, every 10 ms. A short sleep makes the scheduler look.
-func (c *conn) share(began time.Time) {
-	switch {
-	case c.source.waited:
-		c.source.waited, c.turnBegan = false, time.Time{}
-	case c.turnBegan.IsZero():
-		c.turnBegan = began
-	case began.Sub(c.turnBegan) > turn:
-		time.Sleep(pause)
-		c.turnBegan = time.Time{}
 	}
 }
 
