@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -49,6 +50,7 @@ func newServe(p process) *cobra.Command {
 			if s.text("repo") == "" {
 				return usageError{errors.New("there is no repository to follow: give --repo, SWITCHYARD_REPO or repo in the configuration file")}
 			}
+			collectLess(p)
 			o := serveOptions(p, s)
 			ctx, signals := watchSignals(c.Context())
 			defer signals.stop()
@@ -58,6 +60,18 @@ func newServe(p process) *cobra.Command {
 	}
 	addSettings(command)
 	return command
+}
+
+// garbage is how much may gather, in percent of what is in use, before it is
+// collected.
+const garbage = 300
+
+// collectLess lets more garbage gather than Go does by itself, unless GOGC says
+// how much: a gateway holds so little that it would collect many times a second.
+func collectLess(p process) {
+	if _, given := p.env.lookup("GOGC"); !given {
+		debug.SetGCPercent(garbage)
+	}
 }
 
 // serveOptions translates settings; nothing is decided here.
