@@ -85,7 +85,7 @@ func BodyError(err error) Failure {
 		f.Status, f.Kind, f.Message = http.StatusRequestEntityTooLarge, record.TooLarge, "the request body is too large"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		f.Message = "the request body did not come in time"
-	case errors.Is(err, io.ErrUnexpectedEOF), broken(err):
+	case errors.Is(err, io.ErrUnexpectedEOF), Broken(err):
 		f.Status, f.Outcome, f.Kind, f.Message = StatusCallerLeft, record.Canceled, record.CallerLeft, "the request body is incomplete"
 	}
 	return f
@@ -135,7 +135,7 @@ func fault(err error, heard bool) Failure {
 		f.Kind, f.Message = record.Connect, "the deployment cannot be reached"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		f.Status, f.Kind, f.Message = http.StatusGatewayTimeout, record.Timeout, "the deployment did not answer in time"
-	case errors.As(err, &malformed), errors.As(err, &wrong), heard && !broken(err):
+	case errors.As(err, &malformed), errors.As(err, &wrong), heard && !Broken(err):
 		f.Kind, f.Message = record.Protocol, "the deployment's answer is not valid HTTP"
 	}
 	return f
@@ -146,8 +146,9 @@ type protocolError struct{ what string }
 
 func (e *protocolError) Error() string { return e.what }
 
-// broken reports whether err is the end of a connection.
-func broken(err error) bool {
+// Broken reports whether err is the end of a connection, rather than something
+// that came over it.
+func Broken(err error) bool {
 	var op *net.OpError
 	var errno syscall.Errno
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||

@@ -4,11 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
-	"syscall"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
 
@@ -27,13 +26,9 @@ func kindOf(ctx context.Context, err error) record.ErrorKind {
 	return record.Protocol
 }
 
-// broken reports whether err is the end of a connection.
+// broken reports whether err is the end of a connection. http.Transport does not
+// export the error for a kept connection that the server closed when the request
+// was sent.
 func broken(err error) bool {
-	var op *net.OpError
-	var errno syscall.Errno
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.As(err, &op) || errors.As(err, &errno) ||
-		// http.Transport does not export the error for a kept connection that
-		// the server closed when the request was sent.
-		err.Error() == "http: server closed idle connection"
+	return forward.Broken(err) || err.Error() == "http: server closed idle connection"
 }

@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"io/fs"
-	"net/url"
 
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gitsync"
@@ -34,14 +33,4 @@ func Revision(rev *gitsync.Revision) schema.Revision {
 		trees[branch] = schema.Tree{Commit: head.Commit, FS: head.Tree}
 	}
 	return schema.Revision{Branch: rev.Branch, Trees: trees}
-}
-
-// redact takes the credentials out of a URL; a path stays as it is.
-func redact(repository string) string {
-	u, err := url.Parse(repository)
-	if err != nil || u.User == nil {
-		return repository
-	}
-	u.User = nil
-	return u.String()
 }

@@ -175,7 +175,7 @@ func (p *process) run(ctx context.Context) error {
 	go func() { logEnded <- p.log.Run(logContext) }()
 	p.logger.Info().Str(record.FieldEvent, eventStart).
 		Str(fieldListen, p.listen.Addr().String()).Str(fieldAdmin, p.admin.Addr().String()).
-		Str(fieldRepository, redact(p.options.Repository.URL)).Str(fieldBranch, p.options.Repository.Branch).
+		Str(fieldRepository, p.follower.Status().Repository).Str(fieldBranch, p.options.Repository.Branch).
 		Str(fieldVersion, p.options.Version).Msg("listening; endpoints serve as soon as a revision is read")
 
 	if p.options.Started != nil {
