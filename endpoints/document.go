@@ -110,17 +110,21 @@ func newEndpoint(declared *schema.Endpoint, found []deployments.Resolved) *Endpo
 			continue
 		}
 		e.Mirrors = append(e.Mirrors, Mirror{
-			Name: d.Name.V, Percent: d.Percent.V, Deployment: found[0], salt: salt("sample", e.Name, d.Name.V),
+			Name: d.Name.V, Percent: d.Percent.V, Deployment: found[0], Remove: values(d.Remove),
+			salt: salt("sample", e.Name, d.Name.V),
 		})
 		found = found[1:]
 	}
 	return e
 }
 
-func keys(ladder []schema.Value[schema.Key]) Keys {
-	ks := make(Keys, len(ladder))
-	for i, k := range ladder {
-		ks[i] = k.V
+func keys(ladder []schema.Value[schema.Key]) Keys { return values(ladder) }
+
+// values are the values without their positions.
+func values[T any](written []schema.Value[T]) []T {
+	vs := make([]T, len(written))
+	for i, v := range written {
+		vs[i] = v.V
 	}
-	return ks
+	return vs
 }

@@ -33,6 +33,7 @@ type Mirror struct {
 	Name       string
 	Percent    float64 // in (0, 100]
 	Deployment deployments.Resolved
+	Remove     []string // names of top-level members that are left out of JSON bodies
 
 	salt uint64 // of sampling; 0: not computed beforehand
 }

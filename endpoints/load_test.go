@@ -84,7 +84,7 @@ backends:
 mirrors:
   on: {deployment: {branch: dev, name: model, version: 1}}
   off: {deployment: {branch: dev, name: model, version: latest}, enabled: false}
-  also: {deployment: {branch: main, name: model, version: latest}, percent: 0.01}
+  also: {deployment: {branch: main, name: model, version: latest}, percent: 0.01, body: {remove: [/token]}}
 assignment: {key: [header:x-user-id, body:/user]}
 sampling: {key: cookie:sid}
 path: /user
@@ -108,8 +108,8 @@ timeout: 5s
 			{Name: "alpha", Weight: 1, Static: []byte(`{"data":0}`)},
 		},
 		Mirrors: []endpoints.Mirror{
-			{Name: "on", Percent: 100, Deployment: *version("dev", 1, "")},
-			{Name: "also", Percent: 0.01, Deployment: *version("main", 2, "latest")},
+			{Name: "on", Percent: 100, Deployment: *version("dev", 1, ""), Remove: schema.DefaultRemove()},
+			{Name: "also", Percent: 0.01, Deployment: *version("main", 2, "latest"), Remove: []string{"token"}},
 		},
 		Assignment: ladder(t, "header:x-user-id", "body:/user"),
 		Sampling:   ladder(t, "cookie:sid"),

@@ -41,6 +41,7 @@ func (q *request) fill(m *mirrored, c *mirror.Copy) {
 		return
 	}
 	c.Method, c.Path, c.Query, c.Group = q.r.Method, q.rest, q.r.URL.RawQuery, m.group
+	c.Remove = m.removal
 	c.Header = q.e.gateway.live.CopyHeader(q.r)
 	c.Header[forward.MirrorMark] = m.mark
 	maps.Copy(c.Header, m.Deployment.Header)

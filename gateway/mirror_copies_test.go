@@ -293,3 +293,34 @@ func TestM19CopiesHaveNoFieldsOfTheConnection(t *testing.T) {
 		}
 	}
 }
+
+func TestM19WebhooksAreLeftOutOfCopies(t *testing.T) {
+	const plain, hooked = `{"data": 10}`, `{"data": 10, "response_webhook": "https://caller/"}`
+	live, less, whole := newReplica(t, "v1"), newReplica(t, "less"), newReplica(t, "whole")
+	s := newStage(t, options{})
+	f := mirrored(live.url, map[string]string{"less": less.url, "whole": whole.url})
+	f["endpoints/e.yaml"] = strings.Replace(f["endpoints/e.yaml"], "name: whole, version: 1}", "name: whole, version: 1}, body: {remove: []}", 1)
+	s.serve(f)
+	got := map[any][]string{}
+	for i, body := range []string{plain, hooked} {
+		if a := s.post("/v1/e", body); a.status != http.StatusOK {
+			t.Fatalf("%+v", a)
+		}
+		for _, r := range s.written(3*(i+1), func(fields) bool { return true })[3*i:] {
+			got[r["backend"]] = append(got[r["backend"]], fmt.Sprintf("%v recorded", r["requestBytes"]))
+		}
+	}
+	for name, r := range map[string]*replica{"only": live, "less": less, "whole": whole} {
+		for _, a := range r.requests() {
+			got[name] = append(got[name], a.body)
+		}
+	}
+	want := map[any][]string{
+		"only":  {"12 recorded", "51 recorded", plain, hooked},
+		"whole": {"12 recorded", "51 recorded", plain, hooked},
+		"less":  {"12 recorded", "12 recorded", plain, plain},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

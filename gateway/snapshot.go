@@ -68,6 +68,7 @@ type mirrored struct {
 	*endpoints.Mirror
 	group    *deployments.Group
 	mark     []string // X-Switchyard-Mirror of its copies
+	removal  *mirror.Removal
 	queue    *mirror.Queue
 	series   *series
 	template record.Record
@@ -173,6 +174,7 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 			Mirror:   m,
 			mark:     []string{m.Name},
 			group:    g.pool.Bind(m.Deployment.Version, deployments.Use{Endpoint: d.Name, Mirror: m.Name}),
+			removal:  mirror.NewRemoval(m.Remove),
 			queue:    g.mirrors.Queue(d.Name, m.Name),
 			series:   g.metrics.series(d.Name, m.Name, record.Mirror),
 			template: e.template(m.Name, record.Mirror, &m.Deployment),

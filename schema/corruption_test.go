@@ -142,7 +142,13 @@ func endpointValue(e *schema.Endpoint) any {
 		backends[b.Name.V] = o
 	}
 	for _, m := range e.Mirrors {
-		mirrors[m.Name.V] = object{"deployment": referenceValue(m.Deployment), "percent": m.Percent.V, "enabled": m.Enabled}
+		removed := []any{}
+		for _, name := range m.Remove {
+			removed = append(removed, "/"+name.V)
+		}
+		mirrors[m.Name.V] = object{
+			"deployment": referenceValue(m.Deployment), "percent": m.Percent.V, "enabled": m.Enabled, "body": object{"remove": removed},
+		}
 	}
 	return object{
 		"schemaVersion": 1.0, "backends": backends, "mirrors": mirrors, "assignment": ladderValue(e.Assignment), "sampling": ladderValue(e.Sampling),
@@ -191,6 +197,8 @@ func withEndpointDefaults(plain map[string]any) any {
 	for _, m := range o["mirrors"].(object) {
 		absent(m.(object), "percent", 100.0)
 		absent(m.(object), "enabled", true)
+		absent(m.(object), "body", object{})
+		absent(m.(object)["body"].(object), "remove", []any{"/response_webhook"})
 	}
 	for _, key := range []string{"assignment", "sampling"} {
 		ladder := o[key].(object)

@@ -105,7 +105,11 @@ func readEndpoint(f schema.File) (string, schema.Diagnostics) {
 		fmt.Fprintf(&b, "%s\n", reference(*backend.Deployment))
 	}
 	for _, m := range e.Mirrors {
-		fmt.Fprintf(&b, "  mirror %s percent %v enabled %v: %s\n", m.Name.V, m.Percent.V, m.Enabled, reference(m.Deployment))
+		fmt.Fprintf(&b, "  mirror %s percent %v enabled %v: %s", m.Name.V, m.Percent.V, m.Enabled, reference(m.Deployment))
+		for _, name := range m.Remove {
+			b.WriteString("; without " + name.V)
+		}
+		b.WriteString("\n")
 	}
 	fmt.Fprintf(&b, "  assignment%s; sampling%s; path %q; timeout %v\n", ladder(e.Assignment), ladder(e.Sampling), e.Path.V, e.Timeout.V)
 	return b.String(), ds

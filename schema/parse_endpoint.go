@@ -154,6 +154,7 @@ func (d *document) mirror(e entry, name Value[string]) Mirror {
 	if n, ok := m.take("enabled"); ok {
 		mirror.Enabled, _ = d.boolean(n, "enabled")
 	}
+	mirror.Remove = d.removed(m)
 	return mirror
 }
 

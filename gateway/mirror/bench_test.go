@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
@@ -46,6 +47,10 @@ func BenchmarkCopy(b *testing.B) {
 type onlyReader struct{ io.Reader }
 
 func benchmarkCopy(b *testing.B, size int, do func(*mirror.Capture, []byte, *bytes.Reader)) {
+	benchmarkBody(b, make([]byte, size), nil, do)
+}
+
+func benchmarkBody(b *testing.B, body []byte, remove *mirror.Removal, do func(*mirror.Capture, []byte, *bytes.Reader)) {
 	done := make(chan struct{}, 1)
 	e := mirror.NewEngine(mirror.Options{Done: func(*record.Record) { done <- struct{}{} }})
 	pool := deployments.NewPool(transport(noSend).over())
@@ -53,15 +58,16 @@ func benchmarkCopy(b *testing.B, size int, do func(*mirror.Capture, []byte, *byt
 	group := pool.Bind(&deployments.Version{URLs: []*url.URL{u}}, deployments.Use{Endpoint: "e", Mirror: "m"})
 	q := e.Queue("e", "m")
 	template := &record.Record{Endpoint: "e", Backend: "m", Role: record.Mirror}
-	body, header := make([]byte, size), http.Header{}
+	header := http.Header{}
 	live := bytes.NewReader(body)
-	b.SetBytes(int64(size))
+	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
 		live.Reset(body)
-		c := e.NewCapture(int64(size))
+		c := e.NewCapture(int64(len(body)))
 		copied := c.Offer(q, template)
 		copied.Method, copied.Path, copied.Header, copied.Group = "POST", "/x", header, group
+		copied.Remove = remove
 		do(c, body, live)
 		c.Finish()
 		<-done
@@ -83,5 +89,18 @@ func BenchmarkM06Refused(b *testing.B) {
 			b.Fatal("admitted")
 		}
 		c.Finish()
+	}
+}
+
+// BenchmarkRemove is BenchmarkCopy of JSON bodies, with and without names to look
+// for and with one of them in the body.
+func BenchmarkRemove(b *testing.B) {
+	for _, size := range []int{200, 64 << 10, 1000 << 10} {
+		words := strings.Repeat(`"res p", "onse", "r", `, size/22)
+		for name, remove := range map[string][]string{"off": {}, "absent": {"response_webhook"}, "present": {"data"}} {
+			b.Run(fmt.Sprintf("%d/%s", size, name), func(b *testing.B) {
+				benchmarkBody(b, []byte(`{"data": [`+words+`1]}`), mirror.NewRemoval(remove), func(c *mirror.Capture, body []byte, _ *bytes.Reader) { c.Share(body) })
+			})
+		}
 	}
 }

@@ -55,6 +55,9 @@ type block struct {
 	class int
 }
 
+// shared is the class of blocks that are not ours to use again.
+const shared = -1
+
 // reserve takes n bytes of the budget, or nothing if there are not so many.
 func (m *memory) reserve(n int64) bool {
 	for {
@@ -92,6 +95,7 @@ type body struct {
 	blocks   []*block
 	few      [2]*block // where blocks begins
 	refs     atomic.Int32
+	whole    *body // whose memory this one shares; nil: none
 }
 
 // add captures p. It reports false, having done nothing or a part of it, when
@@ -140,8 +144,8 @@ func (b *body) room(n int) *block {
 func (b *body) free() {
 	for i, block := range b.blocks {
 		b.blocks[i] = nil
-		if block.class < 0 {
-			continue // shared, not ours to use again
+		if block.class == shared {
+			continue
 		}
 		block.data = block.data[:0]
 		b.memory.unused[block.class].Put(block)
@@ -149,6 +153,9 @@ func (b *body) free() {
 	b.blocks = nil
 	b.memory.release(b.reserved)
 	b.reserved = 0
+	if b.whole != nil {
+		b.whole.unref()
+	}
 }
 
 // unref gives up one copy's hold; the last one frees the body.

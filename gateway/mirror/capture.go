@@ -123,7 +123,7 @@ func (c *Capture) Share(b []byte) {
 		return
 	}
 	c.body.reserved, c.body.size = held, int64(len(b))
-	c.body.blocks = append(c.body.few[:0], &block{data: b, class: -1})
+	c.body.blocks = append(c.body.few[:0], &block{data: b, class: shared})
 	c.dispatch()
 }
 

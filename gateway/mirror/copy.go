@@ -24,6 +24,7 @@ type Copy struct {
 	Query  string             // raw, without the question mark
 	Header http.Header        // complete, with the version's own fields and the mark of copies; the map is the copy's own
 	Group  *deployments.Group // of the snapshot that serves the live request
+	Remove *Removal           // what is left out of the body; nil: nothing
 	Record record.Record      // the template given to Offer; the engine's from then on
 
 	queue  *Queue
@@ -85,6 +86,7 @@ func (c *Copy) attempt(replica *deployments.Replica) {
 		Method: c.Method, URL: u, Host: u.Host, Header: c.Header, Body: http.NoBody,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
+	c.remove()
 	if c.body.body != nil {
 		// There is no GetBody: a transport must not be able to send it twice.
 		req.Body, req.ContentLength = &c.body, c.body.body.size

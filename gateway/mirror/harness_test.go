@@ -137,6 +137,8 @@ type target struct {
 	queue *mirror.Queue
 	group *deployments.Group
 	name  string
+
+	remove *mirror.Removal // from the bodies of its copies
 }
 
 // mirror adds a mirror that is called at the URL.
@@ -150,7 +152,7 @@ func (f *fixture) mirror(rawURL string) target {
 	q := f.Queue("e", name)
 	f.queues = append(f.queues, q)
 	v := &deployments.Version{Name: "d", Number: 1, URLs: []*url.URL{u}}
-	return target{q, f.pool.Bind(v, deployments.Use{Endpoint: "e", Mirror: name}), name}
+	return target{queue: q, group: f.pool.Bind(v, deployments.Use{Endpoint: "e", Mirror: name}), name: name}
 }
 
 // offer offers a copy of r to each mirror.
@@ -165,7 +167,7 @@ func (f *fixture) offer(c *mirror.Capture, r *http.Request, to ...target) {
 		}
 		if copied := c.Offer(m.queue, &template); copied != nil {
 			copied.Method, copied.Path, copied.Query = r.Method, r.URL.EscapedPath(), r.URL.RawQuery
-			copied.Header, copied.Group = r.Header.Clone(), m.group
+			copied.Header, copied.Group, copied.Remove = r.Header.Clone(), m.group, m.remove
 		}
 	}
 }
