@@ -68,6 +68,7 @@ var errNotOurs = fmt.Errorf("%w: the server does not give out the commit", errBr
 type problem struct {
 	kind   error
 	detail string
+	after  time.Duration // how long the server asks to be left alone; 0 if it does not say
 }
 
 func (p *problem) Error() string {
@@ -78,6 +79,17 @@ func (p *problem) Error() string {
 }
 
 func (p *problem) Unwrap() error { return p.kind }
+
+// retryAfter is how long the server asked to be left alone, in the Retry-After
+// of a 429 or 503 (RFC 9110, section 10.2.3). It is more than 0 and not bounded:
+// how far a server is obeyed is for who waits.
+func retryAfter(err error) (time.Duration, bool) {
+	p, ok := errors.AsType[*problem](err)
+	if !ok || p.after <= 0 {
+		return 0, false
+	}
+	return p.after, true
+}
 
 // secrets are the strings that no text may show.
 type secrets []string
@@ -96,6 +108,11 @@ func (s secrets) hide(text string) string {
 		text = strings.ToValidUTF8(text[:longest], "") + "..."
 	}
 	return text
+}
+
+// hidden is the same problem without secrets in its detail.
+func (p *problem) hidden(hide secrets) *problem {
+	return &problem{kind: p.kind, detail: hide.hide(p.detail), after: p.after}
 }
 
 // problem attaches err's text, without secrets, to kind.

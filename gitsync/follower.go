@@ -150,7 +150,7 @@ func (f *Follower) queued() []chan error {
 // offered again when it follows a refused one, which is thereby forgotten.
 func (f *Follower) sync(ctx context.Context, asked bool) error {
 	begin := time.Now()
-	revision, err := f.repo.read(ctx)
+	revision, _, err := f.repo.read(ctx)
 	if ctx.Err() != nil {
 		return ErrStopped
 	}

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -168,14 +169,14 @@ func (w *httpWire) explain(err error) error {
 	if errors.Is(seen, ErrUnreachable) {
 		return hide.problem(errBroken, seen)
 	}
-	return &problem{kind: seen.kind, detail: hide.hide(seen.detail)}
+	return seen.hidden(hide)
 }
 
 // explainConnect is explain for the first step of a session.
 func (w *httpWire) explainConnect(err error) error {
 	hide := w.hidden()
 	if seen := w.watch.failure; seen != nil {
-		return &problem{kind: seen.kind, detail: hide.hide(seen.detail)}
+		return seen.hidden(hide)
 	}
 	return explainRefs(hide, w.watch.head.Bytes(), err)
 }
@@ -243,7 +244,7 @@ func judge(req *http.Request, resp *http.Response) *problem {
 		return &problem{kind: ErrNoRepository, detail: detail}
 	case http.StatusOK:
 	default:
-		return &problem{kind: ErrUnreachable, detail: detail}
+		return &problem{kind: ErrUnreachable, detail: detail, after: pauseAsked(resp, time.Now())}
 	}
 	want := "application/x-git-upload-pack-advertisement"
 	if req.Method == http.MethodPost {
@@ -253,6 +254,21 @@ func judge(req *http.Request, resp *http.Response) *problem {
 		return &problem{kind: ErrNotGit, detail: fmt.Sprintf("content type %q", got)}
 	}
 	return nil
+}
+
+// pauseAsked reads the Retry-After of a 429 or 503: seconds or a date.
+func pauseAsked(resp *http.Response, now time.Time) time.Duration {
+	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
+		return 0
+	}
+	text := strings.TrimSpace(resp.Header.Get("Retry-After"))
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(text); err == nil {
+		return max(0, date.Sub(now))
+	}
+	return 0
 }
 
 // firstBytes keeps the beginning of what is written.

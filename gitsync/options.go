@@ -119,21 +119,28 @@ func (o Options) repository() (*repository, address, error) {
 	if err := o.check(); err != nil {
 		return nil, a, err
 	}
-	r := &repository{branch: o.Branch, folders: o.Folders, named: o.Named, max: o.MaxBytes, timeout: o.Timeout}
+	r := &repository{
+		branch: o.Branch, folders: o.Folders, named: o.Named, max: o.MaxBytes, timeout: o.Timeout,
+		renew: func() (source, error) { return o.source(a) },
+		again: []time.Duration{0},
+	}
+	if a.scheme == "file" {
+		r.again = []time.Duration{10 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond}
+	}
+	r.source, err = r.renew()
+	return r, a, err
+}
+
+// source makes what reads the repository at an address.
+func (o Options) source(a address) (source, error) {
 	switch a.scheme {
 	case "file":
-		r.source = &local{path: a.path, folders: o.Folders}
-		r.again = []time.Duration{10 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond}
-		return r, a, nil
+		return &local{path: a.path, folders: o.Folders}, nil
 	case "ssh":
-		var w *sshWire
-		w, err = newSSHWire(a, o.Auth)
-		r.source = &remote{wire: w, max: o.MaxBytes, once: true}
+		w, err := newSSHWire(a, o.Auth)
+		return &remote{wire: w, max: o.MaxBytes, once: true}, err
 	default:
-		var w *httpWire
-		w, err = newHTTPWire(a, o)
-		r.source = &remote{wire: w, max: o.MaxBytes}
+		w, err := newHTTPWire(a, o)
+		return &remote{wire: w, max: o.MaxBytes}, err
 	}
-	r.again = []time.Duration{0}
-	return r, a, err
 }

@@ -40,12 +40,14 @@ type repository struct {
 	max     int64
 	timeout time.Duration
 	again   []time.Duration // waits before further attempts after a broken read
+	renew   func() (source, error)
 
 	names  []string          // branches that were named when last looked
 	barren plumbing.Hash     // a commit of the endpoints branch that has no endpoints
 	store  *store            // nil until a read needs objects, and after an error
 	last   *Revision         // what the last read gave
 	nodes  map[nodeKey]*node // files of last, shared with the next
+	cost   Fetched           // of the read that runs
 }
 
 // nodeKey identifies a node by content and name.
@@ -55,10 +57,27 @@ type nodeKey struct {
 	mode fs.FileMode
 }
 
-// read gives the revision at the tips. It is the previous one, the same
-// pointer, when no tip has moved.
-func (r *repository) read(ctx context.Context) (*Revision, error) {
-	return r.readAt(ctx, "")
+// read gives the revision at the tips, and what reading it cost, also when it
+// fails. It is the previous one, the same pointer, when no tip has moved.
+func (r *repository) read(ctx context.Context) (*Revision, Fetched, error) {
+	r.cost = Fetched{}
+	revision, err := r.readAt(ctx, "")
+	return revision, r.cost, err
+}
+
+// rebuild lets go of all that was made since the start, connections, objects
+// and what was read from files such as certificates, but for the last revision:
+// whatever may have gone wrong in there ends here. On an error the source stays
+// as it was.
+func (r *repository) rebuild() error {
+	r.store, r.nodes, r.barren = nil, nil, plumbing.ZeroHash
+	made, err := r.renew()
+	if err != nil {
+		return err
+	}
+	r.source.close()
+	r.source = made
+	return nil
 }
 
 // readAt is read with the endpoints branch at rev instead of its tip, if rev is given.
@@ -105,16 +124,24 @@ func (r *repository) attempt(ctx context.Context, rev string) (got *Revision, er
 			got, err = nil, fmt.Errorf("%w: go-git gave up on what was sent: %v", errBroken, p)
 		}
 	}()
+	begin := time.Now()
 	s, err := r.source.open(ctx)
+	r.cost.List += time.Since(begin)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
 	if r.last != nil && rev == "" {
 		if same, err := r.unmoved(s); err != nil || same {
+			if same {
+				r.cost.Mode = ModeUnchanged
+			}
 			return r.last, err
 		}
 	}
+	r.cost.Mode = r.cost.Mode.next(r.store != nil)
+	begin = time.Now()
+	defer func() { r.cost.Fetch += time.Since(begin) }()
 	return r.build(ctx, s, rev)
 }
 
