@@ -63,7 +63,7 @@ func (q *request) serve() {
 		}
 	}()
 	if err != nil {
-		result = q.refuse(forward.BodyError(err))
+		result = q.refuse(forward.BodyError(q.r.Context(), err))
 		return
 	}
 	result = q.attempt()

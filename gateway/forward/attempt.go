@@ -176,7 +176,7 @@ func (t *attempt) settle() {
 	}
 	b := t.sent
 	switch {
-	case b.whole.Load(), t.in.ProtoMajor > 1 || t.result.Abort || t.result.Kind == record.CallerLeft:
+	case b.whole.Load(), t.in.ProtoMajor > 1 || t.result.Abort || t.result.Kind == record.CallerLeft || t.result.Kind == record.Shutdown:
 		b.retire(time.Unix(1, 0))
 	default:
 		t.linger()

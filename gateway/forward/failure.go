@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,6 +19,14 @@ import (
 // StatusCallerLeft is recorded, and never sent, when the caller left before it
 // was answered.
 const StatusCallerLeft = 499
+
+// ErrShutdown is the cause with which whoever serves ends the contexts of requests
+// (context.WithCancelCause) that it will not wait for any longer. They are recorded
+// as record.Shutdown, and not as their callers' doing.
+var ErrShutdown = errors.New("the gateway stops")
+
+// stopped reports whether the request is one of those.
+func stopped(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrShutdown) }
 
 // Failure is a request that the gateway answers itself.
 type Failure struct {
@@ -72,8 +81,17 @@ func WriteError(w http.ResponseWriter, r *http.Request, status int, message, req
 	}
 }
 
-// BodyError explains why a request's body could not be read.
-func BodyError(err error) Failure {
+// atShutdown is what a request comes to that is cut off.
+func atShutdown() Failure {
+	return Failure{Status: http.StatusServiceUnavailable, Kind: record.Shutdown, Message: ErrShutdown.Error(), Err: ErrShutdown}
+}
+
+// BodyError explains why the body of the request of that context could not be
+// read.
+func BodyError(ctx context.Context, err error) Failure {
+	if stopped(ctx) {
+		return atShutdown()
+	}
 	var panicked *panicError
 	var tooLarge *http.MaxBytesError
 	var timeout net.Error
@@ -101,20 +119,23 @@ func (f *Forwarder) tooLarge() *Failure {
 // explain finds out why there is no answer, or no whole one. What the gateway
 // and the caller did comes first: the deployment's side only echoes it.
 func (t *attempt) explain(err error) Failure {
+	ctx := t.in.Context()
 	switch {
 	case t.timedOut():
 		return Failure{Status: http.StatusGatewayTimeout, Kind: record.Timeout, Message: "the deployment did not answer in time", Err: errTimeout}
+	case stopped(ctx):
+		return atShutdown()
 	case t.sent.failure() != nil:
-		f := BodyError(t.sent.failure())
+		f := BodyError(ctx, t.sent.failure())
 		if f.Kind == record.TooLarge {
 			return *t.f.tooLarge()
 		}
 		if f.Kind == record.BadRequest && t.in.ProtoMajor > 1 {
-			f = BodyError(io.ErrUnexpectedEOF) // framing is HTTP/2's business: its bodies end early or not at all
+			f = BodyError(ctx, io.ErrUnexpectedEOF) // framing is HTTP/2's business: its bodies end early or not at all
 		}
 		return f
-	case t.in.Context().Err() != nil:
-		return Failure{Status: StatusCallerLeft, Outcome: record.Canceled, Kind: record.CallerLeft, Message: "the caller left", Err: t.in.Context().Err()}
+	case ctx.Err() != nil:
+		return Failure{Status: StatusCallerLeft, Outcome: record.Canceled, Kind: record.CallerLeft, Message: "the caller left", Err: ctx.Err()}
 	}
 	return fault(err, t.heard.Load())
 }

@@ -91,7 +91,7 @@ func (t *attempt) concludeSwitch(j *joint) {
 	t.result.Took = time.Since(t.started)
 	switch {
 	case j.err == nil:
-	case t.timedOut(), t.in.Context().Err() != nil:
+	case t.timedOut(), stopped(t.in.Context()), t.in.Context().Err() != nil:
 		t.cutShort(t.explain(j.err))
 	case j.culprit == nearSide:
 		t.cutShort(t.callerGone(j.err))

@@ -102,8 +102,8 @@ func (r *running) call(method, url, body string) (int, string) {
 
 // line is what these tests read of a line of the log.
 type line struct {
-	Event, Message, Commit, Role, Outcome, ErrorKind, RequestID, Backend, Endpoint string
-	DeploymentVersion                                                              int
+	Event, Message, Commit, Role, Outcome, ErrorKind, RequestID, Backend, Endpoint, Path string
+	DeploymentVersion, Status                                                            int
 }
 
 func (r *running) lines(match func(line) bool) []line {

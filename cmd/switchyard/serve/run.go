@@ -48,7 +48,7 @@ type process struct {
 
 	live    *live
 	lives   context.Context // of all live requests
-	cutOff  context.CancelFunc
+	cutOff  context.CancelCauseFunc
 	public  *front.Server
 	private *http.Server
 }
@@ -121,7 +121,7 @@ func (p *process) makeServers() {
 	registry.MustRegister(p.gateway.Collector(), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.live = &live{handler: p.gateway}
-	p.lives, p.cutOff = context.WithCancel(context.Background())
+	p.lives, p.cutOff = context.WithCancelCause(context.Background())
 	p.public = p.newPublic()
 	p.private = &http.Server{
 		Handler: p.gateway.Admin(gateway.AdminOptions{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
 
@@ -36,7 +37,7 @@ const settleTime = 300 * time.Millisecond
 // endLive lets live requests end, upgraded connections among them, until ctx
 // ends, and then cuts the rest off.
 func (p *process) endLive(ctx context.Context) {
-	defer p.cutOff()
+	defer p.cutOff(forward.ErrShutdown)
 	err := p.public.Shutdown(ctx)
 	if err == nil {
 		err = p.live.ended(ctx)
@@ -46,7 +47,7 @@ func (p *process) endLive(ctx context.Context) {
 	}
 	p.logger.Warn().Str(record.FieldEvent, eventStop).Str(fieldReason, reason(ctx)).
 		Int64(fieldRequests, p.live.open.Load()).Msg("live requests were cut off")
-	p.cutOff()
+	p.cutOff(forward.ErrShutdown)
 	_ = p.public.Close()
 	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gitsync"
@@ -44,7 +46,7 @@ func documents(live, copies string) map[string]string {
 
 // Requests that end within the grace period end whole, live and copy, while
 // readiness is off and the admin listener still answers.
-func TestW5WhatBeganEndsWhole(t *testing.T) {
+func TestW05WhatBeganEndsWhole(t *testing.T) {
 	live, copies := newGated(), newGated()
 	r := start(t, serve.Options{GracePeriod: patience}, documents(model(t, live.answer), model(t, copies.answer)))
 	answered := make(chan string, 1)
@@ -74,7 +76,7 @@ func TestW5WhatBeganEndsWhole(t *testing.T) {
 }
 
 // No connection is refused before those who watch readiness could see it go.
-func TestW5ListensUntilTheDelayIsOver(t *testing.T) {
+func TestW05ListensUntilTheDelayIsOver(t *testing.T) {
 	r := start(t, serve.Options{ShutdownDelay: time.Hour, GracePeriod: patience},
 		documents(model(t, says("1")), model(t, says("2"))))
 	r.stop()
@@ -121,6 +123,60 @@ func TestM21ShutdownRecordsWhatItDrops(t *testing.T) {
 	})
 }
 
+// Live requests that are cut off are nobody's fault: their records say shutdown,
+// whatever they were at.
+func TestW05RequestsThatAreCutOffSayShutdown(t *testing.T) {
+	for name, o := range map[string]serve.Options{"std": {}, "own": {OwnFront: true, OwnUpstream: true}} {
+		t.Run(name, func(t *testing.T) {
+			begun := make(chan struct{}, 100)
+			live := model(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/amid") {
+					_, _ = io.WriteString(w, "half")
+					_ = http.NewResponseController(w).Flush()
+				}
+				begun <- struct{}{}
+				_, _ = io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+			})
+			o.GracePeriod = 100 * time.Millisecond
+			keyed := endpoint(1) + "assignment: {key: body:/user}\n"
+			r := start(t, o, map[string]string{
+				"deployments/model.yaml": fmt.Sprintf("schemaVersion: 1\nversions: {1: {url: %q}, 2: {url: %q}}\n", live, live),
+				"endpoints/model.yaml":   endpoint(1), "endpoints/keyed.yaml": keyed,
+			})
+			for _, request := range []string{
+				"POST /v1/keyed/ahead HTTP/1.1\r\nHost: g\r\nContent-Length: 1000\r\n\r\n{",
+				"POST /v1/model/before HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}",
+				"POST /v1/model/amid HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}",
+				"POST /v1/model/uploading HTTP/1.1\r\nHost: g\r\nContent-Length: 1000000\r\n\r\n{",
+			} {
+				c := dial(t, r.url)
+				if _, err := io.WriteString(c, request); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 3 + 2 { // live, and the copies of those whose body is whole
+				receive(t, begun)
+			}
+			r.stop()
+			if err := receive(t, r.ended); err != nil {
+				t.Error(err)
+			}
+			got := map[string]string{}
+			for _, l := range r.lines(func(l line) bool { return l.Role == "live" }) {
+				got[l.Path] = fmt.Sprintf("%s %s %d", l.Outcome, l.ErrorKind, l.Status)
+			}
+			want := map[string]string{
+				"/v1/model/before": "error shutdown 503", "/v1/model/amid": "error shutdown 200",
+				"/v1/model/uploading": "error shutdown 503", "/v1/keyed/ahead": "error shutdown 503",
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // Somebody in a hurry waits for nothing.
 func TestAbortEndsAtOnce(t *testing.T) {
 	live := newGated()
@@ -139,14 +195,14 @@ func TestAbortEndsAtOnce(t *testing.T) {
 	if status := receive(t, answered); status == http.StatusOK {
 		t.Error("a request that was cut off looks whole")
 	}
-	if got := r.lines(func(l line) bool { return l.Role == "live" && l.Outcome != "ok" }); len(got) != 1 {
+	if got := r.lines(func(l line) bool { return l.Role == "live" && l.ErrorKind == "shutdown" }); len(got) != 1 {
 		t.Errorf("want one record of the request that was cut off, got %+v", got)
 	}
 }
 
 // An upgraded connection is a live request like any other: it may end within the
 // grace period, and is cut off and recorded after it.
-func TestW5UpgradedConnectionsEndInTime(t *testing.T) {
+func TestW05UpgradedConnectionsEndInTime(t *testing.T) {
 	for name, o := range map[string]serve.Options{"std": {}, "own": {OwnFront: true, OwnUpstream: true}} {
 		t.Run(name, func(t *testing.T) {
 			o.GracePeriod = patience
@@ -168,7 +224,7 @@ func TestW5UpgradedConnectionsEndInTime(t *testing.T) {
 			if err := receive(t, r.ended); err != nil {
 				t.Error(err)
 			}
-			if got := r.lines(func(l line) bool { return l.Role == "live" && l.Outcome != "ok" }); len(got) != 1 {
+			if got := r.lines(func(l line) bool { return l.Role == "live" && l.ErrorKind == "shutdown" }); len(got) != 1 {
 				t.Errorf("want one record of the connection that was cut off, got %+v in\n%s", got, r.log.String())
 			}
 		})
@@ -193,15 +249,21 @@ func converse(t *testing.T, o serve.Options) (*running, net.Conn) {
 		"deployments/model.yaml": fmt.Sprintf("schemaVersion: 1\nversions: {1: {url: %q}}\n", echo),
 		"endpoints/model.yaml":   "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: model, version: 1}}}\n",
 	})
-	c, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
+	c := dial(t, r.url)
 	exchange(t, c, "GET /v1/model HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", "\r\n\r\n")
 	exchange(t, c, "hello", "hello")
 	return r, c
+}
+
+func dial(t *testing.T, url string) net.Conn {
+	t.Helper()
+	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 // exchange sends a text and reads up to the end of what is to come back.

@@ -19,7 +19,7 @@ const (
 
 // Commits under load: no request fails, each is answered by the revision that
 // its records name, and so is its copy.
-func TestW1NoRequestFailsWhileRevisionsSwap(t *testing.T) {
+func TestW01NoRequestFailsWhileRevisionsSwap(t *testing.T) {
 	for name, o := range map[string]serve.Options{
 		"std": {},
 		"own": {OwnFront: true, OwnUpstream: true},
