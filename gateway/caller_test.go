@@ -14,10 +14,8 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
-
-// patience bounds what comes soon unless something is broken.
-const patience = 20 * time.Second
 
 // mirrored is an endpoint e with one backend and the mirrors named, each of
 // which copies all requests to the deployment of its name.
@@ -71,7 +69,7 @@ func (s *stage) at(c caller) *stage {
 func (s *stage) all(match func(fields) bool) []fields {
 	s.t.Helper()
 	var found []fields
-	for _, f := range s.log.all(s.t) {
+	for _, f := range testbed.Lines[fields](s.t, s.log) {
 		if f["event"] == "inference" && match(f) {
 			found = append(found, f)
 		}
@@ -96,7 +94,7 @@ func (s *stage) captured() float64 {
 }
 
 // dial opens a raw connection to the gateway, on which nothing may take longer
-// than patience.
+// than testbed.Patience.
 func (s *stage) dial() *net.TCPConn {
 	s.t.Helper()
 	c, err := (&net.Dialer{}).DialContext(s.t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
@@ -104,7 +102,7 @@ func (s *stage) dial() *net.TCPConn {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(testbed.Patience)); err != nil {
 		s.t.Fatal(err)
 	}
 	return c.(*net.TCPConn)
@@ -145,72 +143,6 @@ func (s *stage) receive(r *bufio.Reader, raw string) answer {
 	return answer{res.StatusCode, res.Header, string(body)}
 }
 
-// hook is a real server whose answers are given by a handler; it ends with the
-// test, whatever its handlers do.
-func hook(t *testing.T, h http.HandlerFunc) (url string) {
-	t.Helper()
-	server := httptest.NewServer(h)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	return server.URL
-}
-
-// echo answers with the body of the request.
-func echo(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
-	}
-	_, _ = w.Write(body)
-}
-
-// raw is a server that handles each connection by itself; the connections are
-// closed when the test ends, which ends their handlers.
-func raw(t *testing.T, handle func(*net.TCPConn)) (url string) {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mu sync.Mutex
-	open, ended := map[net.Conn]bool{}, false
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open[c] = true
-			if ended {
-				c.Close()
-			}
-			mu.Unlock()
-			serving.Go(func() {
-				handle(c.(*net.TCPConn))
-				c.Close()
-				mu.Lock()
-				delete(open, c)
-				mu.Unlock()
-			})
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		mu.Lock()
-		ended = true
-		for c := range open {
-			c.Close()
-		}
-		mu.Unlock()
-		serving.Wait()
-	})
-	return "http://" + l.Addr().String()
-}
-
 // hold is a deployment that reads requests and answers none before release is
 // called. arrived gets a value for each request.
 func hold(t *testing.T) (url string, arrived <-chan asked, release func()) {
@@ -218,7 +150,7 @@ func hold(t *testing.T) (url string, arrived <-chan asked, release func()) {
 	held := make(chan struct{})
 	release = sync.OnceFunc(func() { close(held) })
 	got := make(chan asked, 10_000) // more than any test sends
-	url = hook(t, func(_ http.ResponseWriter, r *http.Request) {
+	url = testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
@@ -233,56 +165,11 @@ func hold(t *testing.T) (url string, arrived <-chan asked, release func()) {
 	return url, got, release
 }
 
-// await takes one value, in time.
-func await[T any](t *testing.T, what string, from <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("%s did not come", what)
-		panic("unreachable")
-	}
-}
-
-// eventually waits until ok holds.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); {
-		if time.Now().After(end) {
-			t.Fatalf("it does not come true: %s", what)
-		}
-		<-time.After(2 * time.Millisecond)
-	}
-}
-
-// websocket is a deployment that switches protocols and then sends back what it
-// gets, to the end of it.
-func websocket(t *testing.T) (url string) {
-	t.Helper()
-	return raw(t, func(c *net.TCPConn) {
-		r := bufio.NewReader(c)
-		req, err := http.ReadRequest(r)
-		if err != nil {
-			return
-		}
-		if !strings.EqualFold(req.Header.Get("Upgrade"), "websocket") {
-			_, _ = io.WriteString(c, "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-			return
-		}
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-		_, _ = io.Copy(c, r)
-		_ = c.CloseWrite()
-	})
-}
-
 // upgrade asks for a WebSocket and returns the connection after the 101.
 func (s *stage) upgrade(path string) *net.TCPConn {
 	s.t.Helper()
 	c := s.dial()
-	raw := "GET " + path + " HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-	if _, err := io.WriteString(c, raw); err != nil {
+	if _, err := io.WriteString(c, testbed.UpgradeRequest(path)); err != nil {
 		s.t.Fatal(err)
 	}
 	// Byte by byte: what follows the head is not HTTP.

@@ -13,10 +13,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 func TestH04AMalformedBodyIs400AndNotTheDeploymentsFault(t *testing.T) {
-	live := hook(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	live := testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
 	s := newStage(t, options{})
 	s.serve(mirrored("["+live+"/a, "+live+"/b]", map[string]string{"m": live}))
 	bodies := []string{"zz\r\nhello\r\n", "5\r\nhelloworld\r\n0\r\n\r\n", "-1\r\n\r\n", "10000000000000000\r\n"}
@@ -50,7 +52,7 @@ func TestH05NoRequestIsSmuggled(t *testing.T) {
 	// A shape whose fault is in the body may reach the deployment as one request
 	// that never becomes whole.
 	var whole atomic.Int64
-	live := hook(t, func(_ http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "smuggled") {
 			t.Error("a smuggled request arrived")
 		}
@@ -108,7 +110,7 @@ func TestH05NoRequestIsSmuggled(t *testing.T) {
 }
 
 func TestH06AnEarlyRefusalOfALargeUploadReachesTheCaller(t *testing.T) {
-	live := raw(t, func(c *net.TCPConn) {
+	live := testbed.TCP(t, func(c *net.TCPConn) {
 		req, err := http.ReadRequest(bufio.NewReader(c))
 		if err != nil {
 			return
@@ -150,7 +152,7 @@ func TestH07ADeploymentThatDiesIsNotACleanEnd(t *testing.T) {
 		"length":  "Content-Length: 100\r\n\r\nhalf",
 		"chunked": "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
 	} {
-		live := raw(t, func(c *net.TCPConn) {
+		live := testbed.TCP(t, func(c *net.TCPConn) {
 			if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
 				return
 			}
@@ -183,7 +185,7 @@ func TestH07ADeploymentThatDiesIsNotACleanEnd(t *testing.T) {
 
 func TestH08ACallerWhoLeavesReleasesTheDeployment(t *testing.T) {
 	arrived, released := make(chan struct{}, 1), make(chan struct{}, 1)
-	live := hook(t, func(_ http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		arrived <- struct{}{}
 		<-r.Context().Done()
@@ -205,7 +207,7 @@ func TestH08ACallerWhoLeavesReleasesTheDeployment(t *testing.T) {
 		if res, err := c.client.Do(req); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v, %v", proto, res, err)
 		}
-		await(t, proto+": the release of the deployment", released)
+		testbed.Receive(t, proto+": the release of the deployment", released)
 		n++
 	}
 	for _, f := range s.written(n, role("live")) {
@@ -218,7 +220,7 @@ func TestH08ACallerWhoLeavesReleasesTheDeployment(t *testing.T) {
 // Each event is awaited before the next one is sent: nothing holds it back.
 func TestH09EventsAndTrailersComeThrough(t *testing.T) {
 	next := make(chan struct{}, 1)
-	live := hook(t, func(w http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Trailer", "X-Sum")
@@ -267,7 +269,7 @@ func TestH09EventsAndTrailersComeThrough(t *testing.T) {
 func TestH12APostIsNeverSentTwice(t *testing.T) {
 	var mu sync.Mutex
 	bodies := map[string]int{}
-	live := raw(t, func(c *net.TCPConn) {
+	live := testbed.TCP(t, func(c *net.TCPConn) {
 		r := bufio.NewReader(c)
 		for i := range 2 {
 			req, err := http.ReadRequest(r)
@@ -336,5 +338,5 @@ func TestH14APanicHitsOneRequestOnly(t *testing.T) {
 			t.Errorf("%v", f)
 		}
 	}
-	eventually(t, "no attempt is in flight", func() bool { return s.metric("switchyard_attempts_in_flight") == 0 })
+	testbed.Eventually(t, "no attempt is in flight", func() bool { return s.metric("switchyard_attempts_in_flight") == 0 })
 }

@@ -13,15 +13,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 func TestH01ForwardedFieldsAreRebuiltAndFieldsOfTheConnectionRemoved(t *testing.T) {
 	got := make(chan http.Header, 1)
 	nominated := "X-Hop, close"
-	if !running.upstream {
+	if !running.Upstream {
 		nominated = "X-Hop" // net/http's client forgets all that stands beside close
 	}
-	live := raw(t, func(c *net.TCPConn) {
+	live := testbed.TCP(t, func(c *net.TCPConn) {
 		req, err := http.ReadRequest(bufio.NewReader(c))
 		if err != nil {
 			return
@@ -42,7 +44,7 @@ func TestH01ForwardedFieldsAreRebuiltAndFieldsOfTheConnectionRemoved(t *testing.
 		t.Fatal(err)
 	}
 	answered := s.receive(r, raw)
-	header := await(t, "the request", got)
+	header := testbed.Receive(t, "the request", got)
 	header.Del("X-Request-Id")
 	header.Del("Traceparent")
 	want := http.Header{
@@ -70,7 +72,7 @@ func TestH01ForwardedFieldsAreRebuiltAndFieldsOfTheConnectionRemoved(t *testing.
 // 7.8): nothing is tunneled, and the request does not get past the routes.
 func TestH02NothingButWebSocketIsSwitchedTo(t *testing.T) {
 	asked := make(chan http.Header, 10)
-	live := raw(t, func(c *net.TCPConn) {
+	live := testbed.TCP(t, func(c *net.TCPConn) {
 		req, err := http.ReadRequest(bufio.NewReader(c))
 		if err != nil {
 			return
@@ -85,7 +87,7 @@ func TestH02NothingButWebSocketIsSwitchedTo(t *testing.T) {
 		if got.status != http.StatusOK || got.body != "ok" {
 			t.Errorf("%s: %+v", upgrade, got)
 		}
-		h := await(t, "the request", asked)
+		h := testbed.Receive(t, "the request", asked)
 		if h["Upgrade"] != nil || h["Connection"] != nil || h["Http2-Settings"] != nil {
 			t.Errorf("%s: the deployment got %v", upgrade, h)
 		}
@@ -100,7 +102,7 @@ func TestH02NothingButWebSocketIsSwitchedTo(t *testing.T) {
 
 func TestH02AWebSocketIsPassedOnAndRecorded(t *testing.T) {
 	s := newStage(t, options{})
-	url := websocket(t)
+	url := testbed.TCP(t, testbed.WebSocket)
 	s.serve(mirrored(url, map[string]string{"m": url}))
 	c := s.upgrade("/v1/e")
 	for i := range 10 {
@@ -126,7 +128,7 @@ func TestH02AWebSocketIsPassedOnAndRecorded(t *testing.T) {
 }
 
 func TestH03HeadersOfTheGatewaySurviveInformationalAnswers(t *testing.T) {
-	live := hook(t, func(w http.ResponseWriter, _ *http.Request) {
+	live := testbed.HTTP(t, func(w http.ResponseWriter, _ *http.Request) {
 		for range 3 {
 			w.Header().Set("Link", "</style.css>")
 			w.WriteHeader(http.StatusEarlyHints)

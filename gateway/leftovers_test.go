@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // Small variant: the one under load, in a process of its own, is in package soak.
@@ -43,7 +45,7 @@ func TestW02NothingIsLeftOfSwaps(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "file descriptors and goroutines are as before", func() bool {
+	testbed.Eventually(t, "file descriptors and goroutines are as before", func() bool {
 		return fds() <= before+64 && runtime.NumGoroutine() <= goroutines+64
 	})
 }
@@ -51,7 +53,7 @@ func TestW02NothingIsLeftOfSwaps(t *testing.T) {
 // What cmd does at SIGTERM: readiness off, and then a shutdown that waits.
 func TestW05RequestsInFlightEndWhole(t *testing.T) {
 	arrived, release := make(chan struct{}, 20), make(chan struct{})
-	live := hook(t, func(w http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		_, _ = w.Write(body[:len(body)/2])
 		_ = http.NewResponseController(w).Flush()
@@ -66,7 +68,7 @@ func TestW05RequestsInFlightEndWhole(t *testing.T) {
 	answers := make(chan answer, 2*n)
 	call := func() {
 		go func() { answers <- s.post("/v1/e", body) }()
-		await(t, "the request", arrived)
+		testbed.Receive(t, "the request", arrived)
 	}
 	for range n {
 		call()
@@ -83,7 +85,7 @@ func TestW05RequestsInFlightEndWhole(t *testing.T) {
 		s.stop()
 		close(stopped)
 	}()
-	eventually(t, "the listener is closed", func() bool {
+	testbed.Eventually(t, "the listener is closed", func() bool {
 		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
 		if err != nil {
 			return true
@@ -95,9 +97,9 @@ func TestW05RequestsInFlightEndWhole(t *testing.T) {
 	})
 	close(release)
 	for range 2 * n {
-		if got := await(t, "an answer", answers); got.status != http.StatusOK || got.body != body {
+		if got := testbed.Receive(t, "an answer", answers); got.status != http.StatusOK || got.body != body {
 			t.Errorf("status %d, %d bytes instead of %d", got.status, len(got.body), len(body))
 		}
 	}
-	await(t, "the end", stopped)
+	testbed.Receive(t, "the end", stopped)
 }

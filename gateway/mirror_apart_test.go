@@ -18,13 +18,14 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // The deployment has the first byte before the caller sends the last one: no time
 // limit is needed to tell.
 func TestM01TheLiveBodyIsNotReadAheadForAMirror(t *testing.T) {
 	first := make(chan struct{}, 1)
-	live := hook(t, func(w http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		var b [1]byte
 		if _, err := io.ReadFull(r.Body, b[:]); err != nil {
 			return
@@ -84,7 +85,7 @@ func TestM03NextRequestIsNotHeldByAMirror(t *testing.T) {
 			}
 		}
 	}
-	await(t, "a copy", arrived)
+	testbed.Receive(t, "a copy", arrived)
 	if n := len(s.all(role("mirror"))); n != 0 {
 		t.Errorf("%d copies are over, though the mirror answered none", n)
 	}
@@ -98,13 +99,13 @@ func TestM03NextRequestIsNotHeldByAMirror(t *testing.T) {
 
 func TestM04AnUploadIsNotHeldByAMirrorThatNeverReads(t *testing.T) {
 	const size = 8 << 20
-	live := hook(t, func(w http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		hash := sha256.New()
 		_, _ = io.Copy(hash, r.Body)
 		_, _ = fmt.Fprintf(w, "%x", hash.Sum(nil))
 	})
 	over := make(chan struct{})
-	deaf := raw(t, func(c *net.TCPConn) {
+	deaf := testbed.TCP(t, func(c *net.TCPConn) {
 		_ = c.SetReadBuffer(4 << 10)
 		var b [1]byte
 		_, _ = c.Read(b[:])
@@ -144,7 +145,7 @@ func TestM06NothingIsCapturedForWhomAdmissionRefuses(t *testing.T) {
 		s.serve(mirrored(live.url, map[string]string{"m": url}))
 		s.post("/v1/e", "first")
 		if reason == "queue_full" {
-			await(t, "the copy that is sent", arrived)
+			testbed.Receive(t, "the copy that is sent", arrived)
 			s.post("/v1/e", "second") // waits, and has the only slot
 		} else {
 			s.written(1, role("mirror"))
@@ -160,7 +161,7 @@ func TestM06NothingIsCapturedForWhomAdmissionRefuses(t *testing.T) {
 			}
 		}
 		write.Close()
-		if got := await(t, "the answer", done); got.status != http.StatusOK {
+		if got := testbed.Receive(t, "the answer", done); got.status != http.StatusOK {
 			t.Errorf("%s: %d %s", reason, got.status, got.body)
 		}
 		f := s.written(1, func(f fields) bool { return f["requestId"] == "refused" && f["role"] == "mirror" })[0]
@@ -180,7 +181,7 @@ func TestM10AHungMirrorTakesNothingFromAnother(t *testing.T) {
 	for i := range n {
 		s.post("/v1/e", fmt.Sprint(i))
 		// One at a time, so that no queue of the good mirror overflows.
-		eventually(t, "the good mirror gets its copy", func() bool { return len(good.requests()) == i+1 })
+		testbed.Eventually(t, "the good mirror gets its copy", func() bool { return len(good.requests()) == i+1 })
 	}
 	for _, f := range s.written(n, func(f fields) bool { return f["backend"] == "b" }) {
 		if f["outcome"] != "ok" {
@@ -194,7 +195,7 @@ func TestM10AHungMirrorTakesNothingFromAnother(t *testing.T) {
 func TestM13AMirrorSharesNoConnectionWithLive(t *testing.T) {
 	var mu sync.Mutex
 	live, copied := map[string]bool{}, map[string]bool{}
-	shared := hook(t, func(_ http.ResponseWriter, r *http.Request) {
+	shared := testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		mu.Lock()
 		defer mu.Unlock()

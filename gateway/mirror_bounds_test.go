@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -63,23 +64,18 @@ func TestM05CapturedBytesStayWithinTheBudget(t *testing.T) {
 	}
 	release()
 	s.written(callers, role("mirror"))
-	eventually(t, "the captured bytes are free again", func() bool { return s.captured() == 0 })
+	testbed.Eventually(t, "the captured bytes are free again", func() bool { return s.captured() == 0 })
 }
 
 // gate is a sink that takes nothing while it is shut.
 type gate struct {
-	lines
-
-	mu   sync.Mutex
+	testbed.Log
 	shut chan struct{} // closed when it opens
 }
 
 func (g *gate) Write(p []byte) (int, error) {
-	g.mu.Lock()
-	shut := g.shut
-	g.mu.Unlock()
-	<-shut
-	return g.lines.Write(p)
+	<-g.shut
+	return g.Log.Write(p)
 }
 
 // Small variant: the sink blocks for 30 s in package soak.
@@ -87,7 +83,7 @@ func TestM16LiveGoesOnWhileTheLogBlocks(t *testing.T) {
 	live, copied := newReplica(t, "v1"), newReplica(t, "m")
 	sink := &gate{shut: make(chan struct{})}
 	s := newStage(t, options{records: record.Options{Writer: sink, MaxBuffered: 64 << 10}})
-	s.log = &sink.lines
+	s.log = &sink.Log
 	s.serve(mirrored(live.url, map[string]string{"m": copied.url}))
 	const n = 400 // of which no more than a quarter fits into the log's memory
 	var wg sync.WaitGroup
@@ -102,11 +98,11 @@ func TestM16LiveGoesOnWhileTheLogBlocks(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	eventually(t, "all copies are sent", func() bool { return s.ledger("m") == n })
+	testbed.Eventually(t, "all copies are sent", func() bool { return s.ledger("m") == n })
 	close(sink.shut)
-	eventually(t, "what is in the log and what one line says is lost are all records", func() bool {
+	testbed.Eventually(t, "what is in the log and what one line says is lost are all records", func() bool {
 		records, lines, lost := 0, 0, 0
-		for _, f := range s.log.all(t) {
+		for _, f := range testbed.Lines[fields](t, s.log) {
 			switch f["event"] {
 			case "inference":
 				records++
@@ -154,7 +150,7 @@ func TestM20AMirrorWhoseDeploymentDisappearsIsRefused(t *testing.T) {
 	}
 	before := len(copied.requests())
 	s.post("/v1/e", "{}")
-	eventually(t, "the mirror goes on", func() bool { return len(copied.requests()) > before })
+	testbed.Eventually(t, "the mirror goes on", func() bool { return len(copied.requests()) > before })
 	close(stop)
 	wg.Wait()
 }
@@ -169,14 +165,14 @@ func TestM21DrainWaitsForCopiesAndThenCutsThemOff(t *testing.T) {
 	for i := range n {
 		s.post("/v1/e", fmt.Sprint(i))
 	}
-	await(t, "a copy", arrived)
+	testbed.Receive(t, "a copy", arrived)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	began := time.Now()
 	if err := s.gateway.Drain(ctx); err == nil {
 		t.Error("copies were cut off, and Drain does not say so")
 	}
-	if took := time.Since(began); took > 300*time.Millisecond+time.Second+patience/4 {
+	if took := time.Since(began); took > 300*time.Millisecond+time.Second+testbed.Patience/4 {
 		t.Errorf("Drain took %v after the grace period of 300 ms", took)
 	}
 	for _, f := range s.written(2*n, role("mirror")) {

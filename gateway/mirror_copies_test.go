@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 func TestM07CopiesAreByteIdentical(t *testing.T) {
@@ -45,7 +46,7 @@ func TestM07CopiesAreByteIdentical(t *testing.T) {
 				}
 				results[id] = map[bool]string{false: "ok", true: "too_large"}[size > most]
 				sent++
-				eventually(t, "the ledger has the request", func() bool { return s.ledger("m") == sent })
+				testbed.Eventually(t, "the ledger has the request", func() bool { return s.ledger("m") == sent })
 				want := got{http.MethodPut, "/base/x%2Fy?q=%2F&r", fmt.Sprintf("%x", sha256.Sum256(body)), "application/x-" + id}
 				if diff := cmp.Diff(want, of(last(live))); diff != "" {
 					t.Errorf("%s: live: %s", name, diff)
@@ -82,7 +83,7 @@ func TestM08NoForeignBytes(t *testing.T) {
 	live := newReplica(t, "v1")
 	var mu sync.Mutex
 	wrong, copies := 0, map[string]bool{}
-	slow := hook(t, func(_ http.ResponseWriter, r *http.Request) {
+	slow := testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		<-time.After(5 * time.Millisecond)
 		mu.Lock()
@@ -144,7 +145,7 @@ func TestM09AtMostOneCopyWhateverHappensToConnections(t *testing.T) {
 	}
 	live := newReplica(t, "v1")
 	s := newStage(t, options{mirror: mirror.Options{BreakerFailures: 1 << 30, Workers: 2}})
-	s.serve(mirrored("["+live.url+", http://127.0.0.1:1/]", map[string]string{"m": raw(t, dying)}))
+	s.serve(mirrored("["+live.url+", http://127.0.0.1:1/]", map[string]string{"m": testbed.TCP(t, dying)}))
 	const n = 150
 	for i := range n {
 		method := []string{http.MethodPost, http.MethodGet, http.MethodPut}[i%3]
@@ -177,7 +178,7 @@ func TestM11ACallerWhoLeavesAfterTheBodyHasItsCopy(t *testing.T) {
 	for range n {
 		c := s.dial()
 		_, _ = io.WriteString(c, "POST /v1/e HTTP/1.1\r\nHost: g\r\nContent-Length: 10\r\n\r\nhelloworld")
-		await(t, "the live request", arrived)
+		testbed.Receive(t, "the live request", arrived)
 		c.Close()
 	}
 	for _, f := range s.written(n, role("live")) {
@@ -199,7 +200,7 @@ func TestM11ACallerWhoLeavesAfterTheBodyHasItsCopy(t *testing.T) {
 
 func TestM11ACallerWhoLeavesWithinTheBodyHasNone(t *testing.T) {
 	begun := make(chan struct{}, 100)
-	live := hook(t, func(_ http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
 		var b [1]byte
 		_, _ = io.ReadFull(r.Body, b[:])
 		begun <- struct{}{}
@@ -213,7 +214,7 @@ func TestM11ACallerWhoLeavesWithinTheBodyHasNone(t *testing.T) {
 		for _, half := range []string{"Content-Length: 10\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"} {
 			c := s.dial()
 			_, _ = io.WriteString(c, "POST /v1/e HTTP/1.1\r\nHost: g\r\n"+half)
-			await(t, "the live request", begun)
+			testbed.Receive(t, "the live request", begun)
 			c.Close()
 		}
 	}
@@ -257,7 +258,7 @@ func TestM18ACopyKeepsNothingOfTheLiveRequest(t *testing.T) {
 	}
 	release()
 	for i := range n {
-		got := await(t, "a copy", arrived)
+		got := testbed.Receive(t, "a copy", arrived)
 		want := []string{fmt.Sprintf("/p%d?q=%d", i, i), fmt.Sprintf("id-%d", i), fmt.Sprint(i), fmt.Sprintf("%04d", i)}
 		if diff := cmp.Diff(want, []string{got.uri, got.header.Get("X-Request-Id"), got.header.Get("X-N"), got.body}); diff != "" {
 			t.Errorf("copy %d: %s", i, diff)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // fault is one way in which a mirror may fail.
@@ -30,90 +31,27 @@ type fault struct {
 func faults(t *testing.T) map[string]fault {
 	t.Helper()
 	wrong := map[string]bool{"error": true}
-	hang := func(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) }
-	refusing := raw(t, func(*net.TCPConn) {})
-	return map[string]fault{
-		"refused": {url: "http://127.0.0.1:1", outcomes: wrong},
+	all := map[string]fault{
 		"black-holed SYN": {url: "http://hole.invalid", outcomes: wrong, transport: dialing(func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		})},
-		"accepts and never reads": {outcomes: wrong, url: raw(t, func(c *net.TCPConn) {
-			_ = c.SetReadBuffer(4 << 10)
-			<-t.Context().Done()
-		})},
-		"reads 1 KiB/s": {outcomes: wrong, url: raw(t, func(c *net.TCPConn) {
-			_ = c.SetReadBuffer(4 << 10)
-			for {
-				if _, err := io.CopyN(io.Discard, c, 102); err != nil {
-					return
-				}
-				select {
-				case <-time.After(100 * time.Millisecond):
-				case <-t.Context().Done():
-					return
-				}
-			}
-		})},
-		"never answers": {outcomes: wrong, url: raw(t, hang)},
-		"answers after 60 s": {outcomes: wrong, url: answering(t, func(c *net.TCPConn) {
-			select {
-			case <-time.After(time.Minute):
-				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-			case <-t.Context().Done():
-			}
-		})},
-		"resets mid-body": {outcomes: wrong, url: raw(t, func(c *net.TCPConn) {
-			_, _ = io.CopyN(io.Discard, c, 300)
-			_ = c.SetLinger(0)
-		})},
-		"resets mid-answer": {outcomes: wrong, url: answering(t, func(c *net.TCPConn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-			_ = c.SetLinger(0)
-		})},
-		// On a slow machine the time may be over before as much was read as is kept.
-		"1 GB answer": {outcomes: map[string]bool{"ok": true, "error": true}, url: answering(t, func(c *net.TCPConn) {
-			repeat(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", strings.Repeat("x", 64<<10))
-		})},
-		"endless 1xx": {outcomes: wrong, url: answering(t, func(c *net.TCPConn) {
-			repeat(c, "", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
-		})},
-		"invalid HTTP": {outcomes: wrong, url: answering(t, func(c *net.TCPConn) {
-			repeat(c, "", "SSH-2.0-OpenSSH_9.6\r\n")
-		})},
-		"TLS failure": {outcomes: wrong, url: strings.Replace(refusing, "http:", "https:", 1)},
 		"DNS failure": {url: "http://unknown.invalid", outcomes: wrong, transport: dialing((&net.Dialer{Resolver: &net.Resolver{
 			PreferGo: true,
 			Dial:     func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no such server") },
 		}}).DialContext)},
 		"a panic of our own": {url: "http://panic.invalid", outcomes: wrong, transport: panicking{}},
 	}
+	for name, url := range testbed.Faults(t) {
+		all[name] = fault{url: url, outcomes: wrong}
+	}
+	// On a slow machine the time may be over before as much was read as is kept.
+	all["1 GB answer"] = fault{url: all["1 GB answer"].url, outcomes: map[string]bool{"ok": true, "error": true}}
+	return all
 }
 
 func dialing(dial func(context.Context, string, string) (net.Conn, error)) deployments.Transport {
 	return deployments.Once(&http.Transport{DialContext: dial})
-}
-
-// answering is a server that reads requests whole and then does what follows, once
-// for each connection.
-func answering(t *testing.T, then func(*net.TCPConn)) (url string) {
-	t.Helper()
-	return raw(t, func(c *net.TCPConn) {
-		req, err := http.ReadRequest(bufio.NewReader(c))
-		if err != nil {
-			return
-		}
-		_, _ = io.Copy(io.Discard, req.Body)
-		then(c)
-	})
-}
-
-// repeat writes head and then text until the connection ends.
-func repeat(c io.Writer, head, text string) {
-	_, err := io.WriteString(c, head)
-	for err == nil {
-		_, err = io.WriteString(c, text)
-	}
 }
 
 // Whether live is as fast as without mirrors is measured in package soak.
@@ -121,7 +59,7 @@ func TestM02NoFaultOfAMirrorReachesALiveRequest(t *testing.T) {
 	for name, f := range faults(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			live := hook(t, echo)
+			live := testbed.HTTP(t, testbed.Echo)
 			s := newStage(t, options{
 				mirror: mirror.Options{Queue: 8, Workers: 2, Timeout: 200 * time.Millisecond},
 				transport: func(_ *url.URL, use deployments.Use) (deployments.Transport, bool) {
@@ -159,18 +97,18 @@ func TestM02NoFaultOfAMirrorReachesALiveRequest(t *testing.T) {
 
 func TestM12NoGoroutineIsLeft(t *testing.T) {
 	const each = 50
-	early := raw(t, func(c *net.TCPConn) {
+	early := testbed.TCP(t, func(c *net.TCPConn) {
 		_, _ = bufio.NewReader(c).ReadString('\n')
 		_, _ = io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 		_ = c.CloseWrite()
 		_, _ = io.Copy(io.Discard, c)
 	})
-	moved := hook(t, func(w http.ResponseWriter, r *http.Request) {
+	moved := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Location", "http://127.0.0.1:1/")
 		w.WriteHeader(http.StatusFound)
 	})
-	upgraded := websocket(t)
+	upgraded := testbed.TCP(t, testbed.WebSocket)
 	body := strings.Repeat("x", 40<<10)
 	for name, c := range map[string]struct {
 		live, mirror string
@@ -202,7 +140,7 @@ func TestM12NoGoroutineIsLeft(t *testing.T) {
 				}
 			}
 			// Connections that are kept have goroutines of their own; they are few.
-			eventually(t, "the goroutines of the requests end", func() bool {
+			testbed.Eventually(t, "the goroutines of the requests end", func() bool {
 				s.client.CloseIdleConnections()
 				return runtime.NumGoroutine() < before+each/2
 			})

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // split is an endpoint e that assigns by X-User to the deployments a, b and c.
@@ -76,7 +77,7 @@ sampling: {key: header:x-user}
 	s.serve(f)
 	const n = 800
 	s.assigned(n)
-	eventually(t, "the ledgers close", func() bool { return s.ledger("m") == n && s.ledger("n") == n })
+	testbed.Eventually(t, "the ledgers close", func() bool { return s.ledger("m") == n && s.ledger("n") == n })
 	cells := map[string]int{}
 	in := map[any]string{}
 	sent := 2*n - int(s.metric("switchyard_mirror_copies_total", `result="sampled_out"`))

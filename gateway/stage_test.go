@@ -1,10 +1,7 @@
 package gateway_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -27,20 +24,12 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/front"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
-// engines are the two HTTP engines of a gateway: whether its own take the place
-// of net/http's towards callers (front) and towards replicas (upstream).
-type engines struct{ front, upstream bool }
-
-func (e engines) String() string {
-	name := map[bool]string{false: "std", true: "own"}
-	return "front=" + name[e.front] + " upstream=" + name[e.upstream]
-}
-
 // running are the engines that newStage uses.
-var running engines
+var running testbed.Engines
 
 // everyEngine runs all tests with each combination of engines: what callers,
 // deployments and the log see is the same with all of them.
@@ -51,7 +40,7 @@ func (m everyEngine) Run() int {
 	if flag.Lookup("test.bench").Value.String() != "" {
 		return m.M.Run()
 	}
-	for _, running = range []engines{{}, {front: true}, {upstream: true}, {front: true, upstream: true}} {
+	for _, running = range testbed.AllEngines() {
 		if code := m.M.Run(); code != 0 {
 			_, _ = fmt.Println("failed with", running)
 			return code
@@ -69,40 +58,13 @@ type stage struct {
 	url     string
 	client  *http.Client
 	records *record.Log
-	log     *lines
+	log     *testbed.Log
 	commit  int
 	stop    func() // ends serving as the process does: requests in flight end first
 }
 
-// lines collects what is logged.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
 // fields is one line of the log.
 type fields map[string]any
-
-func (l *lines) all(t *testing.T) []fields {
-	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var out []fields
-	for s := bufio.NewScanner(bytes.NewReader(l.buf.Bytes())); s.Scan(); {
-		var f fields
-		if err := json.Unmarshal(s.Bytes(), &f); err != nil {
-			t.Fatalf("the log has a line that is not JSON: %v\n%s", err, s.Bytes())
-		}
-		out = append(out, f)
-	}
-	return out
-}
 
 type options struct {
 	mirror  mirror.Options
@@ -117,7 +79,7 @@ type options struct {
 // newStage starts a gateway that serves nothing yet.
 func newStage(t *testing.T, o options) *stage {
 	t.Helper()
-	s := &stage{t: t, log: &lines{}}
+	s := &stage{t: t, log: &testbed.Log{}}
 	if o.records.Writer == nil {
 		o.records.Writer = s.log
 	}
@@ -147,7 +109,7 @@ func newStage(t *testing.T, o options) *stage {
 // connections are how replicas are reached.
 func (o options) connections() deployments.PoolOptions {
 	transport := standardTransport
-	if running.upstream {
+	if running.Upstream {
 		transport = gateway.OwnTransport
 	}
 	if o.transport == nil {
@@ -181,7 +143,7 @@ func (s *stage) listen(o options) (stop func()) {
 	if o.server != nil {
 		o.server(std)
 	}
-	public := front.New(front.Options{Std: std, StdOnly: !running.front, Seed: gateway.Seed})
+	public := front.New(front.Options{Std: std, StdOnly: !running.Front, Seed: gateway.Seed})
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = public.Serve(l) })
 	return func() {
@@ -261,20 +223,12 @@ func (s *stage) do(method, path string, body io.Reader, header ...string) answer
 // them.
 func (s *stage) written(n int, match func(fields) bool) []fields {
 	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) { //nolint:forbidigo // polling with a deadline
-		var found []fields
-		for _, f := range s.log.all(s.t) {
-			if f["event"] == "inference" && match(f) {
-				found = append(found, f)
-			}
-		}
-		if len(found) >= n {
-			return found
-		}
-		if time.Now().After(end) {
-			s.t.Fatalf("%d records instead of %d", len(found), n)
-		}
-	}
+	var found []fields
+	testbed.Eventually(s.t, fmt.Sprintf("the log has %d records", n), func() bool {
+		found = s.all(match)
+		return len(found) >= n
+	})
+	return found
 }
 
 func role(role string) func(fields) bool { return func(f fields) bool { return f["role"] == role } }

@@ -14,12 +14,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // The README is done as a reader would do it: its files are written, its
@@ -55,7 +55,7 @@ type reader struct {
 	model1  string // stands in for localhost:8001
 	model2  string // for localhost:8002
 	listen  string // for localhost:8080
-	records lockedBuffer
+	records testbed.Log
 }
 
 func newReader(t *testing.T) *reader {
@@ -246,22 +246,4 @@ func stable(t *testing.T, lines string) map[string]map[string]any {
 		t.Errorf("the records have the request IDs %v, want the same in all", slices.Collect(maps.Keys(ids)))
 	}
 	return byRole
-}
-
-// lockedBuffer is a buffer that may be read while it is written to.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

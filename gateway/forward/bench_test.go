@@ -14,6 +14,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 const prediction = `{"data": [[1, 0.25, 0.5, 0.75, "some feature", "another feature", 3.14159]], "more": "..."}`
@@ -154,11 +155,11 @@ func reverseProxy(rt http.RoundTripper, to string) *httputil.ReverseProxy {
 // deployment in this process.
 func BenchmarkServe(b *testing.B) {
 	to := deployment(b, echo)
-	for _, e := range []engines{{}, {upstream: true}, {front: true, upstream: true}} {
-		b.Run(fmt.Sprintf("forward/front=%v,upstream=%v", e.front, e.upstream), func(b *testing.B) {
+	for _, e := range []testbed.Engines{{}, {Upstream: true}, {Front: true, Upstream: true}} {
+		b.Run(fmt.Sprintf("forward/front=%v,upstream=%v", e.Front, e.Upstream), func(b *testing.B) {
 			running = e
 			g := setup{silent: true}.start(b, to)
-			running = engines{}
+			running = testbed.Engines{}
 			predict(b, g.Client(), g.URL+"/v1/x")
 		})
 	}

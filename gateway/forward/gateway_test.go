@@ -20,22 +20,19 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/front"
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-// engines are whose HTTP code is at the two ends of the forwarder: that of
-// package front and upstream, or net/http's.
-type engines struct{ front, upstream bool }
-
 // running are the engines of the gateways that are started.
-var running engines
+var running testbed.Engines
 
 // everyEngine runs all tests with each combination of engines.
 type everyEngine struct{ *testing.M }
 
 func (m everyEngine) Run() int {
-	for _, running = range []engines{{}, {front: true}, {upstream: true}, {front: true, upstream: true}} {
+	for _, running = range testbed.AllEngines() {
 		if code := m.M.Run(); code != 0 {
-			fmt.Printf("with own engines %+v\n", running)
+			fmt.Printf("failed with %v\n", running)
 			return code
 		}
 	}
@@ -68,27 +65,10 @@ const patience = 20 * time.Second
 type gateway struct {
 	*httptest.Server
 	results chan forward.Result // of every request, in the order of their ends
-	log     *syncBuffer
+	log     *testbed.Log
 	group   *deployments.Group
 	client  *http.Client // with package front only
 	stop    func()
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 type setup struct {
@@ -103,7 +83,7 @@ type setup struct {
 // start runs a gateway before the replicas.
 func (s setup) start(t testing.TB, replicas ...string) *gateway {
 	t.Helper()
-	if running.upstream && s.pool.Transport == nil {
+	if running.Upstream && s.pool.Transport == nil {
 		s.pool.Transport = newOwnTransport
 	}
 	pool := deployments.NewPool(s.pool)
@@ -115,7 +95,7 @@ func (s setup) start(t testing.TB, replicas ...string) *gateway {
 		}
 		v.URLs = append(v.URLs, u)
 	}
-	g := &gateway{results: make(chan forward.Result, 1024), log: new(syncBuffer)}
+	g := &gateway{results: make(chan forward.Result, 1024), log: new(testbed.Log)}
 	s.options.ErrorLog = log.New(g.log, "", 0)
 	f := forward.New(s.options)
 	a := s.attempt
@@ -146,7 +126,7 @@ func (s setup) start(t testing.TB, replicas ...string) *gateway {
 	case s.tls:
 		g.Server.EnableHTTP2 = true
 		g.Server.StartTLS()
-	case running.front:
+	case running.Front:
 		g.startFront(t)
 	default:
 		g.Server.Start()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 func TestM01TheLiveBodyIsStreamed(t *testing.T) {
@@ -319,7 +320,7 @@ func TestH07ADeploymentThatDiesIsNotACleanEnd(t *testing.T) {
 // mute is a deployment that answers the first request of a connection and ends
 // the connection upon the second one, having received it.
 func mute(t *testing.T) (url string, received func(path string) int) {
-	var seen syncBuffer
+	var seen testbed.Log
 	url = rawDeployment(t, func(c *net.TCPConn) {
 		r := bufio.NewReader(c)
 		for i := range 2 {

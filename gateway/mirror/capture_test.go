@@ -19,6 +19,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // received is what a mirror got.
@@ -133,7 +134,7 @@ func TestM06AdmissionComesBeforeCapture(t *testing.T) {
 	m := f.mirror(s.URL)
 	for range 3 {
 		f.send("GET", "/x", "", m)
-		eventually(t, "one is being sent", func() bool { return m.queue.State().Sending == 1 })
+		testbed.Eventually(t, "one is being sent", func() bool { return m.queue.State().Sending == 1 })
 	}
 	f.send("POST", "/x", strings.Repeat("b", 1000), m) // finds the queue full
 	c := f.NewCapture(1000)

@@ -19,6 +19,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // A server that closes a kept connection when the next request is on it: clients
@@ -104,7 +105,7 @@ func TestM10AHungMirrorTakesNothingFromAnother(t *testing.T) {
 	const n = 100
 	for i := range n {
 		f.send("POST", "/x", "body", hung, well)
-		eventually(t, "the other mirror has its copy", func() bool { return well.queue.Counts().Sent == int64(i+1) })
+		testbed.Eventually(t, "the other mirror has its copy", func() bool { return well.queue.Counts().Sent == int64(i+1) })
 	}
 	for r, k := range count(f.wait(2 * n)) {
 		switch r {
@@ -134,7 +135,7 @@ func TestM12NoGoroutineIsLeft(t *testing.T) { // TestMain counts them
 		c.Finish()
 	}
 	f.wait(600)
-	eventually(t, "idle workers end", func() bool { return m.queue.State() == mirror.State{} })
+	testbed.Eventually(t, "idle workers end", func() bool { return m.queue.State() == mirror.State{} })
 }
 
 func TestM15EveryOfferHasOneRecordAndOneCount(t *testing.T) { // the fixture compares them
@@ -201,7 +202,7 @@ func TestM15SettlesWhileARecordSinkPanics(t *testing.T) {
 	c.Finish()
 	<-q
 	<-q
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testbed.Patience)
 	defer cancel()
 	if err := e.Drain(ctx); err != nil {
 		t.Error(err)
@@ -229,7 +230,7 @@ func TestM21DrainWaitsForCopies(t *testing.T) {
 
 	drained := make(chan error, 1)
 	go func() { drained <- f.Drain(t.Context()) }()
-	eventually(t, "draining", func() bool {
+	testbed.Eventually(t, "draining", func() bool {
 		c := f.NewCapture(0)
 		f.offer(c, newRequest(t, http.MethodGet, "/x", nil), m)
 		c.Wrap(nil)
@@ -258,7 +259,7 @@ func TestM21DrainCutsOffWhatTakesTooLong(t *testing.T) {
 	for range 10 {
 		f.send("POST", "/x", "body", m)
 	}
-	eventually(t, "two are being sent", func() bool { return m.queue.State().Sending == 2 })
+	testbed.Eventually(t, "two are being sent", func() bool { return m.queue.State().Sending == 2 })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	begin := time.Now()

@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,48 +19,19 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // listen serves every connection with handle, which ends when the test does.
 func listen(t *testing.T, handle func(ctx context.Context, conn net.Conn)) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				stop := context.AfterFunc(ctx, func() { conn.Close() })
-				defer stop()
-				defer conn.Close()
-				handle(ctx, conn)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		l.Close()
-		wg.Wait()
-	})
-	return "http://" + l.Addr().String()
+	return testbed.TCP(t, func(c *net.TCPConn) { handle(t.Context(), c) })
 }
 
 // afterRequest reads one request and then does what follows.
 func afterRequest(then func(ctx context.Context, conn net.Conn)) func(context.Context, net.Conn) {
 	return func(ctx context.Context, conn net.Conn) {
-		req, err := http.ReadRequest(bufio.NewReader(conn))
-		if err != nil {
-			return
-		}
-		_, _ = io.Copy(io.Discard, req.Body)
-		then(ctx, conn)
+		testbed.AfterRequest(func(c *net.TCPConn) { then(ctx, c) })(conn.(*net.TCPConn))
 	}
 }
 
@@ -72,12 +42,7 @@ func reset(conn net.Conn) {
 
 // forever writes head and then repeats text until the connection ends.
 func forever(head, text string) func(context.Context, net.Conn) {
-	return afterRequest(func(_ context.Context, conn net.Conn) {
-		_, err := io.WriteString(conn, head)
-		for err == nil {
-			_, err = io.WriteString(conn, text)
-		}
-	})
+	return afterRequest(func(_ context.Context, conn net.Conn) { testbed.Repeat(conn, head, text) })
 }
 
 // faults is the fault set F: what a mirror may do, and what its record says then.

@@ -20,10 +20,8 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
-
-// patience is for what comes soon unless something is broken.
-const patience = 20 * time.Second
 
 // fixture is an engine with the records of its copies. When the test ends it
 // checks what holds for every engine at rest: see close.
@@ -69,7 +67,7 @@ func (f *fixture) done(r *record.Record) {
 // close drains the engine and checks that the memory for bodies is free, and that
 // the ledger of each queue, its records and what was offered to it agree.
 func (f *fixture) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testbed.Patience)
 	defer cancel()
 	if err := f.Drain(ctx); err != nil {
 		f.t.Errorf("Drain: %v", err)
@@ -189,7 +187,7 @@ func (f *fixture) send(method, path, body string, to ...target) {
 // wait waits until there are n records, and returns them.
 func (f *fixture) wait(n int) []record.Record {
 	f.t.Helper()
-	late := time.NewTimer(patience)
+	late := time.NewTimer(testbed.Patience)
 	defer late.Stop()
 	for {
 		f.mu.Lock()
@@ -222,18 +220,6 @@ func count(records []record.Record) map[result]int {
 		n[resultOf(r)]++
 	}
 	return n
-}
-
-// eventually waits until ok holds.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not come true", what)
-		}
-		<-time.After(time.Millisecond)
-	}
 }
 
 func newRequest(t *testing.T, method, url string, body io.Reader) *http.Request {

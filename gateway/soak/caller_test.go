@@ -3,17 +3,14 @@ package soak_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"sync"
-	"testing"
 	"time"
 )
 
@@ -163,27 +160,6 @@ func (p *process) dialN(n int) []*conn {
 	return conns
 }
 
-// deployment is a real server.
-func deployment(t *testing.T, h http.HandlerFunc) (url string) {
-	t.Helper()
-	server := httptest.NewServer(h)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	return server.URL
-}
-
-// echo answers with the body of the request.
-func echo(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body)
-}
-
 // count answers with the number of the bytes of the request's body.
 func count(w http.ResponseWriter, r *http.Request) {
 	n, err := io.Copy(io.Discard, r.Body)
@@ -191,63 +167,4 @@ func count(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, strconv.FormatInt(n, 10))
-}
-
-// raw is a server that handles each connection by itself; ctx ends with the test.
-func raw(t *testing.T, handle func(ctx context.Context, c *net.TCPConn)) (url string) {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() {
-				defer c.Close()
-				stop := context.AfterFunc(ctx, func() { c.Close() })
-				defer stop()
-				handle(ctx, c.(*net.TCPConn))
-			})
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		l.Close()
-		serving.Wait()
-	})
-	return "http://" + l.Addr().String()
-}
-
-// answering reads one request of each connection and then does what follows.
-func answering(t *testing.T, then func(ctx context.Context, c *net.TCPConn)) (url string) {
-	t.Helper()
-	return raw(t, func(ctx context.Context, c *net.TCPConn) {
-		req, err := http.ReadRequest(bufio.NewReader(c))
-		if err != nil {
-			return
-		}
-		_, _ = io.Copy(io.Discard, req.Body)
-		then(ctx, c)
-	})
-}
-
-// hung is a mirror that reads requests and answers none.
-func hung(t *testing.T) (url string) {
-	t.Helper()
-	return raw(t, func(_ context.Context, c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) })
-}
-
-// deaf is a mirror that accepts and never reads.
-func deaf(t *testing.T) (url string) {
-	t.Helper()
-	return raw(t, func(ctx context.Context, c *net.TCPConn) {
-		_ = c.SetReadBuffer(4 << 10)
-		<-ctx.Done()
-	})
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/front"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -35,7 +36,7 @@ const settingsVariable = "SWITCHYARD_SOAK_GATEWAY"
 // settings are those of a gateway in a process of its own. What is zero has the
 // default.
 type settings struct {
-	Engines       engines
+	Engines       testbed.Engines
 	Log           string // path of the file for the log; empty: it goes nowhere
 	MaxBody       int64
 	MirrorTimeout time.Duration

@@ -21,11 +21,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 func TestH06AnEarlyRefusalReachesTheCaller(t *testing.T) {
 	soak(t)
-	live := raw(t, func(_ context.Context, c *net.TCPConn) {
+	live := testbed.TCP(t, func(c *net.TCPConn) {
 		_, _ = io.CopyN(io.Discard, c, 100<<10)
 		_, _ = io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large")
 	})
@@ -61,7 +63,7 @@ func TestH06AnEarlyRefusalReachesTheCaller(t *testing.T) {
 func TestH08ACallerWhoLeavesReleasesTheDeployment(t *testing.T) {
 	soak(t)
 	arrived, released := make(chan struct{}, 1), make(chan time.Time, 1)
-	live := deployment(t, func(_ http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		arrived <- struct{}{}
 		<-r.Context().Done()
@@ -79,14 +81,14 @@ func TestH08ACallerWhoLeavesReleasesTheDeployment(t *testing.T) {
 		select {
 		case at := <-released:
 			took = append(took, at.Sub(left))
-		case <-time.After(patience):
+		case <-time.After(testbed.Patience):
 			t.Fatal("the deployment was not released")
 		}
 	}
 	if p99 := took.at(.99); p99 > 100*time.Millisecond {
 		t.Errorf("released after %v", p99)
 	}
-	eventually(t, "all are recorded as canceled", func() bool {
+	testbed.Eventually(t, "all are recorded as canceled", func() bool {
 		return p.metric("switchyard_attempts_total", `outcome="canceled"`) == 300
 	})
 	measured(t, "H8", "released p50 %s, p99 %s, at most %s after the caller left", ms(took.at(.5)), ms(took.at(.99)), ms(took.at(1)))
@@ -123,7 +125,7 @@ func TestH09StreamsAreNotHeldBack(t *testing.T) {
 		live := events(t, 10*time.Millisecond, stop)
 		url := live
 		if name != "direct" {
-			mirror := map[string]string{"on": hung(t)}[name]
+			mirror := map[string]string{"on": testbed.TCP(t, testbed.Hung)}[name]
 			p.apply(files{}.add("e", live, mirror))
 			url = "http://" + p.at.Public + "/v1/e"
 		}
@@ -141,7 +143,7 @@ func TestH09StreamsAreNotHeldBack(t *testing.T) {
 func TestH10SlowHeadsAreClosedAndHoldUpNobody(t *testing.T) {
 	soak(t)
 	const slow, limit = 5000, 5 * time.Second
-	live := deployment(t, echo)
+	live := testbed.HTTP(t, testbed.Echo)
 	p := start(t, settings{HeaderTimeout: limit})
 	p.apply(files{}.add("e", live, ""))
 	body := []byte(`{"data": 10}`)
@@ -157,7 +159,7 @@ func TestH10SlowHeadsAreClosedAndHoldUpNobody(t *testing.T) {
 		c := p.dial()
 		opened := time.Now()
 		_, _ = io.WriteString(c, "POST /v1/e HTTP/1.1\r\nHost: g\r\nX-Slow: ")
-		_ = c.SetReadDeadline(opened.Add(limit + patience))
+		_ = c.SetReadDeadline(opened.Add(limit + testbed.Patience))
 		wg.Go(func() {
 			_, err := io.Copy(io.Discard, c)
 			var timeout net.Error
@@ -187,7 +189,7 @@ func TestH10SlowHeadsAreClosedAndHoldUpNobody(t *testing.T) {
 func TestH11LittleInIsLittleHeld(t *testing.T) {
 	soak(t)
 	const n = 1000
-	live := raw(t, func(_ context.Context, c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) })
+	live := testbed.TCP(t, func(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) })
 	ten := strings.Repeat("x", 10<<10)
 	begun := "Host: g\r\nContent-Length: 1048576\r\n\r\n" + ten
 	var parts []string
@@ -231,7 +233,7 @@ func TestH13H2specShowsNothingThatStockGoLacks(t *testing.T) {
 		t.Skipf("h2spec cannot be had: %v\n%s", err, out)
 	}
 	p := start(t, settings{})
-	live := deployment(t, count)
+	live := testbed.HTTP(t, count)
 	p.apply(files{}.add("e", live, ""))
 	stock := httptest.NewUnstartedServer(http.HandlerFunc(count))
 	stock.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 var (
@@ -13,17 +15,8 @@ var (
 	only    = flag.String("engines", "", `only this combination, as in "front=own upstream=own"`)
 )
 
-// engines are the two HTTP engines of a gateway: whether its own take the place
-// of net/http's towards callers (Front) and towards replicas (Upstream).
-type engines struct{ Front, Upstream bool }
-
-func (e engines) String() string {
-	name := map[bool]string{false: "std", true: "own"}
-	return "front=" + name[e.Front] + " upstream=" + name[e.Upstream]
-}
-
 // running are the engines that gateways are started with.
-var running engines
+var running testbed.Engines
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -34,7 +27,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	all := []engines{{}, {Front: true}, {Upstream: true}, {Front: true, Upstream: true}}
+	all := testbed.AllEngines()
 	if !*soaking {
 		all = all[:1] // nothing depends on them
 	}

@@ -2,7 +2,6 @@ package soak_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,13 +13,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 func TestM01TheLiveBodyIsNotReadAhead(t *testing.T) {
 	soak(t)
 	var mu sync.Mutex
 	first := map[string]time.Time{} // at the deployment, by caller
-	live := deployment(t, func(w http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		var b [1]byte
 		_, _ = io.ReadFull(r.Body, b[:])
 		mu.Lock()
@@ -29,7 +30,7 @@ func TestM01TheLiveBodyIsNotReadAhead(t *testing.T) {
 		count(w, r)
 	})
 	p := start(t, settings{})
-	p.apply(files{}.add("e", live, hung(t)))
+	p.apply(files{}.add("e", live, testbed.TCP(t, testbed.Hung)))
 	const callers, pieces = 50, 10
 	var worst time.Duration
 	var wg sync.WaitGroup
@@ -61,56 +62,18 @@ func TestM01TheLiveBodyIsNotReadAhead(t *testing.T) {
 	measured(t, "M1", "first byte at the deployment at most %s after the caller's, which trickles for 1 s", ms(worst))
 }
 
-// faults starts a mirror for each fault of the set.
+// faults starts a mirror for each fault of the set. The hosts stand for faults of
+// the gateway's own side: see settings.transport.
 func faults(t *testing.T) map[string]string {
 	t.Helper()
-	repeat := func(c io.Writer, head, text string) {
-		_, err := io.WriteString(c, head)
-		for err == nil {
-			_, err = io.WriteString(c, text)
-		}
-	}
-	pause := func(ctx context.Context, d time.Duration) {
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-		}
-	}
-	return map[string]string{
-		"refused":         "http://127.0.0.1:1",
-		"black-holed SYN": "http://hole.invalid",
-		"never reads":     deaf(t),
-		"reads 1 KiB/s":   raw(t, func(ctx context.Context, c *net.TCPConn) { _ = c.SetReadBuffer(4 << 10); trickle(ctx, c, pause) }),
-		"never answers":   hung(t),
-		"answers in 60 s": answering(t, func(ctx context.Context, c *net.TCPConn) { pause(ctx, time.Minute); _, _ = c.Write(nil) }),
-		"resets mid-body": raw(t, func(_ context.Context, c *net.TCPConn) { _, _ = io.CopyN(io.Discard, c, 300); _ = c.SetLinger(0) }),
-		"resets mid-answer": answering(t, func(_ context.Context, c *net.TCPConn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-			_ = c.SetLinger(0)
-		}),
-		"1 GB answer": answering(t, func(_ context.Context, c *net.TCPConn) {
-			repeat(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", strings.Repeat("x", 64<<10))
-		}),
-		"endless 1xx":  answering(t, func(_ context.Context, c *net.TCPConn) { repeat(c, "", "HTTP/1.1 103 Early Hints\r\n\r\n") }),
-		"invalid HTTP": answering(t, func(_ context.Context, c *net.TCPConn) { repeat(c, "", "SSH-2.0-OpenSSH_9.6\r\n") }),
-		"TLS failure":  strings.Replace(raw(t, func(context.Context, *net.TCPConn) {}), "http:", "https:", 1),
-		"DNS failure":  "http://unknown.invalid",
-		"panic":        "http://panic.invalid",
-	}
-}
-
-func trickle(ctx context.Context, c io.Reader, pause func(context.Context, time.Duration)) {
-	for ctx.Err() == nil {
-		if _, err := io.CopyN(io.Discard, c, 102); err != nil {
-			return
-		}
-		pause(ctx, 100*time.Millisecond)
-	}
+	all := testbed.Faults(t)
+	all["black-holed SYN"], all["DNS failure"], all["panic"] = "http://hole.invalid", "http://unknown.invalid", "http://panic.invalid"
+	return all
 }
 
 func TestM02NoFaultOfAMirrorSlowsALiveRequest(t *testing.T) {
 	soak(t)
-	live := deployment(t, echo)
+	live := testbed.HTTP(t, testbed.Echo)
 	p := start(t, settings{})
 	f := files{}.add("off", live, "")
 	names := []string{}
@@ -162,8 +125,8 @@ func TestM02NoFaultOfAMirrorSlowsALiveRequest(t *testing.T) {
 
 func TestM03NextRequestIsNotHeld(t *testing.T) {
 	soak(t)
-	live := deployment(t, echo)
-	slow := deployment(t, func(_ http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, testbed.Echo)
+	slow := testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		select {
 		case <-time.After(3 * time.Second):
@@ -190,9 +153,9 @@ func TestM03NextRequestIsNotHeld(t *testing.T) {
 
 func TestM04AnUploadIsNotHeldByAMirrorThatNeverReads(t *testing.T) {
 	soak(t)
-	live := deployment(t, count)
+	live := testbed.HTTP(t, count)
 	p := start(t, settings{MaxBody: 8 << 20})
-	p.apply(files{}.add("off", live, "").add("e", live, deaf(t)))
+	p.apply(files{}.add("off", live, "").add("e", live, testbed.Deaf(t)))
 	c, body := p.dial(), make([]byte, 8<<20)
 	off, on := post("/v1/off", body), post("/v1/e", body)
 	var without, with load
@@ -216,11 +179,11 @@ func TestM05MemoryIsBoundedByTheBudget(t *testing.T) {
 	soak(t)
 	const callers, size, budget = 9000, 1 << 20, 64 << 20
 	begun := make(chan struct{}, callers) // one for each upload that has reached the deployment
-	live := deployment(t, func(w http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		begun <- struct{}{}
 		count(w, r)
 	})
-	mirror := hung(t)
+	mirror := testbed.TCP(t, testbed.Hung)
 	var failed atomic.Int64
 	type took struct {
 		peak       int64
@@ -271,7 +234,7 @@ func TestM05MemoryIsBoundedByTheBudget(t *testing.T) {
 			select {
 			case <-begun:
 				return nil
-			case <-time.After(patience):
+			case <-time.After(testbed.Patience):
 				return errors.New("it does not reach the deployment")
 			}
 		})
@@ -321,9 +284,9 @@ func waited(wg *sync.WaitGroup) <-chan struct{} {
 
 func TestM06ARefusedCopyCostsNoThroughput(t *testing.T) {
 	soak(t)
-	live := deployment(t, count)
+	live := testbed.HTTP(t, count)
 	p := start(t, settings{MirrorTimeout: time.Minute})
-	p.apply(files{}.add("off", live, "").add("broken", live, "http://127.0.0.1:1").add("full", live, hung(t)))
+	p.apply(files{}.add("off", live, "").add("broken", live, "http://127.0.0.1:1").add("full", live, testbed.TCP(t, testbed.Hung)))
 	body := make([]byte, 64<<10)
 	want := []byte("65536")
 	conns := p.dialN(16)
@@ -357,13 +320,13 @@ func TestM06ARefusedCopyCostsNoThroughput(t *testing.T) {
 
 func TestM12NoGoroutineIsLeftOfAThousand(t *testing.T) {
 	soak(t)
-	live := deployment(t, echo)
-	moved := deployment(t, func(w http.ResponseWriter, r *http.Request) {
+	live := testbed.HTTP(t, testbed.Echo)
+	moved := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Location", "http://127.0.0.1:1")
 		w.WriteHeader(http.StatusFound)
 	})
-	early := raw(t, func(_ context.Context, c *net.TCPConn) {
+	early := testbed.TCP(t, func(c *net.TCPConn) {
 		_, _ = io.ReadFull(c, make([]byte, 10))
 		_, _ = io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 		_ = c.CloseWrite()
@@ -372,7 +335,7 @@ func TestM12NoGoroutineIsLeftOfAThousand(t *testing.T) {
 	p := start(t, settings{})
 	p.apply(files{}.add("breaker", live, "http://127.0.0.1:1").add("redirect", live, moved).
 		add("early", live, early).add("panic", live, "http://panic.invalid").
-		add("socket", websocket(t), live))
+		add("socket", testbed.TCP(t, testbed.WebSocket), live))
 	before := p.goroutines()
 	body := []byte("{}")
 	const each = 1000
@@ -400,7 +363,7 @@ func TestM12NoGoroutineIsLeftOfAThousand(t *testing.T) {
 	}
 	var after int
 	defer func() { t.Logf("%d goroutines before, %d after", before, after) }()
-	eventually(t, "the goroutines end", func() bool {
+	testbed.Eventually(t, "the goroutines end", func() bool {
 		after = p.goroutines()
 		return after <= before+32 // idle connections to replicas, idle workers
 	})

@@ -13,11 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
-
-// patience bounds what comes soon unless something is broken.
-const patience = 60 * time.Second
 
 // process is a gateway in a process of its own.
 type process struct {
@@ -160,15 +156,4 @@ func (p *process) memory(name string) int64 {
 	}
 	p.t.Fatal("there is no " + name)
 	panic("unreachable")
-}
-
-// eventually waits until ok holds.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); {
-		if time.Now().After(end) {
-			t.Fatalf("it does not come true: %s", what)
-		}
-		<-time.After(20 * time.Millisecond)
-	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,31 +15,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
-
-func upgradeRequest(path string) string {
-	return "GET " + path + " HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-}
-
-// websocket is a deployment that switches protocols and sends back what it gets.
-func websocket(t *testing.T) (url string) {
-	t.Helper()
-	return raw(t, func(_ context.Context, c *net.TCPConn) {
-		r := bufio.NewReader(c)
-		if _, err := http.ReadRequest(r); err != nil {
-			return
-		}
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-		_, _ = io.Copy(c, r)
-	})
-}
 
 // events is a deployment that sends numbered events until stop is closed, each
 // with the time at which it was sent.
 func events(t *testing.T, every time.Duration, stop <-chan struct{}) (url string) {
 	t.Helper()
-	return deployment(t, func(w http.ResponseWriter, r *http.Request) {
+	return testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "text/event-stream")
 		tick := time.NewTicker(every)
@@ -96,8 +79,8 @@ func TestW01SwapsBreakNothing(t *testing.T) {
 	soak(t)
 	const swaps, callers, streams, sockets = 1500, 64, 100, 100
 	stop := make(chan struct{})
-	a, b := deployment(t, echo), deployment(t, echo)
-	streaming, socket := events(t, 50*time.Millisecond, stop), websocket(t)
+	a, b := testbed.HTTP(t, testbed.Echo), testbed.HTTP(t, testbed.Echo)
+	streaming, socket := events(t, 50*time.Millisecond, stop), testbed.TCP(t, testbed.WebSocket)
 	p := start(t, settings{})
 	revisions := [2]files{}
 	for i, live := range []string{a, b} {
@@ -129,7 +112,7 @@ func TestW01SwapsBreakNothing(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "all streams and websockets are open", func() bool {
+	testbed.Eventually(t, "all streams and websockets are open", func() bool {
 		return p.metric("switchyard_attempts_in_flight") >= streams+sockets
 	})
 	fds, goroutines := p.fds(), p.goroutines()
@@ -162,7 +145,7 @@ func TestW01SwapsBreakNothing(t *testing.T) {
 // TestW02NothingIsLeftOfSwaps is decided where the swaps are: see w02.
 func TestW02NothingIsLeftOfSwaps(t *testing.T) {
 	soak(t)
-	r := deployment(t, echo)
+	r := testbed.HTTP(t, testbed.Echo)
 	p := start(t, settings{})
 	revisions := [2]files{files{}.add("e", r+"/a", r+"/m"), files{}.add("f", r+"/b", r+"/n")}
 	p.apply(revisions[0])
@@ -183,7 +166,7 @@ func TestW02NothingIsLeftOfSwaps(t *testing.T) {
 func w02(t *testing.T, p *process, fds, goroutines int) {
 	t.Helper()
 	var moreFDs, moreGoroutines int
-	eventually(t, "file descriptors and goroutines are as before", func() bool {
+	testbed.Eventually(t, "file descriptors and goroutines are as before", func() bool {
 		moreFDs, moreGoroutines = p.fds()-fds, p.goroutines()-goroutines
 		return moreFDs <= 64 && moreGoroutines <= 64
 	})
@@ -192,7 +175,7 @@ func w02(t *testing.T, p *process, fds, goroutines int) {
 
 // talk sends and reads back over a WebSocket until stop is closed.
 func talk(c *conn, stop <-chan struct{}) error {
-	if _, err := io.WriteString(c, upgradeRequest("/v1/socket")); err != nil {
+	if _, err := io.WriteString(c, testbed.UpgradeRequest("/v1/socket")); err != nil {
 		return err
 	}
 	res, err := http.ReadResponse(c.r, nil)
@@ -223,7 +206,7 @@ func talk(c *conn, stop <-chan struct{}) error {
 
 func TestM16TheLogBlocksForHalfAMinute(t *testing.T) {
 	soak(t)
-	live := deployment(t, echo)
+	live := testbed.HTTP(t, testbed.Echo)
 	path := filepath.Join(t.TempDir(), "log")
 	p := start(t, settings{Log: path})
 	p.apply(files{}.add("e", live, live))
@@ -239,7 +222,7 @@ func TestM16TheLogBlocksForHalfAMinute(t *testing.T) {
 		t.Errorf("%d requests failed: %s", n, blocked.example+full.example)
 	}
 	records, lines, lost := 0, 0, 0
-	eventually(t, "the log and one line about what is lost have all records", func() bool {
+	testbed.Eventually(t, "the log and one line about what is lost have all records", func() bool {
 		records, lines, lost = 0, 0, 0
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -3,11 +3,8 @@ package serve_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,18 +13,16 @@ import (
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/gitsync"
 	"github.com/switchyard-gateway/switchyard/gitsync/seed"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience bounds every wait; it is generous, for a noisy machine.
-const patience = 30 * time.Second
 
 // running is a process in the test's own.
 type running struct {
 	t      *testing.T
 	repo   *seed.Repository
-	log    *lockedBuffer
+	log    *testbed.Log
 	url    string
 	admin  string
 	stop   context.CancelFunc // what SIGTERM does
@@ -40,7 +35,7 @@ type running struct {
 func start(t *testing.T, o serve.Options, files map[string]string) *running {
 	t.Helper()
 	dir := t.TempDir()
-	r := &running{t: t, log: &lockedBuffer{}, abort: make(chan struct{}), ended: make(chan error, 1)}
+	r := &running{t: t, log: &testbed.Log{}, abort: make(chan struct{}), ended: make(chan error, 1)}
 	var err error
 	if r.repo, err = seed.Create(dir, "main", seed.Author{Name: "T", Email: "t@example.com"}); err != nil {
 		t.Fatal(err)
@@ -54,9 +49,9 @@ func start(t *testing.T, o serve.Options, files map[string]string) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	go func() { r.ended <- serve.Run(ctx, o) }()
-	at := receive(t, started)
+	at := testbed.Receive(t, "the start", started)
 	r.url, r.admin = "http://"+at.Listen, "http://"+at.Admin
-	r.client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	r.client = &http.Client{Timeout: testbed.Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	t.Cleanup(func() {
 		cancel()
 		r.client.CloseIdleConnections()
@@ -108,11 +103,7 @@ type line struct {
 
 func (r *running) lines(match func(line) bool) []line {
 	var found []line
-	for text := range strings.Lines(r.log.String()) {
-		var l line
-		if err := json.Unmarshal([]byte(text), &l); err != nil {
-			r.t.Errorf("no JSON in the log: %v: %s", err, text)
-		}
+	for _, l := range testbed.Lines[line](r.t, r.log) {
 		if match(l) {
 			found = append(found, l)
 		}
@@ -123,54 +114,5 @@ func (r *running) lines(match func(line) bool) []line {
 // wait waits until the log has a line that matches.
 func (r *running) wait(what string, match func(line) bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for len(r.lines(match)) == 0 {
-		if time.Now().After(deadline) {
-			r.t.Fatalf("no %s in the log:\n%s", what, r.log.String())
-		}
-		<-tick.C
-	}
-}
-
-// receive takes one value, in time.
-func receive[T any](t *testing.T, from <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(patience):
-		t.Fatal("nothing came in time")
-		panic("unreachable")
-	}
-}
-
-// model answers with a body.
-func model(t *testing.T, answer http.HandlerFunc) string {
-	server := httptest.NewServer(answer)
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
-func says(body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }
-}
-
-// lockedBuffer is a buffer that may be read while it is written to.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+	testbed.Eventually(r.t, what+" in the log", func() bool { return len(r.lines(match)) > 0 })
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // gated is a model that tells of each request and answers when it is let.
@@ -48,14 +49,14 @@ func documents(live, copies string) map[string]string {
 // readiness is off and the admin listener still answers.
 func TestW05WhatBeganEndsWhole(t *testing.T) {
 	live, copies := newGated(), newGated()
-	r := start(t, serve.Options{GracePeriod: patience}, documents(model(t, live.answer), model(t, copies.answer)))
+	r := start(t, serve.Options{GracePeriod: testbed.Patience}, documents(testbed.HTTP(t, live.answer), testbed.HTTP(t, copies.answer)))
 	answered := make(chan string, 1)
 	go func() {
 		_, body := r.call(http.MethodPost, r.url+"/v1/model", "{}")
 		answered <- body
 	}()
-	receive(t, live.begun)
-	receive(t, copies.begun)
+	testbed.Receive(t, "the live request", live.begun)
+	testbed.Receive(t, "a copy", copies.begun)
 
 	r.stop()
 	r.wait("beginning of the end", func(l line) bool { return l.Event == "stop" })
@@ -63,11 +64,11 @@ func TestW05WhatBeganEndsWhole(t *testing.T) {
 		t.Errorf("/readyz answers %d while stopping", status)
 	}
 	close(live.let)
-	if body := receive(t, answered); body != "whole" {
+	if body := testbed.Receive(t, "the answer", answered); body != "whole" {
 		t.Errorf("the live request ended with %q", body)
 	}
 	close(copies.let)
-	if err := receive(t, r.ended); err != nil {
+	if err := testbed.Receive(t, "the process's end", r.ended); err != nil {
 		t.Error(err)
 	}
 	if got := r.lines(func(l line) bool { return l.Role != "" && l.Outcome == "ok" }); len(got) != 2 {
@@ -77,8 +78,8 @@ func TestW05WhatBeganEndsWhole(t *testing.T) {
 
 // No connection is refused before those who watch readiness could see it go.
 func TestW05ListensUntilTheDelayIsOver(t *testing.T) {
-	r := start(t, serve.Options{ShutdownDelay: time.Hour, GracePeriod: patience},
-		documents(model(t, says("1")), model(t, says("2"))))
+	r := start(t, serve.Options{ShutdownDelay: time.Hour, GracePeriod: testbed.Patience},
+		documents(testbed.HTTP(t, testbed.Says("1")), testbed.HTTP(t, testbed.Says("2"))))
 	r.stop()
 	r.wait("beginning of the end", func(l line) bool { return l.Event == "stop" })
 	for range 10 {
@@ -88,7 +89,7 @@ func TestW05ListensUntilTheDelayIsOver(t *testing.T) {
 		}
 	}
 	close(r.abort)
-	if err := receive(t, r.ended); err != nil {
+	if err := testbed.Receive(t, "the process's end", r.ended); err != nil {
 		t.Error(err)
 	}
 }
@@ -98,17 +99,17 @@ func TestW05ListensUntilTheDelayIsOver(t *testing.T) {
 func TestM21ShutdownRecordsWhatItDrops(t *testing.T) {
 	const grace = 200 * time.Millisecond
 	copies := newGated()
-	r := start(t, serve.Options{GracePeriod: grace}, documents(model(t, says("1")), model(t, copies.answer)))
+	r := start(t, serve.Options{GracePeriod: grace}, documents(testbed.HTTP(t, testbed.Says("1")), testbed.HTTP(t, copies.answer)))
 	const calls = 20
 	for range calls {
 		if status, body := r.call(http.MethodPost, r.url+"/v1/model", "{}"); status != http.StatusOK {
 			t.Fatalf("%d %s", status, body)
 		}
 	}
-	receive(t, copies.begun)
+	testbed.Receive(t, "a copy", copies.begun)
 	began := time.Now()
 	r.stop()
-	if err := receive(t, r.ended); err != nil {
+	if err := testbed.Receive(t, "the process's end", r.ended); err != nil {
 		t.Error(err)
 	}
 	if took := time.Since(began); took > grace+time.Second+2*time.Second { // the last for a noisy machine
@@ -129,7 +130,7 @@ func TestW05RequestsThatAreCutOffSayShutdown(t *testing.T) {
 	for name, o := range map[string]serve.Options{"std": {}, "own": {OwnFront: true, OwnUpstream: true}} {
 		t.Run(name, func(t *testing.T) {
 			begun := make(chan struct{}, 100)
-			live := model(t, func(w http.ResponseWriter, r *http.Request) {
+			live := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasSuffix(r.URL.Path, "/amid") {
 					_, _ = io.WriteString(w, "half")
 					_ = http.NewResponseController(w).Flush()
@@ -156,10 +157,10 @@ func TestW05RequestsThatAreCutOffSayShutdown(t *testing.T) {
 				}
 			}
 			for range 3 + 2 { // live, and the copies of those whose body is whole
-				receive(t, begun)
+				testbed.Receive(t, "a request", begun)
 			}
 			r.stop()
-			if err := receive(t, r.ended); err != nil {
+			if err := testbed.Receive(t, "the process's end", r.ended); err != nil {
 				t.Error(err)
 			}
 			got := map[string]string{}
@@ -180,19 +181,19 @@ func TestW05RequestsThatAreCutOffSayShutdown(t *testing.T) {
 // Somebody in a hurry waits for nothing.
 func TestAbortEndsAtOnce(t *testing.T) {
 	live := newGated()
-	r := start(t, serve.Options{ShutdownDelay: time.Hour, GracePeriod: time.Hour}, documents(model(t, live.answer), model(t, says("2"))))
+	r := start(t, serve.Options{ShutdownDelay: time.Hour, GracePeriod: time.Hour}, documents(testbed.HTTP(t, live.answer), testbed.HTTP(t, testbed.Says("2"))))
 	answered := make(chan int, 1)
 	go func() {
 		status, _ := r.call(http.MethodPost, r.url+"/v1/model", "{}")
 		answered <- status
 	}()
-	receive(t, live.begun)
+	testbed.Receive(t, "the live request", live.begun)
 	r.stop()
 	close(r.abort)
-	if err := receive(t, r.ended); err != nil {
+	if err := testbed.Receive(t, "the process's end", r.ended); err != nil {
 		t.Error(err)
 	}
-	if status := receive(t, answered); status == http.StatusOK {
+	if status := testbed.Receive(t, "the answer", answered); status == http.StatusOK {
 		t.Error("a request that was cut off looks whole")
 	}
 	if got := r.lines(func(l line) bool { return l.Role == "live" && l.ErrorKind == "shutdown" }); len(got) != 1 {
@@ -205,13 +206,13 @@ func TestAbortEndsAtOnce(t *testing.T) {
 func TestW05UpgradedConnectionsEndInTime(t *testing.T) {
 	for name, o := range map[string]serve.Options{"std": {}, "own": {OwnFront: true, OwnUpstream: true}} {
 		t.Run(name, func(t *testing.T) {
-			o.GracePeriod = patience
+			o.GracePeriod = testbed.Patience
 			r, conversation := converse(t, o)
 			r.stop()
 			r.wait("beginning of the end", func(l line) bool { return l.Event == "stop" })
 			exchange(t, conversation, "still here", "still here")
 			_ = conversation.Close()
-			if err := receive(t, r.ended); err != nil {
+			if err := testbed.Receive(t, "the process's end", r.ended); err != nil {
 				t.Error(err)
 			}
 			if got := r.lines(func(l line) bool { return l.Role == "live" && l.Outcome == "ok" }); len(got) != 1 {
@@ -221,7 +222,7 @@ func TestW05UpgradedConnectionsEndInTime(t *testing.T) {
 			o.GracePeriod = 100 * time.Millisecond
 			r, _ = converse(t, o)
 			r.stop()
-			if err := receive(t, r.ended); err != nil {
+			if err := testbed.Receive(t, "the process's end", r.ended); err != nil {
 				t.Error(err)
 			}
 			if got := r.lines(func(l line) bool { return l.Role == "live" && l.ErrorKind == "shutdown" }); len(got) != 1 {
@@ -236,7 +237,7 @@ func TestW05UpgradedConnectionsEndInTime(t *testing.T) {
 // to a gateway.
 func converse(t *testing.T, o serve.Options) (*running, net.Conn) {
 	t.Helper()
-	echo := model(t, func(w http.ResponseWriter, _ *http.Request) {
+	echo := testbed.HTTP(t, func(w http.ResponseWriter, _ *http.Request) {
 		c, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
@@ -269,7 +270,7 @@ func dial(t *testing.T, url string) net.Conn {
 // exchange sends a text and reads up to the end of what is to come back.
 func exchange(t *testing.T, c net.Conn, text, until string) {
 	t.Helper()
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(testbed.Patience))
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +301,7 @@ func TestStartFailsAtOnce(t *testing.T) {
 		"no branch name": {Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Repository: gitsync.Options{URL: ".", Branch: "a..b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			log := &lockedBuffer{}
+			log := &testbed.Log{}
 			o.Stdout = log
 			if err := serve.Run(t.Context(), o); err == nil {
 				t.Error("no error")

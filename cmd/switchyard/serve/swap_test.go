@@ -6,10 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 const (
@@ -29,12 +29,12 @@ func TestW01NoRequestFailsWhileRevisionsSwap(t *testing.T) {
 }
 
 func swapUnderLoad(t *testing.T, o serve.Options) {
-	o.GracePeriod = patience
+	o.GracePeriod = testbed.Patience
 	o.Records = record.Options{MaxBuffered: 64 << 20}
 	o.Mirror.Queue = 100_000
 	r := start(t, o, map[string]string{
 		"deployments/model.yaml": fmt.Sprintf("schemaVersion: 1\nversions: {1: {url: %q}, 2: {url: %q}}\n",
-			model(t, says("1")), model(t, says("2"))),
+			testbed.HTTP(t, testbed.Says("1")), testbed.HTTP(t, testbed.Says("2"))),
 		"endpoints/model.yaml": endpoint(1),
 	})
 	var (
@@ -77,7 +77,7 @@ func swapUnderLoad(t *testing.T, o serve.Options) {
 	}
 	r.client.CloseIdleConnections() // Shutdown waits 5 s for connections that were never used
 	r.stop()
-	if err := receive(t, r.ended); err != nil {
+	if err := testbed.Receive(t, "the process's end", r.ended); err != nil {
 		t.Error(err)
 	}
 	checkRecords(t, r, commits, int(calls.Load()))
@@ -95,15 +95,7 @@ mirrors:
 
 func atLeast(t *testing.T, n *atomic.Int64, want int64) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for n.Load() < want {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d calls came through, want %d", n.Load(), want)
-		}
-		<-tick.C
-	}
+	testbed.Eventually(t, fmt.Sprintf("%d calls came through", want), func() bool { return n.Load() >= want })
 }
 
 func checkRecords(t *testing.T, r *running, commits map[string]int, calls int) {
