@@ -3,7 +3,7 @@ GO     ?= go
 GOLINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race soak lint fuzz bench bench-peers pgo check
+.PHONY: help demo build test race guarantees soak lint fuzz bench bench-peers pgo check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,9 +20,11 @@ test: ## run the tests
 race: ## run the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
 
-soak: ## run the guarantees at full size, a quarter of an hour, and write their figures to docs/guarantees.md
-	$(GO) test -count=1 -timeout 30m ./gateway/soak -soak -v
-	$(GO) test -count=1 ./gateway/soak -update
+guarantees: ## run the tests and write how they ended, and what they measured, to docs/guarantees.md
+	$(GO) test -json -count=1 -shuffle=on ./... | $(GO) run ./internal/guarantees/write
+
+soak: ## the same for the guarantees at full size, a quarter of an hour (ARGS='-run TestM02 -engines "front=own upstream=own"')
+	$(GO) test -json -count=1 -timeout 30m ./gateway/soak -soak $(ARGS) | $(GO) run ./internal/guarantees/write
 
 lint: ## run the linters, pinned
 	$(GOLINT) run ./...

@@ -1,10 +1,10 @@
 // Package soak holds the tests that need minutes, thousands of connections or a
-// gateway in a process of its own, and the page that lists all guarantees.
+// gateway in a process of its own.
 //
 // Its tests do nothing unless they are asked to: make soak runs them, with each
 // combination of HTTP engines, in about a quarter of an hour, and writes what
-// they measured to testdata/figures.json and docs/guarantees.md. Smaller variants
-// of all of them run in make test, in the packages around.
+// they measured to docs/guarantees.md. Smaller variants of all of them run in make
+// test, in the packages around.
 //
 // A soak test starts the test's own binary once more, as a gateway: so memory,
 // file descriptors and goroutines are the gateway's alone. Callers, deployments

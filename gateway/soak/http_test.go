@@ -57,7 +57,7 @@ func TestH06AnEarlyRefusalReachesTheCaller(t *testing.T) {
 	if good < 99 {
 		t.Errorf("%d of %d callers got the 413", good, n)
 	}
-	measured(t, "H6", "%d of %d callers got the 413 during a 20 MiB upload", good, n)
+	running.Measured(t, "H6", "%d of %d callers got the 413 during a 20 MiB upload", good, n)
 }
 
 func TestH08ACallerWhoLeavesReleasesTheDeployment(t *testing.T) {
@@ -91,7 +91,7 @@ func TestH08ACallerWhoLeavesReleasesTheDeployment(t *testing.T) {
 	testbed.Eventually(t, "all are recorded as canceled", func() bool {
 		return p.metric("switchyard_attempts_total", `outcome="canceled"`) == 300
 	})
-	measured(t, "H8", "released p50 %s, p99 %s, at most %s after the caller left", ms(took.at(.5)), ms(took.at(.99)), ms(took.at(1)))
+	running.Measured(t, "H8", "released p50 %s, p99 %s, at most %s after the caller left", ms(took.at(.5)), ms(took.at(.99)), ms(took.at(1)))
 }
 
 func TestH09StreamsAreNotHeldBack(t *testing.T) {
@@ -137,7 +137,7 @@ func TestH09StreamsAreNotHeldBack(t *testing.T) {
 			t.Errorf("the gateway adds %v to the gaps of a stream at p99", added)
 		}
 	}
-	measured(t, "H9", "delay of events at p99: direct %s, through the gateway %s, with a mirror %s", ms(p99[0]), ms(p99[1]), ms(p99[2]))
+	running.Measured(t, "H9", "delay of events at p99: direct %s, through the gateway %s, with a mirror %s", ms(p99[0]), ms(p99[1]), ms(p99[2]))
 }
 
 func TestH10SlowHeadsAreClosedAndHoldUpNobody(t *testing.T) {
@@ -182,7 +182,7 @@ func TestH10SlowHeadsAreClosedAndHoldUpNobody(t *testing.T) {
 	if b > 3*a+10*time.Millisecond { // 1.2 on a machine of one's own
 		t.Errorf("p99 is %v beside slow heads, %v without", b, a)
 	}
-	measured(t, "H10", "%d slow heads, opened in %.1f s, closed at most %.2f s after their beginning (limit %v); others' p99 %s, %s without",
+	running.Measured(t, "H10", "%d slow heads, opened in %.1f s, closed at most %.2f s after their beginning (limit %v); others' p99 %s, %s without",
 		slow, opening.Seconds(), latest.Seconds(), limit, ms(b), ms(a))
 }
 
@@ -218,7 +218,7 @@ func TestH11LittleInIsLittleHeld(t *testing.T) {
 		parts = append(parts, fmt.Sprintf("%s %d KiB", name, held>>10))
 	}
 	slices.Sort(parts)
-	measured(t, "H11", "memory for 10 KiB of a request that goes on, by what it is: %s", strings.Join(parts, ", "))
+	running.Measured(t, "H11", "memory for 10 KiB of a request that goes on, by what it is: %s", strings.Join(parts, ", "))
 }
 
 func TestH13H2specShowsNothingThatStockGoLacks(t *testing.T) {
@@ -258,7 +258,7 @@ func TestH13H2specShowsNothingThatStockGoLacks(t *testing.T) {
 	if diff := cmp.Diff([]string(nil), ours, emptyIsNil); diff != "" {
 		t.Errorf("stock Go does not fail these: %s", diff)
 	}
-	measured(t, "H13", "%d cases of h2spec, none fails that stock Go passes (which fails %d)", ran, len(theirs))
+	running.Measured(t, "H13", "%d cases of h2spec, none fails that stock Go passes (which fails %d)", ran, len(theirs))
 }
 
 var emptyIsNil = cmp.Transformer("emptyIsNil", func(s []string) string { return strings.Join(s, "\n") })

@@ -11,7 +11,6 @@ import (
 
 var (
 	soaking = flag.Bool("soak", false, "run the tests that take minutes")
-	update  = flag.Bool("update", false, "write docs/guarantees.md anew")
 	only    = flag.String("engines", "", `only this combination, as in "front=own upstream=own"`)
 )
 

@@ -59,7 +59,7 @@ func TestM01TheLiveBodyIsNotReadAhead(t *testing.T) {
 	if worst > 50*time.Millisecond {
 		t.Errorf("the deployment's first byte came %v after the caller's", worst)
 	}
-	measured(t, "M1", "first byte at the deployment at most %s after the caller's, which trickles for 1 s", ms(worst))
+	running.Measured(t, "M1", "first byte at the deployment at most %s after the caller's, which trickles for 1 s", ms(worst))
 }
 
 // faults starts a mirror for each fault of the set. The hosts stand for faults of
@@ -119,7 +119,7 @@ func TestM02NoFaultOfAMirrorSlowsALiveRequest(t *testing.T) {
 			t.Errorf("%s: p99 is %v, without the mirror %v", name, b, a)
 		}
 	}
-	measured(t, "M2", "%d faults at %.0f/s, half of capacity, callers and mirrors on the same cores: errors 0, answers equal; worst (%s): %s; p99 beyond 1.1 x + 1 ms: %d (%s)",
+	running.Measured(t, "M2", "%d faults at %.0f/s, half of capacity, callers and mirrors on the same cores: errors 0, answers equal; worst (%s): %s; p99 beyond 1.1 x + 1 ms: %d (%s)",
 		len(names), rate, worst, at, len(beyond), strings.Join(beyond, ", "))
 }
 
@@ -148,7 +148,7 @@ func TestM03NextRequestIsNotHeld(t *testing.T) {
 	if b > a+5*time.Millisecond {
 		t.Errorf("p99 %v behind a mirror of 3 s, %v without", b, a)
 	}
-	measured(t, "M3", "next request on the connection, behind a 3 s mirror: p50 %s, p99 %s; off %s, %s", ms(on.latencies.at(.5)), ms(b), ms(off.latencies.at(.5)), ms(a))
+	running.Measured(t, "M3", "next request on the connection, behind a 3 s mirror: p50 %s, p99 %s; off %s, %s", ms(on.latencies.at(.5)), ms(b), ms(off.latencies.at(.5)), ms(a))
 }
 
 func TestM04AnUploadIsNotHeldByAMirrorThatNeverReads(t *testing.T) {
@@ -170,7 +170,7 @@ func TestM04AnUploadIsNotHeldByAMirrorThatNeverReads(t *testing.T) {
 	if b > a*11/10+5*time.Millisecond {
 		t.Errorf("the median upload takes %v, without the mirror %v", b, a)
 	}
-	measured(t, "M4", "8 MiB upload, median: %s, off %s", ms(b), ms(a))
+	running.Measured(t, "M4", "8 MiB upload, median: %s, off %s", ms(b), ms(a))
 }
 
 // The callers and the deployment are in this process, with two file descriptors
@@ -268,7 +268,7 @@ func TestM05MemoryIsBoundedByTheBudget(t *testing.T) {
 	if over := on.goroutines - off.goroutines; over > 16+64 {
 		t.Errorf("%d goroutines more than without a mirror", over)
 	}
-	measured(t, "M5", "%d concurrent uploads of 1 MiB, errors %d: captured at most %s of %s; peak RSS %s, off %s; goroutines %d, off %d",
+	running.Measured(t, "M5", "%d concurrent uploads of 1 MiB, errors %d: captured at most %s of %s; peak RSS %s, off %s; goroutines %d, off %d",
 		callers, failed.Load(), mib(on.captured), mib(budget), mib(on.peak), mib(off.peak), on.goroutines, off.goroutines)
 }
 
@@ -315,7 +315,7 @@ func TestM06ARefusedCopyCostsNoThroughput(t *testing.T) {
 		parts = append(parts, fmt.Sprintf("%s %.3f (CPU of the gateway per request %.1f us, off %.1f us)",
 			name, ratio, cpu[1]/float64(on.requests)*1e6, cpu[0]/float64(off.requests)*1e6))
 	}
-	measured(t, "M6", "throughput relative to off, 64 KiB bodies, breaker open and queue full: %s", strings.Join(parts, ", "))
+	running.Measured(t, "M6", "throughput relative to off, 64 KiB bodies, breaker open and queue full: %s", strings.Join(parts, ", "))
 }
 
 func TestM12NoGoroutineIsLeftOfAThousand(t *testing.T) {
@@ -367,5 +367,5 @@ func TestM12NoGoroutineIsLeftOfAThousand(t *testing.T) {
 		after = p.goroutines()
 		return after <= before+32 // idle connections to replicas, idle workers
 	})
-	measured(t, "M12", "%d times each: goroutines %d before, %d after", each, before, after)
+	running.Measured(t, "M12", "%d times each: goroutines %d before, %d after", each, before, after)
 }

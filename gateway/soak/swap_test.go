@@ -132,7 +132,7 @@ func TestW01SwapsBreakNothing(t *testing.T) {
 	if sum.errors > 0 {
 		t.Errorf("%d of %d requests failed: %s", sum.errors, sum.requests, sum.example)
 	}
-	measured(t, "W1", "%d swaps in %.1f s under %d connections (%d requests), %d streams and %d websockets: %d errors, %d broken",
+	running.Measured(t, "W1", "%d swaps in %.1f s under %d connections (%d requests), %d streams and %d websockets: %d errors, %d broken",
 		swaps, took.Seconds(), callers, sum.requests, streams, sockets, sum.errors, broken.Load())
 	w02(t, p, fds, goroutines)
 	close(stop)
@@ -170,7 +170,7 @@ func w02(t *testing.T, p *process, fds, goroutines int) {
 		moreFDs, moreGoroutines = p.fds()-fds, p.goroutines()-goroutines
 		return moreFDs <= 64 && moreGoroutines <= 64
 	})
-	measured(t, "W2", "afterwards %+d file descriptors, %+d goroutines", moreFDs, moreGoroutines)
+	running.Measured(t, "W2", "afterwards %+d file descriptors, %+d goroutines", moreFDs, moreGoroutines)
 }
 
 // talk sends and reads back over a WebSocket until stop is closed.
@@ -249,7 +249,7 @@ func TestM16TheLogBlocksForHalfAMinute(t *testing.T) {
 	if a, b := before.latencies.at(.99), blocked.latencies.at(.99); b > 5*a+20*time.Millisecond {
 		t.Errorf("p99 is %v while the log blocks, %v before", b, a)
 	}
-	measured(t, "M16", "%d requests in 30 s of a blocked log: errors 0, p99 %s (%s before); %d records written, %d told lost in one line, %d in all",
+	running.Measured(t, "M16", "%d requests in 30 s of a blocked log: errors 0, p99 %s (%s before); %d records written, %d told lost in one line, %d in all",
 		blocked.requests+full.requests, ms(blocked.latencies.at(.99)), ms(before.latencies.at(.99)), records, lost, 2*sum)
 }
 
@@ -284,7 +284,7 @@ func TestS01RequestsFallByWeight(t *testing.T) {
 		}
 		parts = append(parts, fmt.Sprintf("%s %.2f", name, worst))
 	}
-	measured(t, "S1", "%d requests by 90:9:1:0, largest deviation in sigma: %s; weight 0 got none", n, strings.Join(parts, ", "))
+	running.Measured(t, "S1", "%d requests by 90:9:1:0, largest deviation in sigma: %s; weight 0 got none", n, strings.Join(parts, ", "))
 }
 
 func TestS04AllReplicasDownIsKnownAtOnce(t *testing.T) {
@@ -313,5 +313,5 @@ func TestS04AllReplicasDownIsKnownAtOnce(t *testing.T) {
 		}
 		parts = append(parts, fmt.Sprintf("%s %v p50 %s p99 %s", name, statuses, ms(took.at(.5)), ms(took.at(.99))))
 	}
-	measured(t, "S4", "%s", strings.Join(parts, "; "))
+	running.Measured(t, "S4", "%s", strings.Join(parts, "; "))
 }
