@@ -127,7 +127,7 @@ func (s *localSession) notEmpty() error {
 }
 
 func (s *localSession) resolve(rev string) (plumbing.Hash, error) {
-	if strings.Contains(rev, ":") { // a path in a commit
+	if strings.Contains(rev, ":") || strings.Contains(rev, "@{") { // a path in a commit; a date, which go-git leaves out
 		return plumbing.ZeroHash, &problem{kind: ErrNoRevision, detail: strconv.Quote(rev)}
 	}
 	repo, err := git.Open(s.repo, nil)

@@ -11,6 +11,9 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
+// originRef begins the references to what origin had when it was last fetched.
+const originRef = "refs/remotes/origin/"
+
 // WorkTree is a repository's checkout on this machine. It is for one goroutine
 // at a time.
 type WorkTree struct {
@@ -80,7 +83,7 @@ func (w *WorkTree) Branches() ([]string, error) {
 		name := ref.Name().String()
 		if branch, ok := strings.CutPrefix(name, "refs/heads/"); ok {
 			out = append(out, branch)
-		} else if branch, ok := strings.CutPrefix(name, "refs/remotes/origin/"); ok && branch != "HEAD" {
+		} else if branch, ok := strings.CutPrefix(name, originRef); ok && branch != "HEAD" {
 			out = append(out, branch)
 		}
 		return nil
@@ -92,24 +95,6 @@ func (w *WorkTree) Branches() ([]string, error) {
 // Head reads the tip of a branch: the local one, or else origin's as it was
 // last fetched. It is ErrNoBranch when there is neither.
 func (w *WorkTree) Head(ctx context.Context, branch string) (Head, error) {
-	s, err := w.at.open(w.folders)
-	if err != nil {
-		return Head{}, err
-	}
-	defer s.close()
-	for _, ref := range []string{branchRef(branch), "refs/remotes/origin/" + branch} {
-		h, found, err := s.tip(ref)
-		if err != nil && !errors.Is(err, ErrEmpty) {
-			return Head{}, err
-		}
-		if !found {
-			continue
-		}
-		r := &repository{folders: w.folders, store: newStore(DefaultMaxBytes)}
-		if err := s.fetch(ctx, r.store, []plumbing.Hash{h}); err != nil {
-			return Head{}, err
-		}
-		return newCopier(r).head(h)
-	}
-	return Head{}, &problem{kind: ErrNoBranch, detail: "branch " + branch}
+	head, _, err := w.first(ctx, branch, branchRef(branch), originRef+branch)
+	return head, err
 }

@@ -72,7 +72,7 @@ func newCheck(p process) *cobra.Command {
 
 func atMostOnePath(_ *cobra.Command, given []string) error {
 	if len(given) > 1 {
-		return usagef("one PATH can be checked at a time, not %d", len(given))
+		return usagef("one PATH can be given, not %d", len(given))
 	}
 	return nil
 }
@@ -122,24 +122,30 @@ func (f checkFlags) read(ctx context.Context, p process, s settings, given []str
 		}
 		return readWorkTree(ctx, p, path, s.text("branch"))
 	}
+	return readRepository(ctx, p, s, f.repo, f.rev)
+}
+
+// readRepository reads a repository once, with the endpoints branch at rev if it
+// is not empty.
+func readRepository(ctx context.Context, p process, s settings, repo, rev string) (schema.Revision, error) {
 	o := gitsync.Options{
-		URL:     f.repo,
+		URL:     repo,
 		Branch:  s.text("branch"),
 		Timeout: s.duration("gitTimeout"),
 		Auth:    gitAuth(p, s),
 		Named:   serve.Named(s.text("branch")),
 	}
-	rev, err := gitsync.Read(ctx, o, f.rev)
+	read, err := gitsync.Read(ctx, o, rev)
 	if err != nil {
-		return schema.Revision{}, fmt.Errorf("read %s: %w", f.repo, err)
+		return schema.Revision{}, fmt.Errorf("read %s: %w", repo, err)
 	}
-	return serve.Revision(rev), nil
+	return serve.Revision(read), nil
 }
 
 // readWorkTree makes a revision of the files in path, which stand for branch,
 // and of the tips of the other branches that they name.
 func readWorkTree(ctx context.Context, p process, path, branch string) (schema.Revision, error) {
-	if err := holdsDocuments(path); err != nil {
+	if err := holdsDocuments("check", path); err != nil {
 		return schema.Revision{}, err
 	}
 	tree := schema.Tree{FS: os.DirFS(path)}
@@ -156,34 +162,39 @@ func readWorkTree(ctx context.Context, p process, path, branch string) (schema.R
 	if err != nil {
 		return rev, err
 	}
-	for _, name := range others {
+	return rev, readBranches(ctx, repository, rev, others)
+}
+
+// readBranches adds the tips of branches to a revision.
+func readBranches(ctx context.Context, repository *gitsync.WorkTree, rev schema.Revision, branches []string) error {
+	for _, name := range branches {
 		head, err := repository.Head(ctx, name)
 		if errors.Is(err, gitsync.ErrNoBranch) {
 			continue // the check tells, at the place that names it
 		}
 		if err != nil {
-			return rev, fmt.Errorf("read branch %s: %w", name, err)
+			return fmt.Errorf("read branch %s: %w", name, err)
 		}
 		rev.Trees[name] = schema.Tree{Commit: head.Commit, FS: head.Tree}
 	}
-	return rev, nil
+	return nil
 }
 
-// holdsDocuments refuses a path that was surely not meant.
-func holdsDocuments(path string) error {
+// holdsDocuments refuses a path that was surely not meant by the command.
+func holdsDocuments(command, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return usagef("check %s: it cannot be read: %w", path, errors.Unwrap(err))
+		return usagef("%s %s: it cannot be read: %w", command, path, errors.Unwrap(err))
 	}
 	if !info.IsDir() {
-		return usagef("check %s: it is a file; give the folder that holds endpoints/ and deployments/", path)
+		return usagef("%s %s: it is a file; give the folder that holds endpoints/ and deployments/", command, path)
 	}
 	for _, folder := range []string{"endpoints", "deployments"} {
 		if _, err := os.Stat(filepath.Join(path, folder)); err == nil {
 			return nil
 		}
 	}
-	return usagef("check %s: there is neither an endpoints nor a deployments folder in it", path)
+	return usagef("%s %s: there is neither an endpoints nor a deployments folder in it", command, path)
 }
 
 // assumeSecrets takes what is not set for set.

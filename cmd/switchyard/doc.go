@@ -2,12 +2,13 @@
 //
 //	switchyard serve    follow a repository and serve its endpoints
 //	switchyard check    say what is wrong with endpoints and deployments before they are pushed
+//	switchyard plan     say what a revision would change against the one that serves
 //	switchyard demo     try all of it with nothing but this binary
 //	switchyard schema   print a JSON Schema for editors
 //	switchyard version  say what this binary is
 //
-// Its exit codes are 0 when all is well, 1 when a check found problems, 2 when
-// it was called wrongly and 3 when it could not do what it was asked.
+// Its exit codes are 0 when all is well, 1 when a check found problems (or
+// plan --exit-code changes), 2 when it was called wrongly and 3 when it could not do what it was asked.
 //
 // Only this package and the ones under it see arguments, the environment,
 // signals and the exit code.

@@ -11,13 +11,16 @@ import (
 // The exit codes of every command.
 const (
 	exitClean    = 0
-	exitProblems = 1 // a check found problems, which are printed
+	exitProblems = 1 // a check found problems, or a plan that was asked to say so changes; they are printed
 	exitUsage    = 2 // the call itself is wrong
 	exitFailure  = 3 // it could not be done
 )
 
 // errProblems ends a command that has printed the problems it found.
 var errProblems = errors.New("problems found")
+
+// errChanges ends a plan that has printed changes and was asked for an exit code.
+var errChanges = errors.New("changes found")
 
 // usageError is a mistake in how a command was called.
 type usageError struct{ err error }
@@ -36,7 +39,7 @@ func report(w io.Writer, command *cobra.Command, err error) int {
 	switch {
 	case err == nil:
 		return exitClean
-	case errors.Is(err, errProblems):
+	case errors.Is(err, errProblems), errors.Is(err, errChanges):
 		return exitProblems
 	case errors.As(err, &usage):
 		fmt.Fprintf(w, "switchyard: %v\nRun '%s --help' for how it is called.\n", err, command.CommandPath())

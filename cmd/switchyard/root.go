@@ -8,6 +8,7 @@ import (
 
 const rootExample = `  switchyard demo                                    # try it: needs nothing but this binary
   switchyard check .                                 # before a commit
+  switchyard plan                                    # what it would change
   switchyard serve --repo https://git.example.com/models.git --state /var/lib/switchyard`
 
 // newRoot builds the command and all its sub-commands.
@@ -27,7 +28,7 @@ func newRoot(p process) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(p), newCheck(p), newDemo(p), newSchema(p), newVersion(p))
+	root.AddCommand(newServe(p), newCheck(p), newPlan(p), newDemo(p), newSchema(p), newVersion(p))
 	return root
 }
 
