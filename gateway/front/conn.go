@@ -24,17 +24,19 @@ const (
 
 // conn is one connection in the fast lane: a loop that reads a head, calls the handler and completes the answer.
 type conn struct {
-	srv  *Server
-	id   uint64
-	tcp  *net.TCPConn
-	over *handover
-	br   *bufio.Reader
+	srv    *Server
+	id     uint64
+	tcp    *net.TCPConn
+	over   *handover
+	source *source
+	br     *bufio.Reader // of source
 
 	state  atomic.Int32
 	handed bool // the connection is Std's now
 	first  bool // the request that is being read is the connection's first
 
-	blankLeft int // see skipBlank
+	blankLeft int       // see skipBlank
+	turnBegan time.Time // see share
 
 	readBy       time.Time   // the read deadline that is armed, zero for none
 	touchedRead  atomic.Bool // the handler has set another one
@@ -51,7 +53,8 @@ type conn struct {
 }
 
 func newConn(s *Server, tcp *net.TCPConn, over *handover) *conn {
-	c := &conn{srv: s, tcp: tcp, over: over, br: bufio.NewReaderSize(tcp, s.maxHead), first: true}
+	c := &conn{srv: s, tcp: tcp, over: over, source: newSource(tcp), first: true}
+	c.br = bufio.NewReaderSize(c.source, s.maxHead)
 	c.head.header = make(http.Header, 16)
 	c.w.conn, c.w.header = c, make(http.Header, 8)
 	return c

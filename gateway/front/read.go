@@ -19,8 +19,10 @@ const (
 // next waits for a request and reads its head.
 func (c *conn) next() verdict {
 	for {
+		now := time.Now()
+		c.share(now)
 		if c.br.Buffered() == 0 {
-			c.awaitFirstByte()
+			c.awaitFirstByte(now)
 			if _, err := c.br.Peek(1); err != nil {
 				return ended
 			}
@@ -54,7 +56,7 @@ func (c *conn) skipBlank() {
 
 // awaitFirstByte arms the idle timeout or, before the first request, the head timeout. Arming is worth avoiding, so an
 // idle timeout gets an eighth of grace and the deadline of an earlier wait is good enough while it is not too early.
-func (c *conn) awaitFirstByte() {
+func (c *conn) awaitFirstByte(now time.Time) {
 	if c.first {
 		c.armHeadTimeout()
 		return
@@ -64,9 +66,22 @@ func (c *conn) awaitFirstByte() {
 		c.readUntil(time.Time{})
 		return
 	}
-	now := time.Now()
 	if left := c.readBy.Sub(now); c.touchedRead.Load() || left < d || left > d+d/8 {
 		c.readUntil(now.Add(d + d/8))
+	}
+}
+
+// turn is for how long a connection may be served before others get a chance.
+const turn = 100 * time.Microsecond
+
+// share lets others run when requests have come one after the other, and no read had to wait, for the length of a turn.
+func (c *conn) share(now time.Time) {
+	switch {
+	case c.source.waited || c.turnBegan.IsZero():
+		c.source.waited, c.turnBegan = false, now
+	case now.Sub(c.turnBegan) > turn:
+		c.srv.turns.pass()
+		c.turnBegan = time.Time{}
 	}
 }
 

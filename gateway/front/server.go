@@ -57,6 +57,7 @@ type Server struct {
 	conns     map[uint64]*conn // in the fast lane, by id
 	lastID    uint64
 	watch     *watch
+	turns     *turns
 	watching  sync.WaitGroup
 	drained   chan struct{} // closed when closing and the last of conns is gone
 }
@@ -133,7 +134,12 @@ func (s *Server) open(l *onceListener) error {
 		if err != nil {
 			return err
 		}
-		s.watch = w
+		t, err := newTurns()
+		if err != nil {
+			w.close()
+			return err
+		}
+		s.watch, s.turns = w, t
 		s.watching.Go(func() { w.run(s.hangup) })
 	}
 	s.listeners[l] = struct{}{}

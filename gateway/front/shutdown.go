@@ -75,12 +75,13 @@ func (s *Server) closeWaiting(fresh bool) {
 
 func (s *Server) stopWatching() {
 	s.mu.Lock()
-	w := s.watch
+	w, t := s.watch, s.turns
 	s.mu.Unlock()
 	if w == nil {
 		return
 	}
 	w.close()
+	t.close()
 	s.watching.Wait()
 }
 
