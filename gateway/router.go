@@ -160,8 +160,11 @@ func (h entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.stable && s.isLatest(rest) {
 		rest = ""
 	}
-	q := request{s: s, e: s.endpoints[h.index], w: w, r: r, path: path, rest: rest}
+	q := requests.Get().(*request)
+	q.s, q.e, q.w, q.r, q.path, q.rest = s, s.endpoints[h.index], w, r, path, rest
 	q.serve() //nolint:contextcheck // q holds the request, whose context the attempt derives its own from
+	*q = request{}
+	requests.Put(q) // not after a panic: the server may look at the header still
 }
 
 // isLatest reports whether what follows an endpoint's stable URL is one of the

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
@@ -39,34 +40,45 @@ type request struct {
 	capture *mirror.Capture // nil without mirrors
 
 	captured bool // body is captured as it is read
+
+	identity forward.Identity
+	result   forward.Result
 }
+
+// requests is memory for requests that are done: their header values lie in it,
+// which must last until the head of the answer is written.
+var requests = sync.Pool{New: func() any { return new(request) }}
 
 // serve answers the request: assign, offer copies, attempt, record.
 func (q *request) serve() {
 	q.started = time.Now()
 	q.tried = q.started
-	q.id = forward.RequestID(q.r)
-	q.w.Header()[headerRequestID] = []string{q.id}
+	q.id = q.identity.Of(q.r)
+	header := q.w.Header()
+	header[headerRequestID] = q.r.Header[headerRequestID]
 	err := q.readAhead()
 	q.assign()
-	q.w.Header()[headerBackend] = q.backend.header
+	header[headerBackend] = q.backend.header
 	q.backend.series.inFlight.Add(1)
-	result := crashed // unless something better comes of it
-	defer func() {
-		if result.Kind == record.Panic {
-			q.e.gateway.crashed(q, recover())
-			result.Abort = true
-		}
-		q.finish(&result)
-		if result.Abort {
-			panic(http.ErrAbortHandler)
-		}
-	}()
+	q.result = crashed // unless something better comes of it
+	defer q.end()
 	if err != nil {
-		result = q.refuse(forward.BodyError(q.r.Context(), err))
+		q.result = q.refuse(forward.BodyError(q.r.Context(), err))
 		return
 	}
-	result = q.attempt()
+	q.result = q.attempt()
+}
+
+// end accounts for the request, also for one that ended in a panic.
+func (q *request) end() {
+	if q.result.Kind == record.Panic {
+		q.e.gateway.crashed(q, recover())
+		q.result.Abort = true
+	}
+	q.finish(&q.result)
+	if q.result.Abort {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // crashed is the result of an attempt that ended in a panic.
@@ -109,7 +121,9 @@ func (q *request) assign() {
 // attempt answers the request from its backend.
 func (q *request) attempt() forward.Result {
 	b := q.backend
-	q.tried = time.Now()
+	if q.e.readBody {
+		q.tried = time.Now()
+	}
 	if err := forward.CheckPath(q.rest); err != nil {
 		return q.refuse(forward.Failure{Status: http.StatusBadRequest, Kind: record.BadRequest, Message: err.Error(), Err: err})
 	}
@@ -126,7 +140,7 @@ func (q *request) attempt() forward.Result {
 	}
 	a := forward.Attempt{
 		Group: b.group, Path: q.rest, Header: b.Deployment.Header,
-		Timeout: q.e.Timeout, RequestID: q.id, Body: q.body,
+		Timeout: q.e.Timeout, Began: q.tried, RequestID: q.id, Body: q.body,
 	}
 	return q.e.gateway.live.Serve(q.w, q.r, a)
 }

@@ -2,7 +2,7 @@ package forward
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -14,38 +14,68 @@ type timeoutError struct{}
 func (timeoutError) Error() string { return "the deadline of the attempt has passed" }
 func (timeoutError) Timeout() bool { return true }
 
-// alarm is a timer that is used by one attempt after the other.
+// alarm makes an attempt expire at its limit. To set a timer for each of many
+// short attempts would be among the largest of their costs. So a timer that runs
+// for an earlier attempt of the same memory is left to run, and finds out when it
+// rings what is true by then.
 type alarm struct {
+	mu    sync.Mutex
 	timer *time.Timer
-	owner atomic.Pointer[attempt]
+	rings time.Time // when the timer does; zero when it does not run
+	limit time.Time // zero for none
 }
 
-// setAlarm has t expire after d.
-func (f *Forwarder) setAlarm(t *attempt, d time.Duration) {
-	al, ok := f.alarms.Get().(*alarm)
-	if ok {
-		al.owner.Store(t)
-		al.timer.Reset(d)
-	} else {
-		al = new(alarm)
-		al.owner.Store(t)
-		al.timer = time.AfterFunc(d, al.ring)
+// horizon is the longest time that the timer is set for, and so the time for
+// which memory that nobody uses any more is kept by it.
+const horizon = 5 * time.Second
+
+// setAlarm has the attempt expire at the limit, instead of at any before.
+func (t *attempt) setAlarm(limit time.Time) {
+	t.alarm.mu.Lock()
+	defer t.alarm.mu.Unlock()
+	t.alarm.limit = limit
+	if t.alarm.rings.IsZero() || t.alarm.rings.After(limit) {
+		t.windAlarm()
 	}
-	t.alarm = al
 }
 
-// stopAlarm returns the timer. One that has rung is not used again, for its
-// function may be running still.
-func (f *Forwarder) stopAlarm(t *attempt) {
-	if al := t.alarm; al != nil && al.timer.Stop() {
-		al.owner.Store(nil)
-		f.alarms.Put(al)
+// windAlarm sets the timer; alarm.mu is held.
+func (t *attempt) windAlarm() {
+	now := time.Now()
+	d := min(t.alarm.limit.Sub(now), horizon)
+	t.alarm.rings = now.Add(d)
+	if t.alarm.timer == nil {
+		t.alarm.timer = time.AfterFunc(d, t.ring)
+		return
 	}
-	t.alarm = nil
+	t.alarm.timer.Reset(d)
 }
 
-func (al *alarm) ring() {
-	if t := al.owner.Load(); t != nil {
+// clearAlarm lets the attempt have as much time as it wants. When it returns, the
+// attempt has expired or never will.
+func (t *attempt) clearAlarm() {
+	t.alarm.mu.Lock()
+	defer t.alarm.mu.Unlock()
+	t.alarm.limit = time.Time{}
+}
+
+// stopAlarm is for an attempt whose memory is not used again.
+func (t *attempt) stopAlarm() {
+	if t.alarm.timer != nil {
+		t.alarm.timer.Stop()
+	}
+}
+
+func (t *attempt) ring() {
+	t.alarm.mu.Lock()
+	defer t.alarm.mu.Unlock()
+	t.alarm.rings = time.Time{}
+	switch {
+	case t.alarm.limit.IsZero():
+	case time.Now().Before(t.alarm.limit):
+		t.windAlarm()
+	default:
+		t.alarm.limit = time.Time{}
 		t.expire()
 	}
 }
@@ -59,8 +89,8 @@ func (t *attempt) expire() {
 }
 
 func (t *attempt) unblock() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.guard.Lock()
+	defer t.guard.Unlock()
 	if t.over {
 		return false
 	}
@@ -78,11 +108,11 @@ func (t *attempt) unblock() bool {
 }
 
 // postpone begins the time anew, for a stream of which a part has come.
-func (t *attempt) postpone() { t.alarm.timer.Reset(t.timeout()) }
+func (t *attempt) postpone() { t.setAlarm(time.Now().Add(t.timeout())) }
 
 // timedOut reports whether the time is over.
 func (t *attempt) timedOut() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.guard.Lock()
+	defer t.guard.Unlock()
 	return t.expired
 }

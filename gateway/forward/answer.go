@@ -147,10 +147,10 @@ func (t *attempt) callerGone(err error) Failure {
 
 // commit writes the head of the answer, unless the time is over.
 func (t *attempt) commit(res *http.Response) bool {
-	t.mu.Lock()
+	t.guard.Lock()
 	expired := t.expired
 	t.result.Committed = !expired
-	t.mu.Unlock()
+	t.guard.Unlock()
 	if expired {
 		t.refuse(t.explain(errTimeout))
 		return false

@@ -24,10 +24,19 @@ const (
 )
 
 // attempt is one call of Serve. It is also the context of the requests that it
-// sends, which is why it is never used again: transports may hold on to it.
+// sends. Its memory is used for another call where nobody holds on to it; see
+// recycle.
 type attempt struct {
 	lifetime
-	begun bool
+	alarm alarm
+	out   *http.Request // what is sent; its context is the attempt
+	doing
+}
+
+// doing is what an attempt begins anew with.
+type doing struct {
+	begun   bool
+	unknown bool // see lifetime.finish
 
 	f       *Forwarder
 	w       http.ResponseWriter
@@ -43,7 +52,6 @@ type attempt struct {
 	websocket bool
 	url       url.URL
 	forwarded [forwardedFields]string
-	alarm     *alarm
 
 	traceOnce sync.Once
 	trace     *httptrace.ClientTrace
@@ -54,9 +62,37 @@ type attempt struct {
 	writing sync.Mutex // held while informational answers are written
 	final   bool       // no more of those; guarded by writing
 
-	mu      sync.Mutex // guards what follows
+	guard   sync.Mutex // of what follows
 	over    bool       // w must not be touched any more
 	expired bool
+}
+
+// attempt gives memory for one call of Serve.
+func (f *Forwarder) attempt() *attempt {
+	if t, ok := f.attempts.Get().(*attempt); ok {
+		return t
+	}
+	t := new(attempt)
+	t.out = new(http.Request).WithContext(t)
+	return t
+}
+
+// recycle keeps the memory of an attempt that has ended for another one, if
+// nobody holds on to it. By http.RoundTripper's contract the request is free when
+// the answer's body is closed, as it is by now, and the request's is too. What
+// remains is the context: it is free if nobody asked it for anything that lasts.
+// That is so for the gateway's own transport, and never for net/http's.
+func (f *Forwarder) recycle(t *attempt) {
+	free := t.unknown && t.trace == nil && t.answered == nil && !t.websocket && t.result.Outcome == record.OK &&
+		(t.sent == nil || t.body.free())
+	if !free {
+		t.stopAlarm()
+		return
+	}
+	t.doing = doing{}
+	t.out.Header, t.out.Trailer = nil, nil
+	t.lifetime.renew()
+	f.attempts.Put(t)
 }
 
 // serve makes the attempt.
@@ -117,7 +153,7 @@ func (t *attempt) begin() {
 	if t.websocket {
 		h[fieldConnection], h[fieldUpgrade] = connectionUpgrade, upgradeWebSocket
 	}
-	t.f.setAlarm(t, t.timeout())
+	t.setAlarm(t.started.Add(t.timeout()))
 }
 
 func (t *attempt) timeout() time.Duration {
@@ -153,13 +189,13 @@ func (t *attempt) control() *http.ResponseController { return http.NewResponseCo
 func (t *attempt) end() {
 	if t.begun {
 		t.begun = false
-		t.lifetime.finish()
-		t.f.stopAlarm(t)
+		t.unknown = t.lifetime.finish()
+		t.clearAlarm()
 		t.settle()
 	}
-	t.mu.Lock()
+	t.guard.Lock()
 	t.over = true
-	t.mu.Unlock()
+	t.guard.Unlock()
 	if t.replica != nil {
 		t.replica.Release()
 		t.replica = nil

@@ -22,6 +22,7 @@ type body struct {
 	attempt *attempt
 	length  int64       // as announced, -1 unknown
 	whole   atomic.Bool // the caller has sent all of it
+	closed  atomic.Bool // the transport is done with it
 
 	mu       sync.Mutex // held while reading
 	from     io.Reader
@@ -119,7 +120,14 @@ func (b *body) rewind() bool {
 }
 
 // Close implements io.Closer.
-func (b *body) Close() error { return nil }
+func (b *body) Close() error {
+	b.closed.Store(true)
+	return nil
+}
+
+// free reports whether the transport is done with the body, and it with the
+// caller.
+func (b *body) free() bool { return b.closed.Load() && b.whole.Load() && b.kept == nil }
 
 // retire ends the transport's reading; it returns when no Read is in progress.
 // Such a Read is cut short at the deadline.

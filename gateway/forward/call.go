@@ -62,12 +62,13 @@ func (t *attempt) send() (*http.Response, error) {
 
 // outgoing is the request for a replica.
 func (t *attempt) outgoing(replica *url.URL) (*http.Request, error) {
-	if err := Join(&t.url, replica, t.spec.Path, t.in.URL.RawQuery); err != nil {
+	in, out := t.in, t.out
+	if err := Join(&t.url, replica, t.spec.Path, in.URL.RawQuery); err != nil {
 		return nil, err
 	}
-	t.url.ForceQuery = t.in.URL.ForceQuery
-	out := t.in.WithContext(t)
-	out.URL, out.Host, out.RequestURI = &t.url, replica.Host, ""
+	t.url.ForceQuery = in.URL.ForceQuery
+	out.Method, out.URL, out.Host, out.Header = in.Method, &t.url, replica.Host, in.Header
+	out.Proto, out.ProtoMajor, out.ProtoMinor = in.Proto, in.ProtoMajor, in.ProtoMinor
 	if host := t.spec.Header["Host"]; len(host) > 0 {
 		out.Host = host[0]
 	}
@@ -76,7 +77,6 @@ func (t *attempt) outgoing(replica *url.URL) (*http.Request, error) {
 		// with the header.
 		out.Header = maps.Clone(out.Header)
 	}
-	out.Close = false // that of the caller's connection
 	out.Trailer = t.trailer
 	out.Body, out.ContentLength = http.NoBody, 0
 	if t.sent != nil {

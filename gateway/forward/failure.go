@@ -179,9 +179,9 @@ func Broken(err error) bool {
 // refuse answers with the gateway's error.
 func (t *attempt) refuse(f Failure) {
 	t.result.fail(f)
-	t.mu.Lock()
+	t.guard.Lock()
 	t.result.Committed = true
-	t.mu.Unlock()
+	t.guard.Unlock()
 	if f.Status != StatusCallerLeft {
 		if t.in.ProtoMajor == 1 && !t.bodyIsRead() {
 			t.w.Header()[fieldConnection] = connectionClose

@@ -45,7 +45,7 @@ type Forwarder struct {
 	errorLog   *log.Logger
 	buffers    sync.Pool // *[]byte of the buffer size
 	replays    sync.Pool // *[]byte of up to maxReplay
-	alarms     sync.Pool // *alarm
+	attempts   sync.Pool // *attempt that nobody else knows of
 }
 
 // New returns a Forwarder with these settings.
@@ -74,6 +74,8 @@ type Attempt struct {
 	// of unknown length and an event stream may go on for ever, but a silence in
 	// it is bounded by the same time. 0 means DefaultTimeout.
 	Timeout time.Duration
+	// Began is when the time of the attempt began, the zero time for now.
+	Began time.Time
 	// RequestID is what RequestID returned for the request; if empty, Serve calls
 	// it.
 	RequestID string
@@ -123,12 +125,24 @@ type Result struct {
 // for a plain request. Whoever needs it as it was looks before, or takes a
 // CopyHeader. Nothing of r, w and a is in use any more when Serve returns.
 func (f *Forwarder) Serve(w http.ResponseWriter, r *http.Request, a Attempt) Result {
-	t := &attempt{f: f, w: w, in: r, spec: a, started: time.Now()}
+	t := f.attempt()
+	t.f, t.w, t.in, t.spec, t.started = f, w, r, a, a.Began
+	if t.started.IsZero() {
+		t.started = time.Now()
+	}
 	if t.spec.RequestID == "" {
 		t.spec.RequestID = RequestID(r)
 	}
-	defer t.end()
+	returned := false
+	defer func() {
+		if !returned {
+			t.end() // for a panic, of w or of what reads the body
+		}
+	}()
 	t.serve()
 	t.end()
-	return t.result
+	returned = true
+	result := t.result
+	f.recycle(t)
+	return result
 }

@@ -24,7 +24,14 @@ const (
 //
 // It is called once for a request, before CopyHeader and Serve. It is not meant
 // to be secret or unguessable.
-func RequestID(r *http.Request) string {
+func RequestID(r *http.Request) string { return new(Identity).Of(r) }
+
+// Identity is room for what RequestID makes, for who has such room to spare. It
+// must not be used again while the request's header is.
+type Identity struct{ values [2]string }
+
+// Of does what RequestID does.
+func (i *Identity) Of(r *http.Request) string {
 	h := r.Header
 	known := len(h[fieldRequestID]) == 1 && validID(h[fieldRequestID][0])
 	continued := len(h[fieldTrace]) == 1 && validTrace(h[fieldTrace][0])
@@ -38,13 +45,14 @@ func RequestID(r *http.Request) string {
 		beginTrace(trace, id)
 	}
 	if known {
-		h[fieldTrace] = []string{string(trace)}
-		return h[fieldRequestID][0]
+		i.values[0], i.values[1] = h[fieldRequestID][0], string(trace)
+	} else {
+		both := string(made[:])
+		i.values[0], i.values[1] = both[:idLen], both[idLen:]
+		h[fieldRequestID] = i.values[0:1:1]
 	}
-	both := string(made[:])
-	values := []string{both[:idLen], both[idLen:]}
-	h[fieldRequestID], h[fieldTrace] = values[0:1:1], values[1:2:2]
-	return values[0]
+	h[fieldTrace] = i.values[1:2:2]
+	return i.values[0]
 }
 
 func validID(id string) bool {

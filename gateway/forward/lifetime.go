@@ -15,10 +15,13 @@ import (
 // a channel is made only for who asks for one, and the first who registers with
 // AfterFunc finds room in place.
 //
-// It is never used again: whoever holds it may ask it for ever whether it ended.
+// Whoever holds it may ask it for ever whether it ended. It is used for another
+// attempt only where finish knows that nobody can.
 type lifetime struct {
 	parent  context.Context
-	release func() bool // takes back what was registered with parent
+	hangup  *front.Hangup // of a parent in the fast lane
+	unwatch func() bool   // takes back what was registered with any other parent
+	leave   func()        // abandon, made once
 
 	mu    sync.Mutex
 	err   error // as Err returns it; nil while it lasts
@@ -30,33 +33,52 @@ type lifetime struct {
 
 // watcher is a function that wants to be called at the end.
 type watcher struct {
-	of   *lifetime
-	call func()
+	of       *lifetime
+	call     func()
+	withdraw func() bool // stop, made once for the one in the slot
 }
 
 // begin starts a life that ends with the parent's at the latest. Parents of the
 // gateway's own server are watched without a derived context.
 func (l *lifetime) begin(parent context.Context) {
 	l.parent = parent
-	if hangup := front.HangupOf(parent); hangup != nil {
-		l.release = hangup.Clear
-		hangup.Set(l.abandon)
+	if l.leave == nil {
+		l.leave, l.slot.withdraw = l.abandon, l.slot.stop
+	}
+	if l.hangup = front.HangupOf(parent); l.hangup != nil {
+		l.hangup.Set(l.leave)
 		return
 	}
 	if parent.Done() != nil {
-		l.release = context.AfterFunc(parent, l.abandon)
+		l.unwatch = context.AfterFunc(parent, l.leave)
 	}
 }
 
 // abandon ends a life because the caller left.
 func (l *lifetime) abandon() { l.end(context.Canceled) }
 
-// finish ends a life in good order.
-func (l *lifetime) finish() {
-	if l.release != nil {
-		l.release()
+// finish ends a life in good order. It reports whether nobody knows of it: it
+// had not ended before, nobody asked for its channel, and all who were to be told
+// of its end have withdrawn.
+func (l *lifetime) finish() (unknown bool) {
+	inTime := true
+	switch {
+	case l.hangup != nil:
+		inTime = l.hangup.Clear()
+	case l.unwatch != nil:
+		inTime = l.unwatch()
 	}
+	l.mu.Lock()
+	unknown = inTime && l.err == nil && l.done == nil && l.first == nil && len(l.more) == 0
+	l.mu.Unlock()
 	l.end(context.Canceled)
+	return unknown
+}
+
+// renew makes a life of which nobody knows ready for another attempt.
+func (l *lifetime) renew() {
+	l.parent, l.hangup, l.unwatch = nil, nil, nil
+	l.err, l.slot.of, l.slot.call, l.more = nil, nil, nil, nil
 }
 
 // end ends a life, for the reason given; the first reason holds.
@@ -127,9 +149,9 @@ func (l *lifetime) AfterFunc(f func()) (stop func() bool) {
 		return func() bool { return false }
 	}
 	if l.slot.of == nil {
-		l.slot = watcher{of: l, call: f}
+		l.slot.of, l.slot.call = l, f
 		l.first = &l.slot
-		return l.slot.stop
+		return l.slot.withdraw
 	}
 	w := &watcher{of: l, call: f}
 	if l.more == nil {

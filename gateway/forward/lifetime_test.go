@@ -69,13 +69,35 @@ func TestLifetimeOfAReturnedAttemptIsNotItsParents(t *testing.T) {
 	leave()
 }
 
-func TestLifetimeCostsNothingUntilItIsWatched(t *testing.T) {
+func TestLifetimeOfWhichNobodyKnowsCostsNothing(t *testing.T) {
 	parent := context.Background()
+	var l lifetime
 	if n := testing.AllocsPerRun(100, func() {
+		l.begin(parent)
+		l.AfterFunc(func() {})()
+		if !l.finish() {
+			t.Error("somebody knows of it")
+		}
+		l.renew()
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestLifetimeIsKnownToWhoMayHoldOnToIt(t *testing.T) {
+	parent, leave := context.WithCancel(t.Context())
+	defer leave()
+	for name, learn := range map[string]func(l *lifetime){
+		"its channel":         func(l *lifetime) { l.Done() },
+		"a function":          func(l *lifetime) { l.AfterFunc(func() {}) },
+		"a second function":   func(l *lifetime) { l.AfterFunc(func() {})(); l.AfterFunc(func() {}) },
+		"the end of its time": func(l *lifetime) { l.end(context.DeadlineExceeded) },
+		"its parent's end":    func(l *lifetime) { l.leave() },
+	} {
 		var l lifetime
 		l.begin(parent)
-		l.finish()
-	}); n > 1 {
-		t.Errorf("%v allocations", n)
+		if learn(&l); l.finish() {
+			t.Errorf("%s: nobody knows of it", name)
+		}
 	}
 }

@@ -47,9 +47,9 @@ func (t *attempt) switchProtocols(res *http.Response) {
 		return
 	}
 	defer near.Close()
-	t.mu.Lock()
+	t.guard.Lock()
 	t.result.Committed = true
-	t.mu.Unlock()
+	t.guard.Unlock()
 	j := joint{attempt: t, near: near, far: far}
 	stop := context.AfterFunc(t, j.close)
 	defer stop()
