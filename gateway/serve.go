@@ -55,7 +55,7 @@ func (q *request) serve() {
 	q.tried = q.started
 	q.id = q.identity.Of(q.r)
 	header := q.w.Header()
-	header[headerRequestID] = q.r.Header[headerRequestID]
+	header[headerRequestID] = q.identity.Values()
 	err := q.readAhead()
 	q.assign()
 	header[headerBackend] = q.backend.header

@@ -30,6 +30,9 @@ func RequestID(r *http.Request) string { return new(Identity).Of(r) }
 // must not be used again while the request's header is.
 type Identity struct{ values [2]string }
 
+// Values is the id that Of returned, for a header; it lies in i.
+func (i *Identity) Values() []string { return i.values[0:1:1] }
+
 // Of does what RequestID does.
 func (i *Identity) Of(r *http.Request) string {
 	h := r.Header

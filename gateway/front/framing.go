@@ -17,9 +17,9 @@ var errReturned = errors.New("front: write after the handler has returned")
 // inform sends a 1xx answer (RFC 9110 section 15.2).
 func (w *response) inform(status int) {
 	w.appendStatus(status)
-	for _, k := range w.sortedKeys(w.header) {
+	for k, values := range w.header {
 		if k != "Content-Length" && k != "Transfer-Encoding" {
-			w.appendField(k, w.header[k])
+			w.appendField(k, values)
 		}
 	}
 	w.out.wire = append(w.out.wire, crlf...)
@@ -27,12 +27,12 @@ func (w *response) inform(status int) {
 }
 
 // renderHead writes the status line and the handler's fields, except those that frame (RFC 9112 section 6) and manage the
-// connection (section 9): they are the server's, and written by finishHead when it is known what follows.
+// connection (section 9): they are the server's, and written by finishHead when it is known what follows. Fields of
+// different names have no order (RFC 9110 section 5.3), and here they come in any.
 func (w *response) renderHead() {
 	w.appendStatus(w.status)
 	w.declare()
-	for _, k := range w.sortedKeys(w.header) {
-		values := w.header[k]
+	for k, values := range w.header {
 		switch k {
 		case "Content-Length", "Transfer-Encoding":
 			continue
@@ -208,19 +208,10 @@ func (w *response) renderLastChunk() {
 		}
 		trailer[name] = append(trailer[name], values...)
 	}
-	for _, k := range w.sortedKeys(trailer) {
-		w.appendField(k, trailer[k])
+	for k, values := range trailer {
+		w.appendField(k, values)
 	}
 	w.out.wire = append(w.out.wire, crlf...)
-}
-
-func (w *response) sortedKeys(h http.Header) []string {
-	w.keys = w.keys[:0]
-	for k := range h {
-		w.keys = append(w.keys, k)
-	}
-	slices.Sort(w.keys)
-	return w.keys
 }
 
 // appendStatus writes the status line (RFC 9112 section 4).
@@ -256,7 +247,9 @@ func (w *response) appendField(key string, values []string) {
 				b[i] = ' '
 			}
 		}
-		b = append(b[:start], trimBlank(b[start:])...)
+		if v := trimBlank(b[start:]); len(v) < len(b)-start {
+			b = append(b[:start], v...)
+		}
 		b = append(b, crlf...)
 	}
 	w.out.wire = b

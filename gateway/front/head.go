@@ -11,22 +11,28 @@ const maxFields = 64
 // head is the parsed head of one request. It is reused, and accepts by allow-list only: a head that is not certain to
 // mean the same to every reader is not refused here but left to net/http.
 type head struct {
-	method, target, path, query, host string
-
-	length    int64 // of the body; 0 without Content-Length
-	hasLength bool
-	close     bool // Connection: close
+	plain
 
 	header http.Header
 	values [maxFields]string // backs the one-element slices in header
 	fields int
 }
 
+// plain is what a head says besides its header.
+type plain struct {
+	method, target, path, query, host string
+
+	length    int64 // of the body; 0 without Content-Length
+	hasLength bool
+	close     bool // Connection: close
+}
+
 // parse reads a request line and complete field lines, without the empty line that ends them, and reports whether they
 // are on the allow-list. A head without Host is: it may not have been read to its end; see complete.
 func (h *head) parse(lines string) bool {
 	clear(h.header)
-	*h = head{header: h.header}
+	clear(h.values[:h.fields])
+	h.plain, h.fields = plain{}, 0
 	rest, ok := h.requestLine(lines)
 	for ok && rest != "" {
 		rest, ok = h.field(rest)

@@ -33,7 +33,6 @@ type response struct {
 	header http.Header
 	out    *output // nil between requests
 
-	keys  []string // scratch for sorting
 	parts [3][]byte
 	vec   net.Buffers
 
