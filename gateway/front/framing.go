@@ -2,6 +2,7 @@ package front
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -208,8 +209,8 @@ func (w *response) renderLastChunk() {
 		}
 		trailer[name] = append(trailer[name], values...)
 	}
-	for k, values := range trailer {
-		w.appendField(k, values)
+	for _, k := range slices.Sorted(maps.Keys(trailer)) {
+		w.appendField(k, trailer[k])
 	}
 	w.out.wire = append(w.out.wire, crlf...)
 }
