@@ -31,7 +31,7 @@ func addSettings(command *cobra.Command, keys ...string) {
 	for _, g := range groups {
 		command.Flags().AddFlagSet(g)
 	}
-	command.Flags().String(configFlag, "", "File with settings by their keys; see `switchyard schema config`.")
+	command.Flags().String(configFlag, "", "`FILE` with settings by their keys; see switchyard schema config.")
 	command.SetUsageFunc(func(c *cobra.Command) error { return usage(c, groups) })
 }
 
