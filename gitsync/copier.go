@@ -3,139 +3,142 @@ package gitsync
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// copier makes heads out of a store. On its way it proves that every tree and
-// file of them is there, and remembers what was used, so that the rest can be
-// dropped. Nodes of the last revision that are unchanged are shared.
-type copier struct {
-	store   *store
-	folders []string
-	known   map[nodeKey]*node
-	nodes   map[nodeKey]*node
-	used    map[plumbing.Hash]bool
-}
-
-func newCopier(r *repository) *copier {
-	return &copier{
-		store: r.store, folders: r.folders, known: r.nodes,
-		nodes: map[nodeKey]*node{}, used: map[plumbing.Hash]bool{},
-	}
-}
-
-func (c *copier) head(h plumbing.Hash) (Head, error) {
-	commit, err := c.store.commit(h)
+// head makes the head of a commit out of the store. On its way it proves that
+// every tree and file of it is there, and marks them as used, so that the rest
+// can be dropped. Nodes of files that are unchanged are shared with the
+// revisions before.
+func (s *store) head(h plumbing.Hash, folders []string) (Head, error) {
+	commit, err := s.commit(h)
 	if err != nil {
 		return Head{}, err
 	}
-	root, err := c.store.tree(commit.TreeHash)
+	tops, err := s.tops(h, folders)
 	if err != nil {
 		return Head{}, err
 	}
-	c.used[h], c.used[commit.TreeHash] = true, true
-	var top []*node
-	for _, name := range c.folders {
-		for _, e := range root.Entries {
-			if e.Name != name {
-				continue
-			}
-			n, err := c.top(e)
-			if err != nil {
-				return Head{}, fmt.Errorf("commit %s: %w", h, err)
-			}
-			top = append(top, n)
-			break
+	s.objects[h].mark, s.objects[commit.TreeHash].mark = s.mark, s.mark
+	nodes := make([]*node, len(tops))
+	for i, top := range tops {
+		if nodes[i], err = s.top(top); err != nil {
+			return Head{}, fmt.Errorf("commit %s: %s: %w", h, top.name, err)
 		}
 	}
 	subject, _, _ := strings.Cut(strings.TrimSpace(commit.Message), "\n")
 	return Head{
 		Commit: h.String(), Author: commit.Author.Name, Subject: strings.TrimSpace(subject),
-		Time: commit.Committer.When.UTC(), Tree: tree{root: folder(".", top)},
+		Time: commit.Committer.When.UTC(), Tree: tree{root: folder(".", nodes)},
 	}, nil
 }
 
-// top is a folder that was asked for with its files, or whatever else stands
-// in its place.
-func (c *copier) top(e object.TreeEntry) (*node, error) {
-	if e.Mode != filemode.Dir {
-		return c.entry(e, e.Name, false)
+// top is a folder that was asked for with its files, or a mark of what else
+// stands in its place.
+func (s *store) top(i item) (*node, error) {
+	switch i.mode {
+	case filemode.Dir:
+	case filemode.Symlink:
+		return &node{name: i.name, mode: fs.ModeSymlink | 0o777}, nil
+	default:
+		return &node{name: i.name, mode: fs.ModeIrregular}, nil
 	}
-	t, err := c.store.tree(e.Hash)
+	l, err := s.list(i.name, i.hash)
 	if err != nil {
 		return nil, err
 	}
-	c.used[e.Hash] = true
-	entries := make([]*node, 0, len(t.Entries))
-	seen := make(map[string]bool, len(t.Entries))
-	for _, e := range t.Entries {
-		name, odd := entryName(e.Name)
+	if l.made == nil {
+		if err := s.make(l); err != nil {
+			return nil, err
+		}
+		l.made.name = i.name
+	}
+	l.mark, s.objects[i.hash].mark = s.mark, s.mark
+	for _, i := range l.items {
+		if i.blob != nil {
+			i.blob.mark = s.mark
+		}
+	}
+	return l.named(i.name), nil
+}
+
+// named is the folder under one of the names that its tree may have.
+func (l *listing) named(name string) *node {
+	if l.made.name == name {
+		return l.made
+	}
+	return &node{name: name, mode: l.made.mode, entries: l.made.entries}
+}
+
+// make makes the nodes of a folder.
+func (s *store) make(l *listing) error {
+	nodes := make([]*node, len(l.items))
+	for at, i := range l.items {
+		if i.file() && i.blob == nil {
+			s.meet(i, s.objects[i.hash])
+		}
+		if i.file() && i.blob == nil {
+			return fmt.Errorf("%w: file %s is missing", errBroken, i.name)
+		}
+		if i.node == nil {
+			i.node = s.node(i)
+		}
+		nodes[at] = i.node
+	}
+	l.made = apart(folder("", nodes))
+	return nil
+}
+
+// node is an entry as it is seen in a folder. Folders in a folder stay empty.
+func (s *store) node(i *item) *node {
+	name, odd := entryName(i.name)
+	switch {
+	case odd:
+		return &node{name: name, mode: fs.ModeIrregular}
+	case i.file():
+		s.shrink(i.blob)
+		n := &node{name: name, mode: 0o444, size: i.blob.size, data: i.blob.data}
+		if i.mode == filemode.Executable {
+			n.mode = 0o555
+		}
+		return n
+	case i.mode == filemode.Dir:
+		return &node{name: name, mode: fs.ModeDir | 0o555}
+	case i.mode == filemode.Symlink:
+		return &node{name: name, mode: fs.ModeSymlink | 0o777}
+	default: // a submodule, or a mode that git does not know
+		return &node{name: name, mode: fs.ModeIrregular}
+	}
+}
+
+// apart gives entries of one name, which only a crafted tree has, names of
+// their own, under which they are no files.
+func apart(folder *node) *node {
+	for i, n := range folder.entries[min(1, len(folder.entries)):] {
+		if n.name == folder.entries[i].name {
+			folder.entries = renamed(folder.entries)
+			slices.SortFunc(folder.entries, byName)
+			break
+		}
+	}
+	return folder
+}
+
+func renamed(nodes []*node) []*node {
+	seen := make(map[string]bool, len(nodes))
+	for i, n := range nodes {
+		name := n.name
 		for seen[name] {
-			name, odd = name+" (again)", true
+			name += " (again)"
 		}
 		seen[name] = true
-		n, err := c.entry(e, name, odd)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+		if name != n.name {
+			nodes[i] = &node{name: name, mode: fs.ModeIrregular}
 		}
-		entries = append(entries, n)
 	}
-	return folder(e.Name, entries), nil
-}
-
-// entry makes the node of one tree entry. Folders in a folder stay empty.
-func (c *copier) entry(e object.TreeEntry, name string, odd bool) (*node, error) {
-	if odd {
-		return &node{name: name, mode: fs.ModeIrregular}, nil
-	}
-	switch e.Mode {
-	case filemode.Dir:
-		return &node{name: name, mode: fs.ModeDir | 0o555}, nil
-	case filemode.Regular, filemode.Deprecated:
-		return c.file(e, name, 0o444)
-	case filemode.Executable:
-		return c.file(e, name, 0o555)
-	case filemode.Symlink:
-		return &node{name: name, mode: fs.ModeSymlink | 0o777}, nil
-	default: // a submodule, or a mode that git does not know
-		return &node{name: name, mode: fs.ModeIrregular}, nil
-	}
-}
-
-func (c *copier) file(e object.TreeEntry, name string, mode fs.FileMode) (*node, error) {
-	c.used[e.Hash] = true
-	o, err := c.blob(e.Hash)
-	if err != nil {
-		return nil, err
-	}
-	key := nodeKey{e.Hash, name, mode}
-	n := c.nodes[key]
-	if n == nil {
-		n = c.known[key]
-	}
-	if n == nil {
-		n = &node{name: name, mode: mode, size: o.size, data: o.data}
-	}
-	c.nodes[key] = n
-	return n, nil
-}
-
-// blob gives a file's content, or its size alone if it is too large to be held.
-func (c *copier) blob(h plumbing.Hash) (gitObject, error) {
-	o, err := c.store.get(plumbing.BlobObject, h)
-	if err != nil && c.store.omitted && !c.store.has(h) {
-		// A server that leaves out large blobs does not tell their size. It is
-		// only believed when all was asked for at once: see store.omitted.
-		o = gitObject{kind: plumbing.BlobObject, size: maxFile + 1}
-		return o, c.store.add(h, o)
-	}
-	if err != nil || o.size <= maxFile || o.data == nil {
-		return o, err
-	}
-	o.data = nil
-	return o, c.store.add(h, o)
+	return nodes
 }

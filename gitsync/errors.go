@@ -58,6 +58,10 @@ func (e *RejectedError) Unwrap() error { return e.Err }
 // unreadable, a connection cut in the middle of a pack.
 var errBroken = errors.New("the repository could not be read whole")
 
+// errMisread is an answer that cannot be understood, or a refusal without a
+// known reason.
+var errMisread = fmt.Errorf("%w or understood", ErrUnreachable)
+
 // errNotOurs is a server's refusal to give out a commit: its branch has moved
 // since the references were read, or nothing points at it.
 var errNotOurs = fmt.Errorf("%w: the server does not give out the commit", errBroken)

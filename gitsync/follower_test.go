@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -169,12 +170,28 @@ func reach(t *testing.T, test func(t *testing.T, r *repo, o gitsync.Options)) {
 		r.gitIn(r.bare, "config", "uploadpack.allowFilter", "false")
 		test(t, r, options(r.serve(nil)))
 	})
-	t.Run("ssh", func(t *testing.T) {
+	t.Run("http version 0", func(t *testing.T) {
 		t.Parallel()
 		r := newRepo(t)
-		o := options("")
-		o.URL, o.Auth = sshServer(t, r, nil)
-		test(t, r, o)
+		test(t, r, options(r.serve(old)))
+	})
+	for _, name := range []string{"ssh", "ssh version 0"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRepo(t)
+			r.oldSSH = name != "ssh"
+			o := options("")
+			o.URL, o.Auth = sshServer(t, r, nil)
+			test(t, r, o)
+		})
+	}
+}
+
+// old is a server that knows version 0 only.
+func old(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		req.Header.Del("Git-Protocol")
+		next.ServeHTTP(w, req)
 	})
 }
 

@@ -2,6 +2,7 @@ package gitsync
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,33 +10,40 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
-
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
-	"github.com/go-git/go-git/v5/plumbing/transport"
-	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 )
 
 // httpWire speaks smart HTTP. It has a client of its own, so that connections
 // are kept between polls and nothing is shared with the rest of the process.
 type httpWire struct {
-	endpoint  transport.Endpoint
-	client    transport.Transport
-	pool      *http.Transport
-	watch     *watch
-	username  string
-	token     string
-	tokenFile string
+	base       string // of the repository, without credentials
+	scheme     string
+	host       string
+	client     *http.Client
+	pool       *http.Transport
+	max        int64
+	bytes      atomic.Int64 // received
+	username   string
+	token      string
+	tokenFile  string
+	greeted    *greeting // of version 2, from an earlier visit
+	redirected string    // where that one came from
 }
 
+// service is the program on the server that gives out objects.
+const service = "git-upload-pack"
+
 func newHTTPWire(a address, o Options) (*httpWire, error) {
-	w := &httpWire{username: a.user, token: a.password, tokenFile: o.Auth.TokenFile}
+	w := &httpWire{
+		base: strings.TrimSuffix(a.show, "/"), scheme: a.scheme, host: a.host, max: o.MaxBytes,
+		username: a.user, token: a.password, tokenFile: o.Auth.TokenFile,
+	}
 	if o.Auth.Token != "" {
 		w.token = o.Auth.Token
 	}
@@ -49,16 +57,11 @@ func newHTTPWire(a address, o Options) (*httpWire, error) {
 	if secret && w.username == "" {
 		w.username = anyUser
 	}
-	pool, err := httpPool(o)
+	pool, err := httpPool(o, &w.bytes)
 	if err != nil {
 		return nil, err
 	}
-	e, err := transport.NewEndpoint(a.show)
-	if err != nil {
-		return nil, errors.New("repository URL cannot be used")
-	}
-	w.endpoint, w.pool, w.watch = *e, pool, &watch{next: pool, max: o.MaxBytes}
-	w.client = githttp.NewClient(&http.Client{Transport: w.watch})
+	w.pool, w.client = pool, &http.Client{Transport: pool, CheckRedirect: follow}
 	return w, nil
 }
 
@@ -66,14 +69,17 @@ func newHTTPWire(a address, o Options) (*httpWire, error) {
 // take tokens ignore it.
 const anyUser = "git"
 
-func httpPool(o Options) (*http.Transport, error) {
+// httpPool keeps a connection between polls. Over HTTP/2 one that died unseen is
+// found by pings.
+func httpPool(o Options, received *atomic.Int64) (*http.Transport, error) {
 	pool := &http.Transport{
 		Proxy:               o.Proxy,
-		DialContext:         (&net.Dialer{Timeout: 30 * time.Second}).DialContext,
+		DialContext:         dialer(received),
 		TLSHandshakeTimeout: 15 * time.Second,
 		MaxIdleConns:        2,
 		IdleConnTimeout:     2*o.Poll + time.Minute,
 		ForceAttemptHTTP2:   true,
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
 	}
 	if o.Auth.CAFile == "" {
 		return pool, nil
@@ -95,23 +101,93 @@ func httpPool(o Options) (*http.Transport, error) {
 
 func (w *httpWire) close() { w.pool.CloseIdleConnections() }
 
-// connect reads the references. When the server refuses access and the token's
-// file holds another token by now, it tries that one.
-func (w *httpWire) connect(ctx context.Context) (transport.UploadPackSession, *packp.AdvRefs, error) {
+func (w *httpWire) received() int64 { return w.bytes.Load() }
+
+// visit greets the server. A greeting of version 2 is kept: it says nothing
+// about the repository, so that later visits need not ask for it.
+func (w *httpWire) visit(ctx context.Context) (visit, error) {
+	v := &httpVisit{wire: w, greeted: w.greeted}
+	if v.greeted != nil {
+		return v, nil
+	}
+	resp, err := w.send(ctx, http.MethodGet, w.base+"/info/refs?service="+service, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer drain(resp.Body)
+	at, ok := strings.CutSuffix(resp.Request.URL.Path, "/info/refs")
+	if !ok {
+		return nil, &problem{kind: ErrNotGit, detail: "it redirects elsewhere"}
+	}
+	if v.greeted, err = readGreeting(resp.Body); err != nil {
+		return nil, w.explain(ctx, errMisread, err)
+	}
+	redirected := *resp.Request.URL
+	redirected.Path, redirected.RawPath, redirected.RawQuery = at, "", ""
+	v.base = redirected.String()
+	if v.greeted.version == 2 {
+		w.greeted, w.redirected = v.greeted, v.base
+	}
+	return v, nil
+}
+
+// forget lets go of the greeting, and tells whether there was one.
+func (w *httpWire) forget() bool {
+	kept := w.greeted != nil
+	w.greeted = nil
+	return kept
+}
+
+// httpVisit is a greeting: over http every request stands for itself.
+type httpVisit struct {
+	wire    *httpWire
+	greeted *greeting
+	base    string // where the greeting was redirected to
+}
+
+func (v *httpVisit) greeting() *greeting { return v.greeted }
+func (v *httpVisit) close(bool)          {}
+
+func (v *httpVisit) exchange(ctx context.Context, request []byte) (io.ReadCloser, error) {
+	resp, err := v.wire.send(ctx, http.MethodPost, cmp.Or(v.base, v.wire.redirected)+"/"+service, request)
+	if err != nil {
+		return nil, err
+	}
+	return drained{resp.Body}, nil
+}
+
+// drained is a body that is read to its end before it is closed, so that its
+// connection can be used again.
+type drained struct{ io.ReadCloser }
+
+func (d drained) Close() error {
+	drain(d.ReadCloser)
+	return nil
+}
+
+func drain(body io.ReadCloser) {
+	const most = 64 << 10 // more is dearer than another connection
+	_, _ = io.CopyN(io.Discard, body, most)
+	_ = body.Close()
+}
+
+// send makes one request. When the server refuses access and the token's file
+// holds another token by now, it tries that one.
+func (w *httpWire) send(ctx context.Context, method, url string, body []byte) (*http.Response, error) {
 	if w.tokenFile != "" && w.token == "" {
 		if _, err := w.reload(); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	up, refs, err := w.try(ctx)
+	resp, err := w.try(ctx, method, url, body)
 	if !errors.Is(err, ErrAuth) || w.tokenFile == "" {
-		return up, refs, err
+		return resp, err
 	}
 	changed, reloadErr := w.reload()
 	if reloadErr != nil || !changed {
-		return nil, nil, err
+		return nil, err
 	}
-	return w.try(ctx)
+	return w.try(ctx, method, url, body)
 }
 
 func (w *httpWire) reload() (changed bool, err error) {
@@ -127,25 +203,59 @@ func (w *httpWire) reload() (changed bool, err error) {
 	return changed, nil
 }
 
-func (w *httpWire) try(ctx context.Context) (transport.UploadPackSession, *packp.AdvRefs, error) {
-	w.watch.reset()
-	e := w.endpoint // a redirect changes it
-	var auth transport.AuthMethod
-	if w.token != "" || w.username != "" {
-		auth = &githttp.BasicAuth{Username: w.username, Password: w.token}
-	}
-	up, err := w.client.NewUploadPackSession(&e, auth)
+func (w *httpWire) try(ctx context.Context, method, to string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, w.explainConnect(err)
+		return nil, &problem{kind: ErrNotGit, detail: "its URL cannot be used"}
 	}
-	refs, err := up.AdvertisedReferencesContext(ctx)
-	if ctx.Err() != nil {
-		return nil, nil, ctx.Err()
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("Git-Protocol", "version=2")
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-"+service+"-request")
+		req.Header.Set("Accept", "application/x-"+service+"-result")
+		req.Header["Idempotency-Key"] = nil // not sent: it may be repeated when an idle connection turns out to be closed
 	}
+	if (w.token != "" || w.username != "") && req.URL.Host == w.host && req.URL.Scheme == w.scheme {
+		req.SetBasicAuth(w.username, w.token)
+	}
+	resp, err := w.client.Do(req)
 	if err != nil {
-		return nil, nil, w.explainConnect(err)
+		return nil, w.explain(ctx, ErrUnreachable, withoutURL(err))
 	}
-	return up, refs, nil
+	if p := judge(method, resp); p != nil {
+		drain(resp.Body)
+		return nil, p.hidden(w.hidden())
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(resp.Body, w.max+1<<20), resp.Body} // the pack itself is bounded when it is read
+	return resp, nil
+}
+
+// follow lets only the greeting be redirected, never from https to http, and to
+// another server without credentials.
+func follow(req *http.Request, via []*http.Request) error {
+	switch {
+	case via[0].Method != http.MethodGet:
+		return http.ErrUseLastResponse
+	case len(via) >= 10:
+		return errors.New("it redirects without end")
+	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
+		return errors.New("it redirects from https to plain http")
+	}
+	if req.URL.Host != via[0].URL.Host { // another port is another server
+		req.Header.Del("Authorization")
+	}
+	return nil
+}
+
+// withoutURL is the reason for which a request failed, without its URL.
+func withoutURL(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err
+	}
+	return err
 }
 
 // hidden is what the server was told; a token may stand in place of the user.
@@ -159,83 +269,12 @@ func (w *httpWire) hidden() secrets {
 	return out
 }
 
-// explain prefers what was seen on the wire to what go-git made of it.
-func (w *httpWire) explain(err error) error {
-	hide := w.hidden()
-	seen := w.watch.failure
-	if seen == nil {
-		return hide.problem(errBroken, err)
-	}
-	if errors.Is(seen, ErrUnreachable) {
-		return hide.problem(errBroken, seen)
-	}
-	return seen.hidden(hide)
-}
-
-// explainConnect is explain for the first step of a session.
-func (w *httpWire) explainConnect(err error) error {
-	hide := w.hidden()
-	if seen := w.watch.failure; seen != nil {
-		return seen.hidden(hide)
-	}
-	return explainRefs(hide, w.watch.head.Bytes(), err)
-}
-
-// explainRefs gives the reason why references could not be read.
-func explainRefs(hide secrets, head []byte, err error) error {
-	switch {
-	case errors.Is(err, transport.ErrEmptyRemoteRepository):
-		return ErrEmpty
-	case bytes.Contains(head, []byte("object-format=sha256")):
-		return &problem{kind: ErrFormat, detail: "object names are SHA-256"}
-	case errors.Is(err, transport.ErrRepositoryNotFound):
-		return ErrNoRepository
-	default:
-		return hide.problem(ErrUnreachable, err)
-	}
-}
-
-// watch is a RoundTripper that remembers how an exchange failed, which go-git's
-// errors do not tell, and bounds what is read.
-type watch struct {
-	next    http.RoundTripper
-	max     int64
-	failure *problem
-	head    bytes.Buffer // first bytes of the references
-}
-
-func (t *watch) reset() {
-	t.failure = nil
-	t.head.Reset()
-}
-
-// RoundTrip passes redirects and good answers on, and refuses any other.
-func (t *watch) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.next.RoundTrip(req)
-	if err != nil {
-		t.failure = &problem{kind: ErrUnreachable, detail: err.Error()}
-		return nil, err
-	}
-	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
-		return resp, nil
-	}
-	if t.failure = judge(req, resp); t.failure != nil {
-		_ = resp.Body.Close()
-		return nil, t.failure
-	}
-	body := io.LimitReader(resp.Body, t.max+1<<20) // the pack itself is bounded when it is read
-	if req.Method == http.MethodGet {
-		body = io.TeeReader(body, &firstBytes{&t.head})
-	}
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{body, resp.Body}
-	return resp, nil
+func (w *httpWire) explain(ctx context.Context, kind, err error) error {
+	return explained(ctx, w.hidden(), kind, err)
 }
 
 // judge says what is wrong with an answer, or nil.
-func judge(req *http.Request, resp *http.Response) *problem {
+func judge(method string, resp *http.Response) *problem {
 	detail := "status " + resp.Status
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
@@ -244,11 +283,14 @@ func judge(req *http.Request, resp *http.Response) *problem {
 		return &problem{kind: ErrNoRepository, detail: detail}
 	case http.StatusOK:
 	default:
+		if resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
+			return &problem{kind: errMisread, detail: detail}
+		}
 		return &problem{kind: ErrUnreachable, detail: detail, after: pauseAsked(resp, time.Now())}
 	}
-	want := "application/x-git-upload-pack-advertisement"
-	if req.Method == http.MethodPost {
-		want = "application/x-git-upload-pack-result"
+	want := "application/x-" + service + "-advertisement"
+	if method == http.MethodPost {
+		want = "application/x-" + service + "-result"
 	}
 	if got := resp.Header.Get("Content-Type"); got != want {
 		return &problem{kind: ErrNotGit, detail: fmt.Sprintf("content type %q", got)}
@@ -269,15 +311,4 @@ func pauseAsked(resp *http.Response, now time.Time) time.Duration {
 		return max(0, date.Sub(now))
 	}
 	return 0
-}
-
-// firstBytes keeps the beginning of what is written.
-type firstBytes struct{ buf *bytes.Buffer }
-
-func (f *firstBytes) Write(p []byte) (int, error) {
-	const most = 4 << 10
-	if room := most - f.buf.Len(); room > 0 {
-		f.buf.Write(p[:min(room, len(p))])
-	}
-	return len(p), nil
 }

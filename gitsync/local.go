@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
@@ -32,7 +30,7 @@ type local struct {
 	folders []string
 }
 
-func (l *local) open(context.Context) (session, error) {
+func (l *local) open(context.Context, []string) (session, error) {
 	at, err := locate(l.path)
 	if err != nil {
 		return nil, err
@@ -40,7 +38,8 @@ func (l *local) open(context.Context) (session, error) {
 	return at.open(l.folders)
 }
 
-func (l *local) close() {}
+func (l *local) close()          {}
+func (l *local) received() int64 { return 0 }
 
 // open opens the repository for one read.
 func (d gitDir) open(folders []string) (*localSession, error) {
@@ -85,6 +84,22 @@ func (s *localSession) close() {
 	}
 }
 
+// tips gives the commits that refs point at. It is ErrEmpty when there are no
+// references at all.
+func (s *localSession) tips(_ context.Context, refs []string) (references, error) {
+	found := references{}
+	for _, ref := range refs {
+		h, ok, err := s.tip(ref)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found[ref] = h
+		}
+	}
+	return found, nil
+}
+
 func (s *localSession) tip(name string) (plumbing.Hash, bool, error) {
 	ref := plumbing.ReferenceName(name)
 	if !validRef(ref) {
@@ -126,7 +141,7 @@ func (s *localSession) notEmpty() error {
 	}
 }
 
-func (s *localSession) resolve(rev string) (plumbing.Hash, error) {
+func (s *localSession) resolve(_ context.Context, rev string) (plumbing.Hash, error) {
 	if strings.Contains(rev, ":") || strings.Contains(rev, "@{") { // a path in a commit; a date, which go-git leaves out
 		return plumbing.ZeroHash, &problem{kind: ErrNoRevision, detail: strconv.Quote(rev)}
 	}
@@ -159,46 +174,35 @@ func (s *localSession) commit(ctx context.Context, into *store, h plumbing.Hash)
 	if err != nil {
 		return err
 	}
-	root, err := s.tree(ctx, into, c.TreeHash)
+	if err := s.object(ctx, into, plumbing.TreeObject, c.TreeHash); err != nil {
+		return err
+	}
+	tops, err := into.tops(h, s.folders)
 	if err != nil {
 		return err
 	}
-	for _, e := range root.Entries {
-		if !slices.Contains(s.folders, e.Name) {
+	for _, top := range tops {
+		if top.mode != filemode.Dir {
 			continue
 		}
-		if err := s.folder(ctx, into, e); err != nil {
+		if err := s.folder(ctx, into, top); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// folder copies a folder with its files, or the file that stands in its place.
-func (s *localSession) folder(ctx context.Context, into *store, e object.TreeEntry) error {
-	if e.Mode != filemode.Dir {
-		return s.files(ctx, into, []object.TreeEntry{e})
+// folder copies what is missing of a folder.
+func (s *localSession) folder(ctx context.Context, into *store, top item) error {
+	if err := s.object(ctx, into, plumbing.TreeObject, top.hash); err != nil {
+		return err
 	}
-	t, err := s.tree(ctx, into, e.Hash)
+	lacks, _, err := into.gap(top.name, top.hash)
 	if err != nil {
 		return err
 	}
-	return s.files(ctx, into, t.Entries)
-}
-
-func (s *localSession) tree(ctx context.Context, into *store, h plumbing.Hash) (*object.Tree, error) {
-	if err := s.object(ctx, into, plumbing.TreeObject, h); err != nil {
-		return nil, err
-	}
-	return into.tree(h)
-}
-
-func (s *localSession) files(ctx context.Context, into *store, entries []object.TreeEntry) error {
-	for _, e := range entries {
-		if !e.Mode.IsFile() || e.Mode == filemode.Symlink {
-			continue
-		}
-		if err := s.object(ctx, into, plumbing.BlobObject, e.Hash); err != nil {
+	for _, file := range lacks.missing {
+		if err := s.object(ctx, into, plumbing.BlobObject, file.hash); err != nil {
 			return err
 		}
 	}
@@ -218,7 +222,7 @@ func (s *localSession) object(ctx context.Context, into *store, kind plumbing.Ob
 		return fmt.Errorf("%w: %s %s: %w", errBroken, kind, h, err)
 	}
 	if kind == plumbing.BlobObject && o.Size() > maxFile {
-		return into.add(h, gitObject{kind: kind, size: o.Size()})
+		return into.add(h, &gitObject{kind: kind, size: o.Size()})
 	}
 	if err := into.room(o.Size()); err != nil {
 		return err

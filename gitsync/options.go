@@ -138,9 +138,9 @@ func (o Options) source(a address) (source, error) {
 		return &local{path: a.path, folders: o.Folders}, nil
 	case "ssh":
 		w, err := newSSHWire(a, o.Auth)
-		return &remote{wire: w, max: o.MaxBytes, once: true}, err
+		return &remote{wire: w, folders: o.Folders, max: o.MaxBytes}, err
 	default:
 		w, err := newHTTPWire(a, o)
-		return &remote{wire: w, max: o.MaxBytes}, err
+		return &remote{wire: w, folders: o.Folders, max: o.MaxBytes}, err
 	}
 }

@@ -124,7 +124,7 @@ func TestCutConnectionsDoNoHarm(t *testing.T) {
 	left.Store(1 << 40)
 	o := options(r.serve(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if req.Method == http.MethodGet {
+			if lists(req) {
 				next.ServeHTTP(w, req)
 				return
 			}

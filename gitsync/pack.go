@@ -97,7 +97,7 @@ func (p *packReader) skip(h *packfile.ObjectHeader) error {
 	if n, _, err := p.scan.NextObject(hasher); err != nil || n != h.Length {
 		return fmt.Errorf("%w: pack entry of %d bytes: %w", errBroken, h.Length, orShort(err))
 	}
-	return p.into.add(hasher.Sum(), gitObject{kind: h.Type, size: h.Length})
+	return p.into.add(hasher.Sum(), &gitObject{kind: h.Type, size: h.Length})
 }
 
 func (p *packReader) delta(h *packfile.ObjectHeader) error {

@@ -41,7 +41,7 @@ func TestPackWithDeltasIsReadWhole(t *testing.T) {
 		if kinds[plumbing.CommitObject] != 2 || kinds[plumbing.TreeObject] != 2 || kinds[plumbing.BlobObject] != 2 || most < 8000 {
 			t.Errorf("%q: objects are %v, the largest has %d bytes", args, kinds, most)
 		}
-		into.retain(nil)
+		into.retain()
 		if into.bytes != 0 {
 			t.Errorf("an empty store counts %d bytes", into.bytes)
 		}

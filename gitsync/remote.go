@@ -8,72 +8,172 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
-	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// wire is a way to a git server.
+// wire is a way to a git server. Its errors are the package's, without
+// credentials.
 type wire interface {
-	// connect opens an upload-pack session and reads the references. Its error
-	// is one of the package's, without credentials.
-	connect(ctx context.Context) (transport.UploadPackSession, *packp.AdvRefs, error)
-	// explain turns an error of a later step of the session into one of the
-	// package's, errBroken where another try may help.
-	explain(err error) error
+	// visit opens a conversation with upload-pack, which ends with ctx at the latest.
+	visit(ctx context.Context) (visit, error)
+	// forget makes the next visit begin anew, and tells whether the last one did
+	// not: then what went wrong may be mended by another.
+	forget() bool
+	// explain turns an error of a conversation into one of the package's, which
+	// is kind if nothing better is known.
+	explain(ctx context.Context, kind, err error) error
+	received() int64
 	close()
+}
+
+// visit is one conversation with upload-pack.
+type visit interface {
+	greeting() *greeting
+	// exchange sends a request and gives the answer, which is to be closed before
+	// the next.
+	exchange(ctx context.Context, request []byte) (io.ReadCloser, error)
+	// close ends the conversation; whole says that every answer was read to its end.
+	close(whole bool)
 }
 
 // remote reads a repository through a git server.
 type remote struct {
-	wire wire
-	max  int64
-	once bool // each connection serves one fetch
+	wire    wire
+	folders []string
+	max     int64
+	choice  choice // what the server does not refuse
+	trial   choice // how much more coarsely the next fetch asks
 }
 
-func (r *remote) open(ctx context.Context) (session, error) {
-	up, refs, err := r.wire.connect(ctx)
+func (r *remote) close()          { r.wire.close() }
+func (r *remote) received() int64 { return r.wire.received() }
+
+// open visits the server and asks for refs. A greeting that was kept may no
+// longer be true; then it is asked for again.
+func (r *remote) open(ctx context.Context, refs []string) (session, error) {
+	for {
+		s, err := r.visit(ctx, refs)
+		if err == nil {
+			return s, nil
+		}
+		if kept := r.wire.forget(); !kept || !outdated(ctx, err) {
+			return nil, err
+		}
+	}
+}
+
+// outdated tells whether an error may come from a server that is another than
+// the one that greeted.
+func outdated(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && (errors.Is(err, errMisread) || errors.Is(err, ErrNotGit) || errors.Is(err, ErrNoRepository))
+}
+
+func (r *remote) visit(ctx context.Context, refs []string) (*remoteSession, error) {
+	v, err := r.wire.visit(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &remoteSession{remote: r, up: up, refs: refs}, nil
+	s := &remoteSession{remote: r, visit: v, refs: references{}, asked: map[string]bool{}}
+	if err := s.ask(ctx, refs); err != nil {
+		s.broken = true
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
-func (r *remote) close() { r.wire.close() }
-
-// remoteSession holds one connection, or opens another for each further
-// request where the transport allows only one (ssh).
+// remoteSession is one conversation and what was learned in it.
 type remoteSession struct {
 	remote *remote
-	up     transport.UploadPackSession // nil once used up
-	refs   *packp.AdvRefs
+	visit  visit
+	refs   references
+	asked  map[string]bool // what refs was asked for, whether it is there or not
+	broken bool            // an answer was not read to its end
 }
 
-func (s *remoteSession) close() {
-	if s.up != nil {
-		_ = s.up.Close() // all that was wanted has been read
-		s.up = nil
+func (s *remoteSession) close() { s.visit.close(!s.broken) }
+
+// ask learns where references stand. Versions 0 and 1 have told about all.
+func (s *remoteSession) ask(ctx context.Context, refs []string) error {
+	g := s.visit.greeting()
+	if g.version < 2 {
+		s.refs = g.refs
+		return nil
 	}
+	var unknown []string
+	for _, ref := range refs {
+		if !s.asked[ref] {
+			s.asked[ref] = true
+			unknown = append(unknown, ref)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	got, err := s.list(ctx, unknown, maxRefs)
+	for name, h := range got {
+		s.refs[name] = h
+	}
+	return err
 }
 
-func (s *remoteSession) tip(ref string) (plumbing.Hash, bool, error) {
-	h, found := s.refs.References[ref]
-	return h, found, nil
+func (s *remoteSession) list(ctx context.Context, prefixes []string, most int) (references, error) {
+	answer, err := s.visit.exchange(ctx, lsRefs(prefixes))
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	got, err := readRefs(answer, most)
+	if err != nil {
+		return nil, s.remote.wire.explain(ctx, errMisread, err)
+	}
+	return got, nil
+}
+
+// tips gives the commits that refs point at. It is ErrEmpty when there are no
+// references at all.
+func (s *remoteSession) tips(ctx context.Context, refs []string) (references, error) {
+	if err := s.ask(ctx, refs); err != nil {
+		return nil, err
+	}
+	found := references{}
+	for _, ref := range refs {
+		if h, ok := s.refs[ref]; ok {
+			found[ref] = h
+		}
+	}
+	if len(s.refs) == 0 {
+		return nil, s.empty(ctx)
+	}
+	return found, nil
+}
+
+// empty is ErrEmpty when the repository has no references. The answer may be
+// long, of which one line is enough.
+func (s *remoteSession) empty(ctx context.Context) error {
+	if s.visit.greeting().version < 2 {
+		return ErrEmpty
+	}
+	s.broken = true
+	some, err := s.list(ctx, []string{"refs/"}, 1)
+	if err == nil && len(some) == 0 {
+		err = ErrEmpty
+	}
+	return err
 }
 
 // resolve knows HEAD, branches, tags, full reference names and full commit
 // names. A commit that no reference points at may be refused by the server.
-func (s *remoteSession) resolve(rev string) (plumbing.Hash, error) {
-	if rev == "HEAD" && s.refs.Head != nil {
-		return *s.refs.Head, nil
-	}
-	for _, ref := range []string{rev, "refs/heads/" + rev, "refs/tags/" + rev, "refs/" + rev} {
-		if h, ok := s.refs.Peeled[ref]; ok {
-			return h, nil
+func (s *remoteSession) resolve(ctx context.Context, rev string) (plumbing.Hash, error) {
+	if rev != "" && !strings.ContainsAny(rev, " \n\x00") && len(rev) < 1000 {
+		names := []string{rev, "refs/heads/" + rev, "refs/tags/" + rev, "refs/" + rev}
+		found, err := s.tips(ctx, names)
+		if err != nil && !errors.Is(err, ErrEmpty) {
+			return plumbing.ZeroHash, err
 		}
-		if h, ok := s.refs.References[ref]; ok {
-			return h, nil
+		for _, name := range names {
+			if h, ok := found[name]; ok {
+				return h, nil
+			}
 		}
 	}
 	if plumbing.IsHash(rev) {
@@ -82,97 +182,17 @@ func (s *remoteSession) resolve(rev string) (plumbing.Hash, error) {
 	return plumbing.ZeroHash, &problem{kind: ErrNoRevision, detail: fmt.Sprintf("%q; a commit must be given with all 40 digits", rev)}
 }
 
-func (s *remoteSession) fetch(ctx context.Context, into *store, commits []plumbing.Hash) (err error) {
-	if s.up == nil {
-		if s.up, _, err = s.remote.wire.connect(ctx); err != nil {
-			return err
-		}
-	}
-	up := s.up
-	if s.remote.once {
-		s.up = nil
-		defer up.Close()
-	}
-	req := s.request(into, commits)
-	into.omitted = req.Filter != "" && len(into.complete) == 0
-	resp, err := up.UploadPack(ctx, req)
-	if err != nil {
-		return s.remote.broken(ctx, err)
-	}
-	defer resp.Close()
-	pack := &limited{r: demux(req.Capabilities, resp), left: s.remote.max}
-	err = readPack(into, pack)
-	if err != nil && pack.left < 0 {
-		return errPackTooLarge
-	}
-	if err != nil {
-		return s.remote.broken(ctx, err)
-	}
-	return nil
-}
-
-// request asks for commits without history. Haves and shallows are the tips
-// held already, so that the server sends what differs from them.
-func (s *remoteSession) request(into *store, commits []plumbing.Hash) *packp.UploadPackRequest {
-	offered := s.refs.Capabilities
-	req := packp.NewUploadPackRequestFromCapabilities(offered)
-	wish := []capability.Capability{capability.NoProgress, capability.Shallow}
-	if offered.Supports(capability.Filter) {
-		wish = append(wish, capability.Filter)
-		// The limit excludes: a file of exactly 64 KiB must still come.
-		req.Filter = packp.FilterBlobLimit(maxFile/1024+1, packp.BlobLimitPrefixKibi)
-	}
-	for _, c := range wish {
-		if offered.Supports(c) {
-			_ = req.Capabilities.Set(c) // fails only for capabilities with arguments
-		}
-	}
-	// go-git drops this from what the server offers, as its own fetch cannot use it.
-	_ = req.Capabilities.Set(capability.ThinPack)
-	req.Depth = packp.DepthCommits(1)
-	req.Wants = commits
-	req.Haves = append(req.Haves, into.complete...)
-	req.Shallows = append(req.Shallows, into.complete...)
-	return req
-}
-
-func demux(used *capability.List, r io.Reader) io.Reader {
-	switch {
-	case used.Supports(capability.Sideband64k):
-		return sideband.NewDemuxer(sideband.Sideband64k, r)
-	case used.Supports(capability.Sideband):
-		return sideband.NewDemuxer(sideband.Sideband, r)
-	default:
-		return r
-	}
-}
-
-// broken keeps the errors that are final and marks the others as worth a fresh fetch.
-func (r *remote) broken(ctx context.Context, err error) error {
+// explained turns an error of a conversation into one of the package's: kind,
+// if nothing better is known.
+func explained(ctx context.Context, hide secrets, kind, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if errors.Is(err, ErrTooLarge) {
-		return err
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p.hidden(hide)
 	}
-	if strings.Contains(err.Error(), "not our ref") { // the protocol has no code for it
+	if said, ok := errors.AsType[refusalError](err); ok && said.notOurs() {
 		return errNotOurs
 	}
-	return r.wire.explain(err)
-}
-
-var errPackTooLarge = &problem{kind: ErrTooLarge, detail: "the server sends more"}
-
-// limited ends a pack that is longer than the limit; left is negative then.
-type limited struct {
-	r    io.Reader
-	left int64
-}
-
-func (l *limited) Read(p []byte) (int, error) {
-	n, err := l.r.Read(p)
-	if l.left -= int64(n); l.left < 0 {
-		return 0, errPackTooLarge
-	}
-	return n, err
+	return &problem{kind: kind, detail: hide.hide(strings.TrimPrefix(err.Error(), errBroken.Error()+": "))}
 }

@@ -1,6 +1,7 @@
 package gitsync
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,19 +15,23 @@ import (
 // source is a place that a repository can be read from: one behind a network
 // transport, or one on this machine.
 type source interface {
-	// open asks where the references stand.
-	open(ctx context.Context) (session, error)
+	// open asks where references stand, which are given by their full names.
+	open(ctx context.Context, refs []string) (session, error)
+	// received counts the bytes that came over the network so far.
+	received() int64
 	close()
 }
 
 // session is one visit to a source.
 type session interface {
-	// tip gives the commit that a full reference name points at.
-	tip(ref string) (h plumbing.Hash, found bool, err error)
+	// tips gives the commits that references point at. Those that do not exist
+	// are left out.
+	tips(ctx context.Context, refs []string) (references, error)
 	// resolve finds the commit of a branch, tag or commit name.
-	resolve(rev string) (plumbing.Hash, error)
+	resolve(ctx context.Context, rev string) (plumbing.Hash, error)
 	// fetch brings what the store lacks of commits: their trees and the files
-	// directly in folders, and maybe more. Large blobs may be left out.
+	// directly in folders, and maybe more. Of files that are too large it may
+	// leave a mark only.
 	fetch(ctx context.Context, into *store, commits []plumbing.Hash) error
 	close()
 }
@@ -42,19 +47,12 @@ type repository struct {
 	again   []time.Duration // waits before further attempts after a broken read
 	renew   func() (source, error)
 
-	names  []string          // branches that were named when last looked
-	barren plumbing.Hash     // a commit of the endpoints branch that has no endpoints
-	store  *store            // nil until a read needs objects, and after an error
-	last   *Revision         // what the last read gave
-	nodes  map[nodeKey]*node // files of last, shared with the next
-	cost   Fetched           // of the read that runs
-}
-
-// nodeKey identifies a node by content and name.
-type nodeKey struct {
-	h    plumbing.Hash
-	name string
-	mode fs.FileMode
+	names  []string      // branches that were named when last looked
+	barren plumbing.Hash // a commit of the endpoints branch that has no endpoints
+	store  *store        // nil until a read needs objects, and after an error
+	last   *Revision     // what the last read gave
+	watch  []string      // the endpoints branch and those that last names
+	cost   Fetched       // of the read that runs
 }
 
 // read gives the revision at the tips, and what reading it cost, also when it
@@ -70,7 +68,7 @@ func (r *repository) read(ctx context.Context) (*Revision, Fetched, error) {
 // whatever may have gone wrong in there ends here. On an error the source stays
 // as it was.
 func (r *repository) rebuild() error {
-	r.store, r.nodes, r.barren = nil, nil, plumbing.ZeroHash
+	r.store, r.barren = nil, plumbing.ZeroHash
 	made, err := r.renew()
 	if err != nil {
 		return err
@@ -88,10 +86,10 @@ func (r *repository) readAt(parent context.Context, rev string) (*Revision, erro
 		fresh := r.store == nil
 		got, err := r.attempt(ctx, rev)
 		if err == nil {
-			r.last = got
+			r.last, r.watch = got, r.names
 			return got, nil
 		}
-		r.store, r.nodes = nil, nil
+		r.store = nil
 		if ctx.Err() != nil && parent.Err() == nil {
 			return nil, timeoutError(r.timeout)
 		}
@@ -124,15 +122,16 @@ func (r *repository) attempt(ctx context.Context, rev string) (got *Revision, er
 			got, err = nil, fmt.Errorf("%w: go-git gave up on what was sent: %v", errBroken, p)
 		}
 	}()
-	begin := time.Now()
-	s, err := r.source.open(ctx)
+	begin, before := time.Now(), r.source.received()
+	defer func() { r.cost.Bytes += r.source.received() - before }()
+	s, err := r.source.open(ctx, r.refs(r.names))
 	r.cost.List += time.Since(begin)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
 	if r.last != nil && rev == "" {
-		if same, err := r.unmoved(s); err != nil || same {
+		if same, err := r.unmoved(ctx, s); err != nil || same {
 			if same {
 				r.cost.Mode = ModeUnchanged
 			}
@@ -147,12 +146,13 @@ func (r *repository) attempt(ctx context.Context, rev string) (got *Revision, er
 
 // unmoved tells whether every branch that the last revision watched, those
 // that did not exist included, is where it was.
-func (r *repository) unmoved(s session) (bool, error) {
-	for _, branch := range r.watch(r.last) {
-		h, found, err := s.tip(branchRef(branch))
-		if err != nil {
-			return false, err
-		}
+func (r *repository) unmoved(ctx context.Context, s session) (bool, error) {
+	tips, err := s.tips(ctx, r.refs(r.watch))
+	if err != nil {
+		return false, err
+	}
+	for _, branch := range r.watch {
+		h, found := tips[branchRef(branch)]
 		head, had := r.last.Heads[branch]
 		if found != had || found && head.Commit != h.String() {
 			return false, nil
@@ -163,16 +163,24 @@ func (r *repository) unmoved(s session) (bool, error) {
 
 func branchRef(branch string) string { return "refs/heads/" + branch }
 
+// refs are the full names of the endpoints branch and of branches, each once.
+func (r *repository) refs(branches []string) []string {
+	out := []string{branchRef(r.branch)}
+	for _, branch := range branches {
+		if ref := branchRef(branch); branch != r.branch && validRef(plumbing.ReferenceName(ref)) {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
 // resume takes a revision of an earlier run for the last one read.
 func (r *repository) resume(rev *Revision) {
-	r.last, r.names = rev, r.watch(rev)
+	r.names = r.watched(rev.Heads[r.branch].Tree)
+	r.last, r.watch = rev, r.names
 }
 
-// watch is the endpoints branch of a revision and those that its tree names, each once.
-func (r *repository) watch(rev *Revision) []string {
-	return r.watched(rev.Heads[r.branch].Tree)
-}
-
+// watched are the endpoints branch and those that its tree names, each once.
 func (r *repository) watched(t fs.FS) []string {
 	out := []string{r.branch}
 	if r.named == nil {
@@ -190,7 +198,7 @@ func (r *repository) watched(t fs.FS) []string {
 // fetched together with the endpoints branch; one that is named for the first
 // time costs a second request within the same session.
 func (r *repository) build(ctx context.Context, s session, rev string) (*Revision, error) {
-	root, err := r.root(s, rev)
+	root, err := r.root(ctx, s, rev)
 	if err != nil {
 		return nil, err
 	}
@@ -198,17 +206,16 @@ func (r *repository) build(ctx context.Context, s session, rev string) (*Revisio
 		return nil, r.noEndpoints(root)
 	}
 	if r.store == nil {
-		r.store, r.nodes = newStore(r.max), nil
+		r.store = newStore(r.max)
 	}
-	tips := map[string]plumbing.Hash{r.branch: root}
-	if err := r.tips(s, tips, r.names); err != nil {
+	tips, err := r.tips(ctx, s, root)
+	if err != nil {
 		return nil, err
 	}
 	if err := r.fetch(ctx, s, tips); err != nil {
 		return nil, err
 	}
-	c := newCopier(r)
-	head, err := c.head(root)
+	head, err := r.store.head(root, r.folders)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +223,7 @@ func (r *repository) build(ctx context.Context, s session, rev string) (*Revisio
 		r.barren = root
 		return nil, r.noEndpoints(root)
 	}
-	return r.complete(ctx, s, c, head, root)
+	return r.complete(ctx, s, head, root)
 }
 
 func (r *repository) noEndpoints(commit plumbing.Hash) error {
@@ -224,32 +231,35 @@ func (r *repository) noEndpoints(commit plumbing.Hash) error {
 }
 
 // root is the commit of the endpoints branch.
-func (r *repository) root(s session, rev string) (plumbing.Hash, error) {
+func (r *repository) root(ctx context.Context, s session, rev string) (plumbing.Hash, error) {
 	if rev != "" {
-		return s.resolve(rev)
+		return s.resolve(ctx, rev)
 	}
-	h, found, err := s.tip(branchRef(r.branch))
-	if err == nil && !found {
-		err = &problem{kind: ErrNoBranch, detail: "branch " + r.branch}
+	tips, err := s.tips(ctx, r.refs(nil))
+	if err != nil {
+		return plumbing.ZeroHash, err
 	}
-	return h, err
+	h, found := tips[branchRef(r.branch)]
+	if !found {
+		return h, &problem{kind: ErrNoBranch, detail: "branch " + r.branch}
+	}
+	return h, nil
 }
 
-// tips adds where branches stand; those that do not exist stay absent.
-func (r *repository) tips(s session, into map[string]plumbing.Hash, branches []string) error {
-	for _, branch := range branches {
-		if _, known := into[branch]; known {
-			continue
-		}
-		h, found, err := s.tip(branchRef(branch))
-		if err != nil {
-			return err
-		}
-		if found {
-			into[branch] = h
+// tips are where the endpoints branch, at root, and the branches in r.names
+// stand; those that do not exist are left out.
+func (r *repository) tips(ctx context.Context, s session, root plumbing.Hash) (map[string]plumbing.Hash, error) {
+	out := map[string]plumbing.Hash{r.branch: root}
+	found, err := s.tips(ctx, r.refs(r.names))
+	if err != nil {
+		return nil, err
+	}
+	for _, branch := range r.names {
+		if h, ok := found[branchRef(branch)]; ok && branch != r.branch {
+			out[branch] = h
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // fetch brings the commits that are not complete in the store.
@@ -276,28 +286,30 @@ func (r *repository) fetch(ctx context.Context, s session, tips map[string]plumb
 }
 
 // complete adds the branches that the endpoints branch's tree names to its head.
-func (r *repository) complete(ctx context.Context, s session, c *copier, head Head, root plumbing.Hash) (*Revision, error) {
-	tips := map[string]plumbing.Hash{r.branch: root}
+func (r *repository) complete(ctx context.Context, s session, head Head, root plumbing.Hash) (*Revision, error) {
 	r.names = r.watched(head.Tree)
-	if err := r.tips(s, tips, r.names); err != nil {
+	tips, err := r.tips(ctx, s, root)
+	if err != nil {
 		return nil, err
 	}
 	if err := r.fetch(ctx, s, tips); err != nil {
 		return nil, err
 	}
 	out := &Revision{Branch: r.branch, Heads: map[string]Head{r.branch: head}}
-	r.store.complete = r.store.complete[:0]
+	complete := []plumbing.Hash{root}
 	for branch, h := range tips {
-		if branch != r.branch {
-			other, err := c.head(h)
-			if err != nil {
-				return nil, err
-			}
-			out.Heads[branch] = other
+		if branch == r.branch {
+			continue
 		}
-		r.store.complete = append(r.store.complete, h)
+		other, err := r.store.head(h, r.folders)
+		if err != nil {
+			return nil, err
+		}
+		out.Heads[branch] = other
+		complete = append(complete, h)
 	}
-	r.nodes = c.nodes
-	r.store.retain(c.used)
+	slices.SortFunc(complete, func(a, b plumbing.Hash) int { return bytes.Compare(a[:], b[:]) })
+	r.store.complete = slices.Compact(complete)
+	r.store.retain()
 	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -11,6 +12,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -20,6 +23,20 @@ type repo struct {
 	t    testing.TB
 	bare string
 	work string
+	// oldSSH makes ssh servers refuse to be told the protocol's version.
+	oldSSH bool
+	dialed atomic.Int64 // connections to ssh servers
+	conns  []net.Conn   // those
+	mu     sync.Mutex
+}
+
+// cutSSH closes all connections to ssh servers.
+func (r *repo) cutSSH() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, conn := range r.conns {
+		_ = conn.Close()
+	}
 }
 
 // files maps a path to its content; "" removes it.

@@ -1,7 +1,9 @@
 package gitsync_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -9,22 +11,32 @@ import (
 )
 
 // counted counts the requests to a repository's server, and the bytes of its answers.
-type counted struct{ gets, posts, bytes atomic.Int64 }
+type counted struct{ lists, fetches, bytes atomic.Int64 }
+
+// lists tells whether a request is one about references.
+func lists(req *http.Request) bool {
+	if req.Method == http.MethodGet {
+		return true
+	}
+	body, _ := io.ReadAll(req.Body) // cut short it is no list
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	return bytes.Contains(body, []byte("command=ls-refs"))
+}
 
 func (c *counted) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.Method == http.MethodGet {
-			c.gets.Add(1)
+		if lists(req) {
+			c.lists.Add(1)
 		} else {
-			c.posts.Add(1)
+			c.fetches.Add(1)
 		}
 		next.ServeHTTP(&counting{w, &c.bytes}, req)
 	})
 }
 
 // take gives the requests since the last call.
-func (c *counted) take() (gets, posts, bytes int64) {
-	return c.gets.Swap(0), c.posts.Swap(0), c.bytes.Swap(0)
+func (c *counted) take() (lists, fetches, bytes int64) {
+	return c.lists.Swap(0), c.fetches.Swap(0), c.bytes.Swap(0)
 }
 
 type counting struct {
@@ -54,24 +66,24 @@ func TestSyncAsksForNoMoreThanWhatChanged(t *testing.T) {
 	var c counted
 	o := options(r.serve(c.wrap))
 	f := follow(t, o, nil)
-	expect := func(step string, gets, posts, most int64) {
+	expect := func(step string, lists, fetches, most int64) {
 		t.Helper()
 		f.mustSync()
-		g, p, b := c.take()
-		if g != gets || p != posts || b > most {
-			t.Errorf("%s: %d GET, %d POST, %d bytes; want %d, %d, at most %d", step, g, p, b, gets, posts, most)
+		l, p, b := c.take()
+		if l != lists || p != fetches || b > most {
+			t.Errorf("%s: %d lists, %d fetches, %d bytes; want %d, %d, at most %d", step, l, p, b, lists, fetches, most)
 		}
 	}
 	f.mustSync()
 	c.take()
-	expect("unchanged", 1, 0, 1000)
+	expect("unchanged", 1, 0, 150)
 	r.commit("main", "two", files{"endpoints/e0007.yaml": endpoint("dev")})
-	expect("one file of 500", 1, 1, 3000)
+	expect("one file of 500", 1, 1, 1500)
 	r.commit("dev", "dev 2", files{"deployments/d.yaml": "dev 2\n"})
-	expect("named branch", 1, 1, 3000)
+	expect("named branch", 1, 1, 1500)
 	r.commit("new", "new", files{"deployments/e.yaml": "new\n"})
 	r.commit("main", "three", files{"endpoints/e0008.yaml": endpoint("new")})
-	expect("newly named branch", 1, 2, 5000)
+	expect("newly named branch", 2, 2, 3000)
 }
 
 func TestRestartWithStateFetchesNothing(t *testing.T) {
@@ -87,8 +99,8 @@ func TestRestartWithStateFetchesNothing(t *testing.T) {
 	c.take()
 	f = follow(t, o, nil)
 	f.mustSync()
-	if _, posts, _ := c.take(); posts != 0 || f.offered() != 1 {
-		t.Errorf("%d fetches, %d offers", posts, f.offered())
+	if _, fetches, _ := c.take(); fetches != 0 || f.offered() != 1 {
+		t.Errorf("%d fetches, %d offers", fetches, f.offered())
 	}
 }
 
@@ -113,8 +125,8 @@ func TestMemoryStaysFlatOverManyChanges(t *testing.T) {
 		r.commit("main", fmt.Sprint("change ", i), files{fmt.Sprintf("endpoints/e%04d.yaml", i%100): strings.Repeat(shortHash(fmt.Append(nil, i)), 15) + "\n"})
 		f.mustSync()
 	}
-	if gets, posts, _ := c.take(); gets != int64(changes) || posts != int64(changes) {
-		t.Errorf("%d GET, %d POST for %d changes", gets, posts, changes)
+	if lists, fetches, _ := c.take(); lists != int64(changes) || fetches != int64(changes) {
+		t.Errorf("%d lists, %d fetches for %d changes", lists, fetches, changes)
 	}
 	r.compare(t, "at the end", f.Status().Live)
 }

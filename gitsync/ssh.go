@@ -1,7 +1,6 @@
 package gitsync
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,24 +8,35 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
-	"github.com/go-git/go-git/v5/plumbing/transport"
 	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// sshWire runs git-upload-pack on an ssh server. go-git's own ssh transport
-// has no deadline while it connects and reads the environment; this one dials
-// itself and uses go-git for the protocol.
+// sshWire runs git-upload-pack on an ssh server. The connection is kept between
+// visits, each of which runs the program anew.
 type sshWire struct {
 	address    address
 	auth       Auth
 	knownHosts string
+	dialer     func(ctx context.Context, network, addr string) (net.Conn, error)
+	bytes      *atomic.Int64 // received
+	kept       *ssh.Client   // nil without a connection
+	since      time.Time     // when it was made
 }
+
+const (
+	// oldestSSH is the age at which a connection is made anew, so that changed
+	// keys and known hosts take effect.
+	oldestSSH = time.Hour
+	// answerSSH bounds how long a kept connection may take to show that it lives.
+	answerSSH = 5 * time.Second
+	// leaveSSH bounds how long the end of the program is waited for.
+	leaveSSH = time.Second
+)
 
 func newSSHWire(a address, auth Auth) (*sshWire, error) {
 	if a.password != "" {
@@ -38,7 +48,8 @@ func newSSHWire(a address, auth Auth) (*sshWire, error) {
 	if a.user == "" {
 		a.user = "git"
 	}
-	w := &sshWire{address: a, auth: auth, knownHosts: auth.KnownHostsFile}
+	received := &atomic.Int64{}
+	w := &sshWire{address: a, auth: auth, knownHosts: auth.KnownHostsFile, dialer: dialer(received), bytes: received}
 	if w.knownHosts == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
@@ -49,50 +60,71 @@ func newSSHWire(a address, auth Auth) (*sshWire, error) {
 	return w, nil
 }
 
-func (w *sshWire) close() {}
+func (w *sshWire) received() int64 { return w.bytes.Load() }
 
-func (w *sshWire) explain(err error) error { return secrets(nil).problem(errBroken, err) }
+// forget has nothing to let go of: every visit is greeted.
+func (w *sshWire) forget() bool { return false }
 
-// connect dials, starts git-upload-pack and reads the references. ctx bounds
-// the whole session.
-func (w *sshWire) connect(ctx context.Context) (transport.UploadPackSession, *packp.AdvRefs, error) {
-	client, stop, err := w.dial(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	s := &sshSession{client: client, stop: stop}
-	if err := s.start(w.address.path); err != nil {
-		s.Close()
-		return nil, nil, &problem{kind: ErrUnreachable, detail: err.Error()}
-	}
-	refs, err := s.AdvertisedReferencesContext(ctx)
-	if err == nil {
-		return s, refs, nil
-	}
-	s.Close()
-	if ctx.Err() != nil {
-		return nil, nil, ctx.Err()
-	}
-	if errors.Is(err, packp.ErrEmptyInput) {
-		// The server ended without a word of protocol: it says why on stderr.
-		return nil, nil, &problem{kind: ErrNoRepository, detail: secrets(nil).hide(s.said.String())}
-	}
-	return nil, nil, explainRefs(nil, s.head.Bytes(), err)
+func (w *sshWire) explain(ctx context.Context, kind, err error) error {
+	return explained(ctx, nil, kind, err)
 }
 
-// dial connects and authenticates. stop ends the watch over ctx.
-func (w *sshWire) dial(ctx context.Context) (*ssh.Client, func() bool, error) {
+// close ends the connection and waits for its goroutines.
+func (w *sshWire) close() {
+	if w.kept == nil {
+		return
+	}
+	_ = w.kept.Close()
+	_ = w.kept.Wait() // tells only that the connection is closed
+	w.kept = nil
+}
+
+// visit runs upload-pack, on the connection that is kept if it still answers.
+func (w *sshWire) visit(ctx context.Context) (visit, error) {
+	v := &sshVisit{wire: w}
+	if w.kept != nil && time.Since(w.since) < oldestSSH && w.lives(ctx) {
+		err := v.begin(ctx)
+		if err == nil || errors.Is(err, ErrNoRepository) {
+			return v, err
+		}
+	}
+	w.close()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	client, err := w.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.kept, w.since = client, time.Now()
+	return v, v.begin(ctx)
+}
+
+// lives asks the server for any answer at all. One that does not come in time
+// ends the connection, which is then of no more use.
+func (w *sshWire) lives(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, answerSSH)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = w.kept.Close() })
+	defer stop()
+	_, _, err := w.kept.SendRequest("keepalive@openssh.com", true, nil)
+	return err == nil
+}
+
+// dial connects and authenticates.
+func (w *sshWire) dial(ctx context.Context) (*ssh.Client, error) {
 	addr := w.address.dialAddress("22")
 	config, done, err := w.config(ctx, addr)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer done()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	conn, err := w.dialer(ctx, "tcp", addr)
 	if err != nil {
-		return nil, nil, &problem{kind: ErrUnreachable, detail: err.Error()}
+		return nil, w.explain(ctx, ErrUnreachable, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
 	var hostKey error
 	known := false
 	check := config.HostKeyCallback
@@ -105,11 +137,10 @@ func (w *sshWire) dial(ctx context.Context) (*ssh.Client, func() bool, error) {
 	}
 	c, channels, requests, err := ssh.NewClientConn(conn, addr, config)
 	if err == nil {
-		return ssh.NewClient(c, channels, requests), stop, nil
+		return ssh.NewClient(c, channels, requests), nil
 	}
-	stop()
 	_ = conn.Close()
-	return nil, nil, handshakeError(ctx, err, hostKey, known)
+	return nil, handshakeError(ctx, err, hostKey, known)
 }
 
 func handshakeError(ctx context.Context, err, hostKey error, known bool) error {
@@ -156,101 +187,4 @@ func (w *sshWire) config(ctx context.Context, addr string) (config *ssh.ClientCo
 	}
 	config.Auth = []ssh.AuthMethod{ssh.PublicKeys(signer)}
 	return config, func() {}, nil
-}
-
-// sshSession is one run of git-upload-pack.
-type sshSession struct {
-	client *ssh.Client
-	stop   func() bool
-	run    *ssh.Session
-	in     io.WriteCloser
-	out    io.Reader
-	head   bytes.Buffer
-	said   stderr
-	refs   *packp.AdvRefs
-}
-
-var _ transport.UploadPackSession = (*sshSession)(nil)
-
-func (s *sshSession) start(path string) (err error) {
-	if s.run, err = s.client.NewSession(); err != nil {
-		return err
-	}
-	s.run.Stderr = &s.said
-	if s.in, err = s.run.StdinPipe(); err != nil {
-		return err
-	}
-	if s.out, err = s.run.StdoutPipe(); err != nil {
-		return err
-	}
-	return s.run.Start("git-upload-pack '" + strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(path) + "'")
-}
-
-// AdvertisedReferences reads the references.
-func (s *sshSession) AdvertisedReferences() (*packp.AdvRefs, error) {
-	return s.AdvertisedReferencesContext(context.Background())
-}
-
-// AdvertisedReferencesContext reads the references; the connection ends with
-// the context it was made with.
-func (s *sshSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error) {
-	if s.refs != nil {
-		return s.refs, nil
-	}
-	refs := packp.NewAdvRefs()
-	err := refs.Decode(io.TeeReader(s.out, &firstBytes{&s.head}))
-	if errors.Is(err, packp.ErrEmptyAdvRefs) || err == nil && refs.IsEmpty() {
-		err = transport.ErrEmptyRemoteRepository
-	}
-	if err != nil {
-		return nil, err
-	}
-	transport.FilterUnsupportedCapabilities(refs.Capabilities)
-	s.refs = refs
-	return refs, nil
-}
-
-// UploadPack sends the request and gives the answer, up to the pack.
-func (s *sshSession) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
-	var b bytes.Buffer
-	if err := req.UploadRequest.Encode(&b); err != nil {
-		return nil, err
-	}
-	if err := req.UploadHaves.Encode(&b, false); err != nil {
-		return nil, err
-	}
-	b.WriteString("0009done\n")
-	if _, err := s.in.Write(b.Bytes()); err != nil {
-		return nil, err
-	}
-	resp := packp.NewUploadPackResponse(req)
-	return resp, resp.Decode(io.NopCloser(s.out))
-}
-
-// Close ends the connection and waits for its goroutines.
-func (s *sshSession) Close() error {
-	s.stop()
-	err := s.client.Close()
-	_ = s.client.Wait() // tells only that the connection is closed
-	return err
-}
-
-// stderr keeps the beginning of what the server says; ssh writes it from a
-// goroutine of its own.
-type stderr struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (e *stderr) Write(p []byte) (int, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return (&firstBytes{&e.buf}).Write(p)
-}
-
-// String is what the server said.
-func (e *stderr) String() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.buf.String()
 }

@@ -45,7 +45,11 @@ func sshServer(t testing.TB, r *repo, change func(*ssh.ServerConfig)) (string, g
 			if err != nil {
 				return
 			}
-			running.Go(func() { serveSSH(conn, config) })
+			r.dialed.Add(1)
+			r.mu.Lock()
+			r.conns = append(r.conns, conn)
+			r.mu.Unlock()
+			running.Go(func() { serveSSH(conn, config, r.oldSSH) })
 		}
 	})
 	t.Cleanup(func() {
@@ -82,7 +86,7 @@ func sshKey(t testing.TB) (ssh.Signer, string) {
 }
 
 // serveSSH runs the commands of one connection's sessions in a shell, as sshd does.
-func serveSSH(conn net.Conn, config *ssh.ServerConfig) {
+func serveSSH(conn net.Conn, config *ssh.ServerConfig, old bool) {
 	defer conn.Close()
 	_, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
@@ -94,14 +98,21 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig) {
 		if err != nil {
 			return
 		}
+		env := gitEnv()
 		for request := range requests {
 			var exec struct{ Command string }
+			var set struct{ Name, Value string }
+			if request.Type == "env" && !old && ssh.Unmarshal(request.Payload, &set) == nil {
+				env = append(env, set.Name+"="+set.Value)
+				_ = request.Reply(true, nil)
+				continue
+			}
 			if request.Type != "exec" || ssh.Unmarshal(request.Payload, &exec) != nil {
 				_ = request.Reply(false, nil)
 				continue
 			}
 			_ = request.Reply(true, nil)
-			status := struct{ Status uint32 }{runSSH(exec.Command, channel)}
+			status := struct{ Status uint32 }{runSSH(exec.Command, env, channel)}
 			_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(&status))
 			break
 		}
@@ -111,9 +122,9 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig) {
 	}
 }
 
-func runSSH(command string, channel ssh.Channel) uint32 {
+func runSSH(command string, env []string, channel ssh.Channel) uint32 {
 	cmd := exec.Command("sh", "-c", command)
-	cmd.Env = gitEnv()
+	cmd.Env = env
 	cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
 	in, err := cmd.StdinPipe()
 	if err != nil || cmd.Start() != nil {

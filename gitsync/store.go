@@ -10,9 +10,11 @@ import (
 // gitObject is one object, whole, or, of a blob that is too large to be a
 // document, its size alone (data is nil).
 type gitObject struct {
-	kind plumbing.ObjectType
-	data []byte
-	size int64
+	kind  plumbing.ObjectType
+	data  []byte
+	size  int64
+	mark  int     // see store.retain
+	items []*item // of listings, that have this content
 }
 
 // objectCost is what an object costs beside its bytes, so that a pack of many
@@ -21,25 +23,25 @@ const objectCost = 128
 
 // store holds objects in memory, at most max bytes of them.
 type store struct {
-	objects map[plumbing.Hash]gitObject
+	objects map[plumbing.Hash]*gitObject
 	bytes   int64
 	max     int64
+	mark    int // of what the last revision uses
 	// complete are the commits whose trees and files are all here: what may be
 	// told to a server as "have".
 	complete []plumbing.Hash
-	// omitted is set when all came with one request, in answer to which the
-	// server was asked to leave out large blobs: what is missing then is large.
-	omitted bool
+	listings map[plumbing.Hash]*listing // of folders, by their tree
+	lastOf   map[string]*listing        // what was last parsed, by the folder's name
 }
 
 func newStore(maxBytes int64) *store {
-	return &store{objects: map[plumbing.Hash]gitObject{}, max: maxBytes}
+	return &store{
+		objects: map[plumbing.Hash]*gitObject{}, max: maxBytes, mark: 1,
+		listings: map[plumbing.Hash]*listing{}, lastOf: map[string]*listing{},
+	}
 }
 
-func (s *store) has(h plumbing.Hash) bool {
-	_, ok := s.objects[h]
-	return ok
-}
+func (s *store) has(h plumbing.Hash) bool { return s.objects[h] != nil }
 
 // room fails when n more bytes would exceed the limit.
 func (s *store) room(n int64) error {
@@ -52,75 +54,84 @@ func (s *store) room(n int64) error {
 // put adds an object and gives its name. The store keeps data.
 func (s *store) put(kind plumbing.ObjectType, data []byte) (plumbing.Hash, error) {
 	h := plumbing.ComputeHash(kind, data)
-	return h, s.add(h, gitObject{kind: kind, data: data, size: int64(len(data))})
+	return h, s.add(h, &gitObject{kind: kind, data: data, size: int64(len(data))})
 }
 
-func (s *store) add(h plumbing.Hash, o gitObject) error {
-	if old, ok := s.objects[h]; ok {
-		s.bytes -= int64(len(old.data)) + objectCost
+// add keeps an object unless it is here: equal names have equal content.
+func (s *store) add(h plumbing.Hash, o *gitObject) error {
+	old := s.objects[h]
+	if old != nil && (old.data != nil || o.data == nil) {
+		return nil
 	}
 	if err := s.room(int64(len(o.data))); err != nil {
 		return err
+	}
+	if old != nil {
+		s.bytes -= objectCost
 	}
 	s.objects[h] = o
 	s.bytes += int64(len(o.data)) + objectCost
 	return nil
 }
 
-// retain drops every object but those in keep.
-func (s *store) retain(keep map[plumbing.Hash]bool) {
+// large notes that a file is not here because it is too large to be sent; by
+// how much is not known.
+func (s *store) large(i *item) error {
+	o := &gitObject{kind: plumbing.BlobObject, size: maxFile + 1}
+	err := s.add(i.hash, o)
+	s.meet(i, s.objects[i.hash])
+	return err
+}
+
+// shrink drops the content of a file that is too large to be a document.
+func (s *store) shrink(o *gitObject) {
+	if o.size > maxFile {
+		s.bytes -= int64(len(o.data))
+		o.data = nil
+	}
+}
+
+// retain drops everything but what has been marked with the store's mark, and
+// takes the next.
+func (s *store) retain() {
 	for h, o := range s.objects {
-		if !keep[h] {
+		if o.mark != s.mark {
 			s.bytes -= int64(len(o.data)) + objectCost
 			delete(s.objects, h)
 		}
 	}
+	for h, l := range s.listings {
+		if l.mark != s.mark {
+			delete(s.listings, h)
+		}
+	}
+	for folder, l := range s.lastOf {
+		if l.mark != s.mark {
+			delete(s.lastOf, folder)
+		}
+	}
+	s.mark++
 }
 
-func (s *store) get(kind plumbing.ObjectType, h plumbing.Hash) (gitObject, error) {
-	o, ok := s.objects[h]
-	if !ok || o.kind != kind {
-		return gitObject{}, fmt.Errorf("%w: %s %s is missing", errBroken, kind, h)
+func (s *store) get(kind plumbing.ObjectType, h plumbing.Hash) (*gitObject, error) {
+	o := s.objects[h]
+	if o == nil || o.kind != kind {
+		return nil, fmt.Errorf("%w: %s %s is missing", errBroken, kind, h)
 	}
 	return o, nil
 }
 
-// encoded is the object in the form that go-git decodes.
-func (s *store) encoded(kind plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
-	o, err := s.get(kind, h)
+func (s *store) commit(h plumbing.Hash) (*object.Commit, error) {
+	o, err := s.get(plumbing.CommitObject, h)
 	if err != nil {
 		return nil, err
 	}
-	return encode(o)
-}
-
-func encode(o gitObject) (plumbing.EncodedObject, error) {
 	m := &plumbing.MemoryObject{}
 	m.SetType(o.kind)
-	_, err := m.Write(o.data)
-	return m, err
-}
-
-func (s *store) commit(h plumbing.Hash) (*object.Commit, error) {
-	m, err := s.encoded(plumbing.CommitObject, h)
-	if err != nil {
-		return nil, err
-	}
+	_, _ = m.Write(o.data) // into memory
 	c := &object.Commit{}
 	if err := c.Decode(m); err != nil {
 		return nil, fmt.Errorf("%w: commit %s: %w", errBroken, h, err)
 	}
 	return c, nil
-}
-
-func (s *store) tree(h plumbing.Hash) (*object.Tree, error) {
-	m, err := s.encoded(plumbing.TreeObject, h)
-	if err != nil {
-		return nil, err
-	}
-	t := &object.Tree{}
-	if err := t.Decode(m); err != nil {
-		return nil, fmt.Errorf("%w: tree %s: %w", errBroken, h, err)
-	}
-	return t, nil
 }

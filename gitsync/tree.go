@@ -57,9 +57,13 @@ func (n *node) held() error {
 	}
 }
 
+func byName(a, b *node) int { return strings.Compare(a.name, b.name) }
+
 // folder makes a directory node of entries.
 func folder(name string, entries []*node) *node {
-	slices.SortStableFunc(entries, func(a, b *node) int { return strings.Compare(a.name, b.name) })
+	if !slices.IsSortedFunc(entries, byName) {
+		slices.SortStableFunc(entries, byName)
+	}
 	return &node{name: name, mode: fs.ModeDir | 0o555, entries: entries}
 }
 

@@ -34,7 +34,7 @@ func (w *WorkTree) At(ctx context.Context, rev string) (Head, error) {
 		return Head{}, err
 	}
 	defer s.close()
-	h, err := s.commitOf(rev)
+	h, err := s.commitOf(ctx, rev)
 	if err != nil {
 		return Head{}, err
 	}
@@ -50,7 +50,7 @@ func (w *WorkTree) Includes(ctx context.Context, rev, commit string) (included, 
 		return false, false, err
 	}
 	defer s.close()
-	tip, err := s.commitOf(rev)
+	tip, err := s.commitOf(ctx, rev)
 	if err != nil {
 		return false, false, err
 	}
@@ -82,22 +82,22 @@ func (w *WorkTree) first(ctx context.Context, branch string, refs ...string) (He
 }
 
 func (w *WorkTree) head(ctx context.Context, s *localSession, h plumbing.Hash) (Head, error) {
-	r := &repository{folders: w.folders, store: newStore(DefaultMaxBytes)}
-	if err := s.fetch(ctx, r.store, []plumbing.Hash{h}); err != nil {
+	into := newStore(DefaultMaxBytes)
+	if err := s.fetch(ctx, into, []plumbing.Hash{h}); err != nil {
 		return Head{}, err
 	}
-	return newCopier(r).head(h)
+	return into.head(h, w.folders)
 }
 
 // commitOf resolves rev, with what origin has where nothing here is called so.
 // A panic in here is go-git's, which parses rev.
-func (s *localSession) commitOf(rev string) (h plumbing.Hash, err error) {
+func (s *localSession) commitOf(ctx context.Context, rev string) (h plumbing.Hash, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h, err = plumbing.ZeroHash, &problem{kind: ErrNoRevision, detail: strconv.Quote(rev)}
 		}
 	}()
-	h, err = s.resolve(rev)
+	h, err = s.resolve(ctx, rev)
 	if err == nil {
 		return h, nil
 	}
