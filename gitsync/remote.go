@@ -87,6 +87,7 @@ type remoteSession struct {
 	visit  visit
 	refs   references
 	asked  map[string]bool // what refs was asked for, whether it is there or not
+	others bool            // there are other references than those
 	broken bool            // an answer was not read to its end
 }
 
@@ -141,7 +142,7 @@ func (s *remoteSession) tips(ctx context.Context, refs []string) (references, er
 			found[ref] = h
 		}
 	}
-	if len(s.refs) == 0 {
+	if len(s.refs) == 0 && !s.others {
 		return nil, s.empty(ctx)
 	}
 	return found, nil
@@ -155,7 +156,7 @@ func (s *remoteSession) empty(ctx context.Context) error {
 	}
 	s.broken = true
 	some, err := s.list(ctx, []string{"refs/"}, 1)
-	if err == nil && len(some) == 0 {
+	if s.others = len(some) > 0; err == nil && !s.others {
 		err = ErrEmpty
 	}
 	return err
