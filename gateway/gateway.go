@@ -26,6 +26,7 @@ type Options struct {
 	Mirror  mirror.Options // Done and Panicked are the gateway's own
 	Records *record.Log
 	Logger  zerolog.Logger // the life of the process: swap, reject
+	Webhook http.Handler   // serves WebhookPath, also before the first revision does; nil: nothing does
 }
 
 // Gateway serves the current snapshot. Its methods are safe for concurrent use.
@@ -36,6 +37,7 @@ type Gateway struct {
 	records *record.Log
 	logger  zerolog.Logger
 	metrics *metrics
+	webhook http.Handler
 
 	current atomic.Pointer[Snapshot]
 	stopped atomic.Bool
@@ -60,6 +62,7 @@ func New(o Options) *Gateway {
 		live:    forward.New(o.Forward),
 		records: o.Records,
 		logger:  o.Logger,
+		webhook: o.Webhook,
 	}
 	g.metrics = newMetrics(g)
 	o.Mirror.Done, o.Mirror.Panicked = g.copyDone, g.panicked
@@ -72,6 +75,10 @@ func (g *Gateway) Collector() prometheus.Collector { return g.metrics }
 
 // ServeHTTP serves the request by the snapshot that is current when it arrives.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if g.webhook != nil && r.URL.Path == WebhookPath {
+		g.serveWebhook(w, r)
+		return
+	}
 	s := g.current.Load()
 	if s == nil {
 		w.Header().Set("Retry-After", "1")

@@ -13,6 +13,7 @@ import (
 // The groups of settings, in the order in which help texts show them.
 const (
 	groupRepository = "Repository"
+	groupForge      = "Forge"
 	groupServing    = "Serving"
 	groupMirroring  = "Mirroring"
 	groupLog        = "Log"
@@ -24,7 +25,7 @@ const (
 // may change what it gets.
 func Settings() []Setting {
 	var all []Setting
-	for _, part := range [][]Setting{repositorySettings(), servingSettings(), mirroringSettings(), logSettings(), engineSettings()} {
+	for _, part := range [][]Setting{repositorySettings(), forgeSettings(), servingSettings(), mirroringSettings(), logSettings(), engineSettings()} {
 		all = append(all, part...)
 	}
 	for i := range all {
@@ -59,6 +60,12 @@ func repositorySettings() []Setting {
 		{Key: "gitKnownHostsFile", Kind: KindString, Help: "File with the known host keys for ssh; empty: the user's and the system's known_hosts."},
 		{Key: "gitCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the git server's is checked by; empty: the system's."},
 		{Key: "gitTimeout", Kind: KindDuration, Default: "60s", min: "1s", max: "1h", Help: "Time that one sync with the git server may take, 1s to 1h."},
+	})
+}
+
+func forgeSettings() []Setting {
+	return grouped(groupForge, []Setting{
+		{Key: "webhookSecretFile", Kind: KindString, Help: "File with the secrets of the push webhook at /-/webhook, one a line, read at each delivery; or the variable SWITCHYARD_WEBHOOK_SECRET; neither: no webhook."},
 	})
 }
 

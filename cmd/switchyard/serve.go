@@ -52,6 +52,9 @@ func newServe(p process) *cobra.Command {
 			}
 			collectLess(p)
 			o := serveOptions(p, s)
+			if err := forgeOptions(p, s, &o); err != nil {
+				return err
+			}
 			ctx, signals := watchSignals(c.Context())
 			defer signals.stop()
 			o.Hangup, o.Abort = signals.hangup, signals.abort

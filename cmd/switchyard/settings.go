@@ -17,6 +17,10 @@ const (
 	configEnv  = "SWITCHYARD_CONFIG"
 )
 
+// secretEnvs are variables that hold secrets, and therefore are neither flags
+// nor keys of the configuration file. Each has a setting for a file instead.
+var secretEnvs = []string{webhookSecretEnv}
+
 // settings are the values of the table of settings, each checked. What is asked
 // for must be in the table and of the kind asked for.
 type settings map[string]string // by key
@@ -121,7 +125,7 @@ var injected = regexp.MustCompile(`^SWITCHYARD_(SERVICE_(HOST|PORT.*)|PORT(_.*)?
 // unknown says what is wrong with variables that look as if they were meant for
 // Switchyard and are read by nobody.
 func (e environment) unknown() []string {
-	known := []string{configEnv}
+	known := append([]string{configEnv}, secretEnvs...)
 	for _, s := range schema.Settings() {
 		known = append(known, s.Env)
 	}

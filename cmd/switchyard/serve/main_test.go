@@ -34,13 +34,21 @@ type running struct {
 // start serves a repository of these files. It is stopped with the test.
 func start(t *testing.T, o serve.Options, files map[string]string) *running {
 	t.Helper()
+	r := begin(t, o, files)
+	r.wait("swap", func(l line) bool { return l.Event == "swap" })
+	return r
+}
+
+// begin is start without waiting until anything serves.
+func begin(t *testing.T, o serve.Options, files map[string]string) *running {
+	t.Helper()
 	dir := t.TempDir()
 	r := &running{t: t, log: &testbed.Log{}, abort: make(chan struct{}), ended: make(chan error, 1)}
 	var err error
 	if r.repo, err = seed.Create(dir, "main", seed.Author{Name: "T", Email: "t@example.com"}); err != nil {
 		t.Fatal(err)
 	}
-	commit := r.commit(files)
+	r.commit(files)
 	started := make(chan serve.Addresses, 1)
 	o.Listen, o.Admin, o.Stdout = "127.0.0.1:0", "127.0.0.1:0", r.log
 	o.Repository = gitsync.Options{URL: dir, Branch: "main", Poll: time.Hour}
@@ -56,7 +64,6 @@ func start(t *testing.T, o serve.Options, files map[string]string) *running {
 		cancel()
 		r.client.CloseIdleConnections()
 	})
-	r.wait("swap to "+commit, func(l line) bool { return l.Event == "swap" && l.Commit == commit })
 	return r
 }
 

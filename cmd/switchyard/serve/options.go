@@ -23,9 +23,12 @@ type Options struct {
 
 	Repository gitsync.Options // Named, Take and Logger are the process's own
 	Pool       deployments.PoolOptions
-	Secrets    deployments.Secrets
-	Forward    forward.Options
-	Mirror     mirror.Options
+	// WebhookSecrets gives the secrets of the webhook, one a line, at each
+	// delivery; nil: there is no webhook.
+	WebhookSecrets func() (string, error)
+	Secrets        deployments.Secrets
+	Forward        forward.Options
+	Mirror         mirror.Options
 
 	OwnFront    bool // serve plain HTTP/1.1 with the gateway's own server instead of net/http's
 	OwnUpstream bool // call replicas with the gateway's own client instead of net/http's, where Pool does not say

@@ -45,6 +45,7 @@ type process struct {
 	pool     *deployments.Pool
 	gateway  *gateway.Gateway
 	follower *gitsync.Follower
+	webhook  *hook // nil without secrets
 
 	live    *live
 	lives   context.Context // of all live requests
@@ -61,6 +62,7 @@ func (p *process) open(ctx context.Context) error {
 	if err := p.openListeners(ctx); err != nil {
 		return err
 	}
+	p.makeWebhook()
 	p.makeGateway()
 	if err := p.makeFollower(); err != nil {
 		return err
@@ -113,11 +115,13 @@ func (p *process) makeGateway() {
 		Mirror:  mirroring,
 		Records: p.log,
 		Logger:  p.logger,
+		Webhook: p.webhook.handler(),
 	})
 }
 
 func (p *process) makeServers() {
 	registry := prometheus.NewRegistry()
+	p.webhook.register(registry)
 	registry.MustRegister(p.gateway.Collector(), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.live = &live{handler: p.gateway}
@@ -205,6 +209,7 @@ func (p *process) runParts(ctx context.Context) error {
 	parts.Go(func() error { return served("admin", p.private.Serve(p.admin)) })
 	parts.Go(func() error { return followed(p.follower.Run(ctx)) })
 	parts.Go(func() error { return p.hangups(ctx) })
+	parts.Go(func() error { return p.webhook.run(ctx) })
 	parts.Go(func() error {
 		<-ctx.Done()
 		p.shutdown() //nolint:contextcheck // it begins when the context ends
