@@ -99,19 +99,24 @@ func compareLive(from, to *endpoints.Endpoint) *Live {
 
 // count adds up who goes from where to where.
 func (l *Live) count(c choices, share func(i, j int) float64) {
+	least := 0.0 // that a move needs to be listed
 	for i, from := range c.names {
 		for j, to := range c.names {
 			s := tidy(share(i, j))
 			if c.was[i] != c.is[j] {
 				l.OtherAnswer += s
 			}
-			if i != j && s > 0 {
-				l.Moved += s
+			if i == j || s == 0 {
+				continue
+			}
+			l.Moved += s
+			if s >= least {
 				l.Moves = append(l.Moves, Move{From: from, To: to, Share: s})
 			}
 		}
-		if len(l.Moves) > 100*mostMoves {
+		if len(l.Moves) > 10*mostMoves {
 			l.keepLargest()
+			least = l.Moves[mostMoves-1].Share
 		}
 	}
 	l.keepLargest()

@@ -116,7 +116,7 @@ func markdown(p phrase) string {
 // code is a value as code. What would end it, or the cell that it stands in, has
 // to be written as HTML.
 func code(s string) string {
-	if strings.ContainsAny(s, "`|\\") || strings.TrimSpace(s) != s {
+	if strings.ContainsAny(s, "`|\\<>") || strings.TrimSpace(s) != s {
 		return "<code>" + entities(s) + "</code>"
 	}
 	return "`" + s + "`"

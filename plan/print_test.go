@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/tools/txtar"
 
+	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/plan"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
@@ -179,5 +181,61 @@ func TestColorsAreForTerminals(t *testing.T) {
 	}
 	if err := plan.Print(&colored, p, "xml", false); err == nil {
 		t.Error("xml is a format")
+	}
+}
+
+// FuzzValuesFormatNothing commits any text as a static value: in Markdown each
+// row of a table keeps its three cells, and no tag, code or line is opened by it.
+func FuzzValuesFormatNothing(f *testing.F) {
+	for _, s := range []string{"a|b", "`", "``x`", `\\|`, "</details>", "<!--", "\n\n# x", "\r", " x ", "@team", "\u2028|", "\x00", "$x$", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		from, to := split(map[string]float64{"a": 1}), split(map[string]float64{"a": 1})
+		to.Backends[0].Static = []byte(s)
+		to.Assignment = endpoints.Keys{{Source: schema.KeyBody, Name: s}}
+		p := plan.Compare(declared(from), declared(to))
+		if !p.Changes {
+			return
+		}
+		text := printed(t, p, plan.FormatMarkdown)
+		tags := regexp.MustCompile(`</?(details|summary|code)>|<!-- switchyard plan -->`)
+		if rest := tags.ReplaceAllString(text, ""); strings.ContainsAny(rest, "<>") {
+			t.Errorf("a tag is left: %s", text)
+		}
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "|") && (strings.Count(line, "|") != 4 || strings.Count(line, "`")%2 != 0) {
+				t.Errorf("a row is broken: %q", line)
+			}
+		}
+		if again := regexp.MustCompile(`(?m)^<details>`).FindAllString(text, -1); len(again) != 1 {
+			t.Errorf("%d parts to unfold: %s", len(again), text)
+		}
+	})
+}
+
+// Shares are never rounded to all or nothing.
+func TestSharesAreNotRoundedAway(t *testing.T) {
+	for weight, want := range map[float64]string{
+		1e-9: "less than 0.0001 % of subjects", 0.001: "at most 0.1 % of subjects", 1: "at most 50 % of subjects",
+		0.5: "at most 33.3 % of subjects", 999: "at most 99.9 % of subjects", 99_999: "more than 99.99 % of subjects",
+	} {
+		p := plan.Compare(declared(split(map[string]float64{"a": 1})), declared(split(map[string]float64{"a": 1, "b": weight})))
+		if !strings.Contains(p.Summary.Text, want+" of pricing move") {
+			t.Errorf("%v: %s, want %s", weight, p.Summary.Text, want)
+		}
+	}
+}
+
+// As many backends as a document can hold have millions of pairs.
+func TestManyBackendsAreCompared(t *testing.T) {
+	before, after := map[string]float64{}, map[string]float64{}
+	for i := range 3000 {
+		name := fmt.Sprint("b", i)
+		before[name], after[name] = float64(i%17+1), float64(i%23+1)
+	}
+	l := live(t, split(before), split(after))
+	if l.Moved <= 0 || l.Moved >= 1 || len(l.Moves) != 100 || l.Moves[0].Share < l.Moves[99].Share {
+		t.Errorf("%v moved by %d moves", l.Moved, len(l.Moves))
 	}
 }

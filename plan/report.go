@@ -77,7 +77,7 @@ func (p *Plan) endpointBlock(e *Endpoint) block {
 		b.lines = append(b.lines, l)
 	}
 	for i := range e.Mirrors {
-		b.lines = append(b.lines, p.mirrorLine(e, &e.Mirrors[i]))
+		b.lines = append(b.lines, p.mirrorLine(&e.Mirrors[i]))
 	}
 	return b
 }
@@ -127,12 +127,15 @@ func (p *Plan) backendLine(e *Endpoint, b *Backend) line {
 	switch b.Change {
 	case Added:
 		l.text = say(p.answerText(b.To), ", weight ", number(b.To.Weight), ": "+percent(b.To.Share)+of)
-		return l
 	case Removed:
 		l.text = say("removed; it was ", p.answerText(b.From), " with "+percent(b.From.Share)+of)
-		return l
 	case Changed:
+		l.text = joined(p.backendParts(b, of), "; ")
 	}
+	return l
+}
+
+func (p *Plan) backendParts(b *Backend, of string) []phrase {
 	var parts []phrase
 	if !b.From.answersAs(b.To) {
 		parts = append(parts, p.answerChange(b.From, b.To))
@@ -147,8 +150,7 @@ func (p *Plan) backendLine(e *Endpoint, b *Backend) line {
 	if b.From.Weight != b.To.Weight {
 		share = say("weight ", number(b.From.Weight), " -> ", number(b.To.Weight), ": ", share)
 	}
-	l.text = joined(append(parts, share), "; ")
-	return l
+	return append(parts, share)
 }
 
 // of is what the shares of an endpoint's backends are shares of.
@@ -248,7 +250,7 @@ func pathText(e *Endpoint) phrase {
 }
 
 // mirrorLine says how a mirror changes.
-func (p *Plan) mirrorLine(e *Endpoint, m *Mirror) line {
+func (p *Plan) mirrorLine(m *Mirror) line {
 	l := line{m.Change.mark(), say("mirror ", value(m.Name)), nil}
 	switch m.Change {
 	case Added:
@@ -256,13 +258,11 @@ func (p *Plan) mirrorLine(e *Endpoint, m *Mirror) line {
 		if !m.To.Enabled {
 			l.text = say(p.deployedText(&m.To.Deployment), ", switched off")
 		}
-		return l
 	case Removed:
 		l.text = say("removed; it was ", p.deployedText(&m.From.Deployment))
-		return l
 	case Changed:
+		l.text = joined(p.mirrorParts(m), "; ")
 	}
-	l.text = joined(p.mirrorParts(m), "; ")
 	return l
 }
 

@@ -52,7 +52,11 @@ func (p *Plan) most(what string, share func(*Live) float64) string {
 	if largest == nil {
 		return ""
 	}
-	return fmt.Sprintf("at most %s of %s of %s %s", percent(share(largest.Live)), largest.Live.Of, largest.Name, what)
+	how := percent(share(largest.Live))
+	if how[0] >= '0' && how[0] <= '9' { // else it says "less than" or "more than"
+		how = "at most " + how
+	}
+	return fmt.Sprintf("%s of %s of %s %s", how, largest.Live.Of, largest.Name, what)
 }
 
 func counted(n int, noun string) string {

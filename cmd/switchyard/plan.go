@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/plan"
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -104,23 +105,10 @@ func (f planFlags) run(ctx context.Context, p process, s settings, given []strin
 	if err != nil {
 		return err
 	}
-	found := secrets(p)
-	assumed := assumeSecrets(found)
-	if f.skipSecrets {
-		found = assumed
-	}
-	var problems schema.Diagnostics
-	to.Endpoints, problems = gateway.Check(to.Revision, found)
+	planned, problems := f.compare(from, to, secrets(p))
 	if len(problems) > 0 {
 		return f.refuse(p, to, problems)
 	}
-	from.Endpoints, problems = gateway.Check(from.Revision, assumed) // what serves has found them
-	if len(problems) > 0 {
-		from.Problems, from.Trees = len(problems), nil
-		notes = []string{fmt.Sprintf("%s has %s, so that gateways refuse it and go on serving what they served before. "+
-			"That cannot be known here: all endpoints are shown as added. Name the commit that serves with --from.", from.Name, plural(len(problems), "problem", ""))}
-	}
-	planned := plan.Compare(from, to)
 	planned.Notes = append(planned.Notes, notes...)
 	if err := plan.Print(p.stdout, planned, plan.Format(f.format), colored(p.stdout, p.env)); err != nil {
 		return err
@@ -129,6 +117,29 @@ func (f planFlags) run(ctx context.Context, p process, s settings, given []strin
 		return errChanges
 	}
 	return nil
+}
+
+// compare loads both sides and compares them, or gives the problems of what would
+// serve.
+func (f planFlags) compare(from, to plan.Revision, found deployments.Secrets) (*plan.Plan, schema.Diagnostics) {
+	assumed := assumeSecrets(found)
+	if f.skipSecrets {
+		found = assumed
+	}
+	var problems schema.Diagnostics
+	if to.Endpoints, problems = gateway.Check(to.Revision, found); len(problems) > 0 {
+		return nil, problems
+	}
+	from.Endpoints, problems = gateway.Check(from.Revision, assumed) // where it serves they are set
+	if len(problems) == 0 {
+		return plan.Compare(from, to), nil
+	}
+	from.Problems, from.Trees = len(problems), nil
+	planned := plan.Compare(from, to)
+	planned.Notes = append(planned.Notes, fmt.Sprintf("%s has %s, so that gateways refuse it and go on serving what they served before. "+
+		"That cannot be known here: all endpoints are shown as added. Name the commit that serves with --from.",
+		from.Name, plural(len(problems), "problem", "")))
+	return planned, nil
 }
 
 // refuse prints the problems of what would serve, as check does.
