@@ -27,28 +27,55 @@ type process struct {
 // start starts a gateway with the running engines; it ends with the test.
 func start(t *testing.T, s settings) *process {
 	t.Helper()
-	s.Engines = running
-	text, err := json.Marshal(s)
+	p, err := launch(t, s, (*exec.Cmd).Start)
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary, err := os.Executable()
+	return p
+}
+
+// startAlone is start on a core of its own; callers, deployments and mirrors have
+// the others. where says on how many it is, for figures.
+func startAlone(t *testing.T, s settings) (p *process, where string) {
+	t.Helper()
+	where = "all on the same cores"
+	p, err := launch(t, s, func(cmd *exec.Cmd) error {
+		apart, err := startApart(t, cmd)
+		if apart {
+			where = "the gateway alone on a core"
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	return p, where
+}
+
+func launch(t *testing.T, s settings, begin func(*exec.Cmd) error) (*process, error) {
+	t.Helper()
+	s.Engines = running
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return nil, err
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary) // it ends when its stdin does
 	cmd.Env = append(os.Environ(), settingsVariable+"="+string(text))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	if err := begin(cmd); err != nil {
+		return nil, err
 	}
 	p := &process{t: t, pid: cmd.Process.Pid, admin: &http.Client{Transport: &http.Transport{}}}
 	p.stop = sync.OnceFunc(func() {
@@ -61,9 +88,9 @@ func start(t *testing.T, s settings) *process {
 	})
 	t.Cleanup(p.stop)
 	if err := json.NewDecoder(out).Decode(&p.at); err != nil {
-		t.Fatalf("the gateway did not start: %v", err)
+		return nil, fmt.Errorf("the gateway did not start: %w", err)
 	}
-	return p
+	return p, nil
 }
 
 // call asks the admin listener.
