@@ -168,8 +168,9 @@ func (c *Copy) rescue() {
 		return
 	}
 	c.drop(record.Panic)
-	if c.sent {
+	if c.sent { // so that the mirror is left alone: each panic costs the time of a stack trace
 		c.Record.Outcome = record.Error
+		c.proves, c.failed = true, true
 	}
 	c.Record.Error = fmt.Sprint("panic: ", v)
 	c.queue.engine.opts.Panicked(v, debug.Stack())

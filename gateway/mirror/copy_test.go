@@ -320,3 +320,20 @@ func TestAPathThatClimbsIsNotSent(t *testing.T) {
 		t.Errorf("the mirror got %+v", got(0))
 	}
 }
+
+// Each panic costs a stack trace and a line of the log: a transport that panics
+// again and again is left alone like a mirror that fails.
+func TestM02PanicsOpenTheBreaker(t *testing.T) {
+	f := newFixtureOver(t, mirror.Options{BreakerFailures: 5, BreakerMin: time.Hour}, transport(func(*http.Request) (*http.Response, error) {
+		panic("a bug")
+	}).over())
+	m := f.mirror("http://mirror.invalid")
+	for i := range 20 {
+		f.send(http.MethodGet, "/", "", m)
+		f.wait(i + 1)
+	}
+	want := map[result]int{{record.Error, record.Panic, 0}: 5, {record.Dropped, record.BreakerOpen, 0}: 15}
+	if diff := cmp.Diff(want, count(f.wait(20))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -21,7 +21,7 @@ type Options struct {
 	MaxAnswer int64         // bytes that are read of an answer before it is closed; 1 MiB
 	Idle      time.Duration // after which a worker without work ends; 10 s
 
-	BreakerFailures int           // in a row (connect, timeout, reset, protocol) open a mirror's breaker; 5
+	BreakerFailures int           // in a row (connect, timeout, reset, protocol, panic) open a mirror's breaker; 5
 	BreakerMin      time.Duration // for so long at first; 1 s
 	BreakerMax      time.Duration // and twice as long after each failed probe, up to this; 30 s
 
