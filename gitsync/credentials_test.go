@@ -95,7 +95,8 @@ func TestSecretsShowNowhere(t *testing.T) {
 		}
 	}
 	look(f, nil)
-	state, err := os.ReadFile(filepath.Join(o.StateDir, "last-good.revision"))
+	eventually(t, func() bool { return len(keptFiles(t, o.StateDir)) == 1 })
+	state, err := os.ReadFile(keptFiles(t, o.StateDir)[0])
 	if err != nil {
 		t.Fatal(err)
 	}

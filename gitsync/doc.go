@@ -1,8 +1,7 @@
 // Package gitsync follows the branches of one git repository and hands out
 // revisions that are detached from it.
 //
-// A [Follower] owns the repository: Run is the only goroutine that touches it.
-// Each time the endpoints branch, or a branch that its tree names, has moved,
+// A [Follower] owns the repository: Run reads it, once at a time. Each time the endpoints branch, or a branch that its tree names, has moved,
 // a new immutable [Revision] is offered to Options.Take. What Take refuses is
 // remembered with its error and not offered again until a commit changes or
 // somebody calls Sync; the last good revision stays live. Nothing but the end of its context makes Run
@@ -19,9 +18,17 @@
 // them. Every tree and file of a revision is proven to be there before it is
 // offered, and on any error the store is thrown away and fetched once more.
 //
-// The last revision that Take accepted is kept in Options.StateDir and offered
-// when Run starts, before the network is asked, so that a gateway starts while
-// its git server is down.
+// A revision without most of the endpoints of the last one, or a repository that
+// lost its endpoints folder, its branch or all its commits, is more likely a
+// mistake than meant: it is held, which Status and the log say, until somebody
+// calls Accept or another revision follows.
+//
+// The last revisions that Take accepted are kept in Options.StateDir. The newest
+// one that is whole is offered when Run starts, before the network is asked, so
+// that a gateway starts while its git server is down. Pin goes back to any of
+// them, whether there is a git server or not, and what is pinned stays, over
+// restarts, until Unpin; what is new meanwhile is read and checked, but not
+// taken, and so not kept.
 //
 // [Read] reads a repository once, and [WorkTree] finds the branches of the
 // repository around a directory; both are for checking before a push.

@@ -35,6 +35,22 @@ var (
 	ErrTooLarge = errors.New("the repository is larger than the limit; raise the limit, or let the server filter (uploadpack.allowFilter)")
 	// ErrFileTooLarge is what reading a file above 64 KiB gives: such files are listed, with their size, but not held.
 	ErrFileTooLarge = errors.New("file is larger than 64 KiB")
+	// ErrVanished means that more than half of the endpoints, and more than five, are gone at once.
+	ErrVanished = errors.New("most endpoints are gone at once")
+	// ErrPinned means that a kept revision is pinned and newer ones do not serve.
+	ErrPinned = errors.New("another revision is pinned")
+	// ErrNotNewest means that a revision was accepted that is not the newest one.
+	ErrNotNewest = errors.New("the newest revision is another one")
+	// ErrCommitName means that something is no name of a commit.
+	ErrCommitName = errors.New("give a commit by its name, at least the first 7 hexadecimal digits")
+	// ErrNotKept means that a revision is not, or not any more, in the state folder.
+	ErrNotKept = errors.New("no such revision is kept")
+	// ErrAmbiguous means that several kept revisions may be meant.
+	ErrAmbiguous = errors.New("several kept revisions may be meant; give more digits")
+	// ErrNoState means that no revisions are kept, as there is no state folder.
+	ErrNoState = errors.New("no revisions are kept; give the gateway a folder with --state")
+	// ErrUnrecorded means that a change would not outlive the process, as the state folder could not be written.
+	ErrUnrecorded = errors.New("but this could not be recorded for the next start")
 	// ErrStopped means that the follower has ended.
 	ErrStopped = errors.New("following the repository has ended")
 )
@@ -62,6 +78,9 @@ var errBroken = errors.New("the repository could not be read whole")
 // known reason.
 var errMisread = fmt.Errorf("%w or understood", ErrUnreachable)
 
+// errBug is a panic of Take or Check.
+var errBug = errors.New("this revision runs into a bug of the gateway; please report it")
+
 // errNotOurs is a server's refusal to give out a commit: its branch has moved
 // since the references were read, or nothing points at it.
 var errNotOurs = fmt.Errorf("%w: the server does not give out the commit", errBroken)
@@ -72,6 +91,7 @@ var errNotOurs = fmt.Errorf("%w: the server does not give out the commit", errBr
 type problem struct {
 	kind   error
 	detail string
+	commit string        // of the endpoints branch, where it is known and matters
 	after  time.Duration // how long the server asks to be left alone; 0 if it does not say
 }
 
@@ -116,7 +136,7 @@ func (s secrets) hide(text string) string {
 
 // hidden is the same problem without secrets in its detail.
 func (p *problem) hidden(hide secrets) *problem {
-	return &problem{kind: p.kind, detail: hide.hide(p.detail), after: p.after}
+	return &problem{kind: p.kind, detail: hide.hide(p.detail), commit: p.commit, after: p.after}
 }
 
 // problem attaches err's text, without secrets, to kind.

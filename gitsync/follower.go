@@ -8,22 +8,33 @@ import (
 	"time"
 )
 
-// Follower follows one repository; see New.
+// Follower follows one repository; see New. What is not guarded by mu belongs
+// to Run's goroutine, and repo to the one read that it lets run at a time.
 type Follower struct {
 	repo    *repository
-	state   *state // nil without a state folder
+	archive *archive // nil without a state folder
+	folder  string   // that of the endpoints
 	take    func(context.Context, *Revision) error
+	check   func(context.Context, *Revision) error // nil: what a pin holds back is not checked
 	poll    time.Duration
 	journal *journal
-	unsaved bool // the live revision could not be written to the state folder
+
+	newest  *Revision // what was read last; nil before
+	base    *Revision // what served last without a pin; nil if nothing has
+	kept    *Revision // what was kept last
+	unkept  bool      // the live revision or the pin could not be written
+	healthy time.Time // of the last success, or else of the last beginning anew
+	reading *round    // nil while none is under way
+	due     bool      // a read should begin
 
 	mu      sync.Mutex
 	status  Status
 	started bool
 	ended   bool
-	waiting []chan error // of Sync, each with room for its one answer
+	waiting []*asking // for the next read
+	orders  []*order  // to be carried out at once
 	// wake holds at most one signal that somebody waits; further ones are
-	// dropped, as the sync that follows answers all who wait by then.
+	// dropped, as all who wait by then are looked after.
 	wake chan struct{}
 }
 
@@ -39,18 +50,18 @@ func New(o Options) (*Follower, error) {
 		return nil, err
 	}
 	f := &Follower{
-		repo: repo, take: o.Take, poll: o.Poll,
+		repo: repo, folder: o.Folders[0], take: o.Take, check: o.Check, poll: o.Poll,
 		journal: newJournal(o.Logger, a.show, o.Branch),
 		status:  Status{Repository: a.show, Branch: o.Branch},
 		wake:    make(chan struct{}, 1),
 	}
 	if o.StateDir != "" {
-		f.state = newState(o.StateDir, a.show, o.Branch, o.Folders)
+		f.archive = newArchive(o.StateDir, origin{Repository: a.show, Branch: o.Branch, Folders: o.Folders}, o.Keep)
 	}
 	return f, nil
 }
 
-// Run offers the revision of the state folder, then follows the repository
+// Run offers a revision of the state folder, then follows the repository
 // until ctx ends, which is also its error. It can be called once.
 func (f *Follower) Run(ctx context.Context) error {
 	if !f.start() {
@@ -58,6 +69,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 	defer f.end()
 	f.restore(ctx)
+	f.healthy = time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -65,9 +77,13 @@ func (f *Follower) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timer.C:
+			f.due = f.reading == nil // which is what is due, and sets the timer anew
 		case <-f.wake:
+		case got := <-f.reading.result():
+			timer.Reset(f.conclude(ctx, got))
 		}
-		timer.Reset(f.round(ctx))
+		f.obey(ctx)
+		f.begin(ctx)
 	}
 }
 
@@ -79,172 +95,146 @@ func (f *Follower) start() bool {
 	return first
 }
 
+// end waits for the read that its context has ended, and sends all away who wait.
 func (f *Follower) end() {
+	if f.reading != nil {
+		f.answer(f.reading.asked, func(*asking) error { return ErrStopped })
+		<-f.reading.done
+	}
 	f.repo.source.close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ended = true
-	for _, answer := range f.waiting {
-		answer <- ErrStopped
+	for _, a := range f.waiting {
+		a.answer <- ErrStopped
 	}
-	f.waiting = nil
+	for _, o := range f.orders {
+		o.answer <- ErrStopped
+	}
+	f.waiting, f.orders = nil, nil
 }
 
-// Sync reads the repository now and gives the result: nil when the newest
-// revision is live, a *RejectedError when Take refused it, or why it could not
-// be read. A request made while a sync runs waits for the next one, which
-// answers all who wait. ctx bounds only the waiting, which without Run is for
-// Run. Safe for concurrent use.
-func (f *Follower) Sync(ctx context.Context) error {
-	answer := make(chan error, 1)
-	f.mu.Lock()
-	if f.ended {
-		f.mu.Unlock()
-		return ErrStopped
-	}
-	f.waiting = append(f.waiting, answer)
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
-	f.mu.Unlock()
-	select {
-	case err := <-answer:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// round is one read of the repository that is under way.
+type round struct {
+	begin time.Time
+	asked []*asking // who wait for it
+	done  chan read // gets one value, for which there is room
 }
 
-// round syncs once, answers those who waited when it began, and gives the time
-// until the next.
-func (f *Follower) round(ctx context.Context) time.Duration {
-	waiting := f.queued()
-	err := f.sync(ctx, len(waiting) > 0)
-	for _, answer := range waiting {
-		answer <- err
+// read is what came of a round.
+type read struct {
+	revision *Revision
+	fetched  Fetched
+	rebuilt  bool  // the client and the store were made anew before
+	stuck    error // why they could not be
+	err      error
+}
+
+// result is where the outcome arrives; nil, which is never, without a round.
+func (r *round) result() <-chan read {
+	if r == nil {
+		return nil
 	}
+	return r.done
+}
+
+// begin starts a read if one is due or asked for and none is under way. It runs
+// beside Run, so that pinning a revision never waits for a git server.
+func (f *Follower) begin(ctx context.Context) {
+	if f.reading != nil {
+		return
+	}
+	asked := f.queued()
+	if !f.due && len(asked) == 0 {
+		return
+	}
+	f.due = false
+	f.reading = &round{begin: time.Now(), asked: asked, done: make(chan read, 1)}
+	f.repo.bare = f.mayBeBare(asked)
+	anew := f.Status().Failures > 0 && time.Since(f.healthy) >= rebuildAfter*f.poll
+	go func(r *round) { r.done <- f.read(ctx, anew) }(f.reading)
+}
+
+// read reads the repository; anew throws away first whatever may be wrong with
+// the client and the store.
+func (f *Follower) read(ctx context.Context, anew bool) (got read) {
+	if anew {
+		got.stuck = f.repo.rebuild()
+		got.rebuilt = got.stuck == nil
+	}
+	got.revision, got.fetched, got.err = f.repo.read(ctx)
+	return got
+}
+
+// conclude decides about what a round has read, answers who waited for it, and
+// then keeps what serves. It gives the time until the next.
+func (f *Follower) conclude(ctx context.Context, got read) time.Duration {
+	r := f.reading
+	f.reading = nil
+	if ctx.Err() != nil {
+		f.answer(r.asked, func(*asking) error { return ErrStopped })
+		return f.poll
+	}
+	f.account(r, got)
+	err := got.err
+	if err != nil {
+		err = f.failed(r.begin, err)
+	} else {
+		f.succeeded(r.begin, got.revision)
+		err = f.consider(ctx, got.revision, r.asked, r.begin)
+	}
+	f.answer(r.asked, func(a *asking) error { return f.reply(a, err) })
+	f.keep()
+	return f.next(err)
+}
+
+// next is the time until the next poll.
+func (f *Follower) next(err error) time.Duration {
 	failures := f.Status().Failures
 	if err != nil && !outage(err) {
 		failures = 0
 	}
-	return pause(f.poll, failures, rand.Float64)
+	asked, _ := retryAfter(err)
+	return pause(f.poll, failures, asked, rand.Float64)
 }
 
-// queued takes those who wait, and the signal that they do.
-func (f *Follower) queued() []chan error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	select {
-	case <-f.wake:
-	default:
+// account counts what a round did.
+func (f *Follower) account(r *round, got read) {
+	if got.rebuilt || got.stuck != nil {
+		f.healthy = time.Now()
+		f.journal.rebuilt(got.stuck)
 	}
-	waiting := f.waiting
-	f.waiting = nil
-	return waiting
-}
-
-// sync reads the repository and offers what is new. A revision that was refused
-// is offered again when somebody asked for the sync: what it was refused for may
-// lie outside the repository, such as a secret that was not set. The live one is
-// offered again when it follows a refused one, which is thereby forgotten.
-func (f *Follower) sync(ctx context.Context, asked bool) error {
-	begin := time.Now()
-	revision, _, err := f.repo.read(ctx)
-	if ctx.Err() != nil {
-		return ErrStopped
-	}
-	if err != nil {
-		f.failed(begin, err)
-		return err
+	if got.fetched.Differed {
+		f.journal.differed()
 	}
 	f.update(func(s *Status) {
-		s.LastAttempt, s.LastSuccess, s.LastError, s.Failures, s.Stale = begin, begin, nil, 0, false
+		s.LastAttempt = r.begin
+		s.LastRead = got.fetched
+		s.Totals = s.Totals.add(got)
 	})
-	status := f.Status()
-	switch {
-	case status.Live != nil && status.Rejected == nil && status.Live.key() == revision.key():
-		f.update(func(s *Status) { s.Source = SourceGit })
-		f.journal.unchanged(revision.Commit(), time.Since(begin))
-		f.save(revision, f.unsaved)
-		return nil
-	case status.Rejected != nil && !asked && status.Rejected.Revision.key() == revision.key():
-		f.journal.unchanged(revision.Commit(), time.Since(begin))
-		return &RejectedError{Commit: revision.Commit(), Err: status.Rejected.Err}
-	default:
-		return f.offer(ctx, revision, begin)
-	}
 }
 
-func (f *Follower) failed(begin time.Time, err error) {
+func (f *Follower) succeeded(begin time.Time, revision *Revision) {
+	f.newest, f.healthy = revision, time.Now()
 	f.update(func(s *Status) {
-		s.LastAttempt, s.LastError = begin, err
+		s.LastSuccess, s.LastError, s.Failures, s.Stale = begin, nil, 0, false
+	})
+}
+
+// failed keeps why a read failed. What the repository has lost is held while
+// something serves.
+func (f *Follower) failed(begin time.Time, err error) error {
+	status := f.Status()
+	held := lost(err)
+	if held != nil && status.Live != nil && status.Pin == nil {
+		held.Since = begin
+		f.hold(held)
+		err = held.asError()
+	}
+	f.update(func(s *Status) {
+		s.LastError = err
 		s.Failures++
 	})
-	status := f.Status()
-	f.journal.failed(err, status.Failures, status.Live != nil)
-}
-
-// offer lets Take decide about a revision that was just read.
-func (f *Follower) offer(ctx context.Context, revision *Revision, begin time.Time) error {
-	err := f.decide(ctx, revision, SourceGit)
-	if err != nil {
-		f.journal.refused(revision.Commit(), time.Since(begin))
-		return err
-	}
-	f.journal.taken(revision.Heads[revision.Branch], time.Since(begin))
-	f.save(revision, true)
-	return nil
-}
-
-// decide calls Take and keeps the result. A refusal because the process ends
-// says nothing about the revision.
-func (f *Follower) decide(ctx context.Context, revision *Revision, from Source) error {
-	err := f.take(ctx, revision)
-	if err != nil && ctx.Err() != nil {
-		return ErrStopped
-	}
-	now := time.Now()
-	if err != nil {
-		f.update(func(s *Status) { s.Rejected = &Rejected{Revision: revision, Err: err, Time: now} })
-		return &RejectedError{Commit: revision.Commit(), Err: err}
-	}
-	f.update(func(s *Status) {
-		s.Live, s.LiveSince, s.Source, s.Stale, s.Rejected = revision, now, from, from == SourceState, nil
-	})
-	return nil
-}
-
-// restore offers the revision of the state folder, if there is one.
-func (f *Follower) restore(ctx context.Context) {
-	if f.state == nil {
-		return
-	}
-	revision, saved, err := f.state.load()
-	if err != nil {
-		f.journal.state(err, f.state.file(), "the state file is ignored")
-		return
-	}
-	if revision == nil {
-		return
-	}
-	f.repo.resume(revision)
-	if err := f.decide(ctx, revision, SourceState); err != nil {
-		f.journal.state(err, f.state.file(), "the revision in the state file was refused")
-		return
-	}
-	f.journal.restored(revision.Heads[revision.Branch], saved)
-}
-
-// save writes the live revision to the state folder. That it cannot is no
-// reason not to serve it; the next sync tries again.
-func (f *Follower) save(revision *Revision, needed bool) {
-	if f.state == nil || !needed {
-		return
-	}
-	err := f.state.save(revision, time.Now())
-	if err != nil && !f.unsaved {
-		f.journal.state(err, f.state.file(), "the live revision could not be kept for the next start")
-	}
-	f.unsaved = err != nil
+	f.journal.failed(err, status.Failures+1, status.Live != nil)
+	return err
 }

@@ -18,6 +18,8 @@ const (
 	fieldDurationMs = "durationMs"
 	fieldFailures   = "failures"
 	fieldFile       = "file"
+	fieldReason     = "reason"
+	fieldPinned     = "pinned"
 
 	eventSync = "sync"
 )
@@ -59,6 +61,37 @@ func (j *journal) restored(h Head, saved time.Time) {
 
 func (j *journal) state(err error, file, what string) {
 	j.log.Warn().Err(err).Str(fieldFile, file).Msg(what)
+}
+
+// held is an error: it ends only when somebody accepts or corrects it.
+func (j *journal) held(h *Held) {
+	j.log.Error().Err(h.asError()).Str(fieldReason, string(h.Reason)).Str(fieldCommit, h.Commit).
+		Msg("the newest revision is held; the last good one serves on")
+}
+
+func (j *journal) pinned(p Pin) {
+	j.log.Info().Str(fieldCommit, p.Commit).Int("number", p.Number).Msg("revision is pinned; newer ones do not serve until it is unpinned")
+}
+
+func (j *journal) unpinned(commit, why string) {
+	j.log.Info().Str(fieldPinned, commit).Msg(why)
+}
+
+func (j *journal) pending(commit, pinned string) {
+	j.succeeded(commit)
+	j.log.Info().Str(fieldCommit, commit).Str(fieldPinned, pinned).Msg("new revision is good, but another one is pinned")
+}
+
+func (j *journal) panicked(commit string, value any, stack []byte) {
+	j.log.Error().Str(fieldCommit, commit).Interface("panic", value).Bytes("stack", stack).Msg("a revision ran into a bug")
+}
+
+func (j *journal) rebuilt(err error) {
+	j.log.Warn().Err(err).Msg("nothing was read for ten intervals; client and store are made anew")
+}
+
+func (j *journal) differed() {
+	j.log.Error().Msg("what was held of the repository differed from what is in it; it was read anew")
 }
 
 func (j *journal) succeeded(commit string) {

@@ -21,6 +21,7 @@ const (
 	DefaultPoll     = 30 * time.Second
 	DefaultTimeout  = time.Minute
 	DefaultMaxBytes = 64 << 20
+	DefaultKeep     = 10
 )
 
 // Options say which repository is followed, and how. Only URL and, for New,
@@ -43,6 +44,9 @@ type Options struct {
 	// concurrently. An error refuses the revision: the last good one stays live,
 	// and this one is not offered again until a commit changes or Sync is called.
 	Take func(ctx context.Context, revision *Revision) error
+	// Check, if set, is called instead of Take with each new revision that a pin
+	// holds back, to tell whether it would be taken.
+	Check func(ctx context.Context, revision *Revision) error
 	// Poll is the mean time between two polls, DefaultPoll if 0; each is moved
 	// by up to 20 % at random. After failures it backs off, up to 5 minutes.
 	Poll time.Duration
@@ -50,9 +54,13 @@ type Options struct {
 	Timeout time.Duration
 	// MaxBytes bounds what one read may send, and hold in memory; DefaultMaxBytes if 0.
 	MaxBytes int64
-	// StateDir is where the last good revision is kept; none if empty. It is
-	// made if it is missing, and belongs to one gateway.
+	// StateDir is where the last revisions that served are kept, and which is
+	// pinned; nothing is if empty. It is made if it is missing, and belongs to one
+	// gateway. It holds no credentials.
 	StateDir string
+	// Keep is how many revisions are kept, DefaultKeep if 0. A pinned one is kept
+	// beside them.
+	Keep int
 	// Auth holds the credentials.
 	Auth Auth
 	// Proxy chooses a proxy for http and https, as in http.Transport; nil means none.
@@ -91,6 +99,9 @@ func (o Options) withDefaults() Options {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
+	if o.Keep == 0 {
+		o.Keep = DefaultKeep
+	}
 	return o
 }
 
@@ -104,8 +115,8 @@ func (o Options) check() error {
 			return fmt.Errorf("%q is no name of a folder at the top of the tree", name)
 		}
 	}
-	if o.Poll < 0 || o.Timeout < 0 || o.MaxBytes < 0 {
-		return errors.New("poll interval, timeout and size limit must be positive")
+	if o.Poll < 0 || o.Timeout < 0 || o.MaxBytes < 0 || o.Keep < 0 {
+		return errors.New("poll interval, timeout, size limit and number of kept revisions must be positive")
 	}
 	return nil
 }

@@ -46,6 +46,7 @@ type repository struct {
 	timeout time.Duration
 	again   []time.Duration // waits before further attempts after a broken read
 	renew   func() (source, error)
+	bare    func(commit string) bool // whether a commit without endpoints folder is read; nil: never
 
 	names  []string      // branches that were named when last looked
 	barren plumbing.Hash // a commit of the endpoints branch that has no endpoints
@@ -202,7 +203,7 @@ func (r *repository) build(ctx context.Context, s session, rev string) (*Revisio
 	if err != nil {
 		return nil, err
 	}
-	if root == r.barren {
+	if root == r.barren && !r.mayBeBare(root) {
 		return nil, r.noEndpoints(root)
 	}
 	if r.store == nil {
@@ -219,7 +220,7 @@ func (r *repository) build(ctx context.Context, s session, rev string) (*Revisio
 	if err != nil {
 		return nil, err
 	}
-	if n := head.Tree.(tree).root.child(r.folders[0]); n == nil || !n.IsDir() {
+	if n := head.Tree.(tree).root.child(r.folders[0]); n == nil && !r.mayBeBare(root) || n != nil && !n.IsDir() {
 		r.barren = root
 		return nil, r.noEndpoints(root)
 	}
@@ -227,7 +228,14 @@ func (r *repository) build(ctx context.Context, s session, rev string) (*Revisio
 }
 
 func (r *repository) noEndpoints(commit plumbing.Hash) error {
-	return &problem{kind: ErrNoEndpoints, detail: fmt.Sprintf("folder %s/, branch %s, commit %s", r.folders[0], r.branch, commit)}
+	return &problem{
+		kind: ErrNoEndpoints, commit: commit.String(),
+		detail: fmt.Sprintf("folder %s/, branch %s, commit %s", r.folders[0], r.branch, commit),
+	}
+}
+
+func (r *repository) mayBeBare(commit plumbing.Hash) bool {
+	return r.bare != nil && r.bare(commit.String())
 }
 
 // root is the commit of the endpoints branch.

@@ -20,7 +20,7 @@ func TestPauseStaysWithinItsBounds(t *testing.T) {
 		{time.Second, 1, 100 * time.Millisecond, time.Second},
 		{time.Second, 1 << 40, 30 * time.Second, 5 * time.Minute},
 	} {
-		low, high := pause(c.poll, c.failures, ends[0]), pause(c.poll, c.failures, ends[1])
+		low, high := pause(c.poll, c.failures, 0, ends[0]), pause(c.poll, c.failures, 0, ends[1])
 		if low < c.from-time.Millisecond || high > c.to+time.Millisecond || low >= high || high < c.to-time.Second {
 			t.Errorf("poll %s after %d failures: %s to %s, want %s to %s", c.poll, c.failures, low, high, c.from, c.to)
 		}

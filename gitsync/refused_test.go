@@ -1,66 +1,13 @@
 package gitsync_test
 
 import (
-	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/gitsync"
 )
-
-// TestW04DamagedState: whatever happened to the state file, the gateway starts.
-func TestW04DamagedState(t *testing.T) {
-	r := newRepo(t)
-	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
-	o := options(r.bare)
-	o.StateDir = t.TempDir()
-	f := follow(t, o, nil)
-	f.mustSync()
-	_ = f.stop()
-	file := filepath.Join(o.StateDir, "last-good.revision")
-	good, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 {
-		t.Errorf("the state file has mode %s", info.Mode())
-	}
-	flipped := bytes.Clone(good)
-	flipped[len(flipped)/2] ^= 1
-	for name, data := range map[string][]byte{
-		"empty": {}, "cut": good[:len(good)-1], "flipped": flipped, "garbage": []byte("garbage"),
-		"next version": bytes.Replace(good, []byte(" 1 "), []byte(" 2 "), 1), "header only": good[:90],
-	} {
-		t.Run(name, func(t *testing.T) {
-			if err := os.WriteFile(file, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			o.URL = filepath.Join(t.TempDir(), "missing")
-			f := follow(t, o, nil)
-			if err := f.sync(); !errors.Is(err, gitsync.ErrNoRepository) {
-				t.Errorf("sync: %v", err)
-			}
-			if f.Status().Live != nil || !strings.Contains(f.log.String(), "the state file is ignored") {
-				t.Errorf("status is %+v, log %s", f.Status(), f.log)
-			}
-		})
-	}
-	t.Run("of another repository", func(t *testing.T) {
-		if err := os.WriteFile(file, good, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		o.URL = filepath.Join(t.TempDir(), "missing")
-		f := follow(t, o, nil)
-		_ = f.sync()
-		if f.Status().Live != nil || !strings.Contains(f.log.String(), r.bare) {
-			t.Errorf("log is %s", f.log)
-		}
-	})
-}
 
 func TestRefusedRevisionIsOfferedAgainOnlyWhenAsked(t *testing.T) {
 	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
@@ -116,4 +63,27 @@ func TestPollsDoNotOfferARefusedRevisionAgain(t *testing.T) {
 			t.Errorf("%d offers after %d", f.offered(), offers)
 		}
 	})
+}
+
+// A bug that a revision brings to light refuses the revision.
+func TestPanickingTakeRefusesTheRevision(t *testing.T) {
+	r := newRepo(t)
+	o := options(r.bare)
+	o.StateDir = t.TempDir()
+	good := r.commit("main", "good", files{"endpoints/a.yaml": endpoint()})
+	f := follow(t, o, func(rev *gitsync.Revision) error {
+		if rev.Heads["main"].Subject == "bad" {
+			panic("index out of range")
+		}
+		return nil
+	})
+	f.mustSync()
+	r.commit("main", "bad", files{"endpoints/b.yaml": endpoint()})
+	var rejected *gitsync.RejectedError
+	if err := f.sync(); !errors.As(err, &rejected) || !strings.Contains(err.Error(), "index out of range") {
+		t.Errorf("sync: %v", err)
+	}
+	if s := f.Status(); s.Live.Commit() != good || s.Rejected == nil || s.Totals.Refused != 1 {
+		t.Errorf("status is %+v", s)
+	}
 }

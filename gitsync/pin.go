@@ -1,0 +1,194 @@
+package gitsync
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Pin is the order to serve one kept revision, and no other, until it is taken
+// back.
+type Pin struct {
+	Number int       `json:"number"` // of the kept revision
+	Commit string    `json:"commit"` // of its endpoints branch
+	Since  time.Time `json:"since"`
+}
+
+// PinnedError is the answer of Follower.Sync when the newest revision is good
+// but another one is pinned. It is ErrPinned.
+type PinnedError struct {
+	Commit string // of the newest revision
+	Pinned string // the commit that serves
+}
+
+// Error names both commits.
+func (e *PinnedError) Error() string {
+	return fmt.Sprintf("revision %s is good, but %v: %s", e.Commit, ErrPinned, e.Pinned)
+}
+
+// Unwrap gives ErrPinned.
+func (e *PinnedError) Unwrap() error { return ErrPinned }
+
+// Pin serves a kept revision and nothing else, also after a restart, until
+// Unpin. which is a commit of the endpoints branch, whole or at least its first
+// 7 digits, of which the newest kept revision is meant, or a revision's number.
+// New revisions are still fetched and checked; see Status.Pending.
+//
+// The error is ErrNoState, ErrNotKept, ErrAmbiguous or ErrCommitName when there
+// is no such revision, and a *RejectedError when Take refuses it: then nothing
+// has changed. It is ErrUnrecorded when the revision serves but the pin would
+// not outlive the process. It needs no git server and never waits for one.
+func (f *Follower) Pin(ctx context.Context, which string) error {
+	return f.order(ctx, func(ctx context.Context) error { return f.pinTo(ctx, which) })
+}
+
+// Unpin goes back to following: the newest revision that was read is offered,
+// or, while the git server was never reached, the newest that is kept. The error
+// says why that does not serve; the pin is gone nevertheless, unless it is
+// ErrUnrecorded. Without a pin it does nothing.
+func (f *Follower) Unpin(ctx context.Context) error {
+	return f.order(ctx, f.unpin)
+}
+
+func (f *Follower) pinTo(ctx context.Context, which string) error {
+	if f.archive == nil {
+		return ErrNoState
+	}
+	file, err := f.archive.find(which)
+	if err != nil {
+		return err
+	}
+	revision, kept, err := f.archive.load(file)
+	if err != nil {
+		return fmt.Errorf("%w: revision %d cannot be read: %w", ErrNotKept, file.number, err)
+	}
+	before := f.Status()
+	if before.Live == nil || before.Live.key() != revision.key() {
+		if err := f.decide(ctx, revision, SourceState, f.take); err != nil {
+			f.update(func(s *Status) { s.Rejected, s.Held, s.Pending = before.Rejected, before.Held, before.Pending })
+			return err
+		}
+	}
+	pin := Pin{Number: kept.Number, Commit: revision.Commit(), Since: time.Now().UTC()}
+	f.update(func(s *Status) { s.Pin, s.Held = &pin, nil })
+	f.journal.pinned(pin)
+	f.due = true // what the pin holds back is to be seen
+	if err := f.archive.pin(pin); err != nil {
+		f.unkept = true
+		f.update(func(s *Status) { s.Unkept = err })
+		return fmt.Errorf("the revision serves and is pinned, %w: %w", ErrUnrecorded, err)
+	}
+	return nil
+}
+
+func (f *Follower) unpin(ctx context.Context) error {
+	pin := f.Status().Pin
+	if pin == nil {
+		return nil
+	}
+	if err := f.archive.unpin(); err != nil {
+		return fmt.Errorf("the revision stays pinned, %w: %w", ErrUnrecorded, err)
+	}
+	f.dropPin()
+	f.journal.unpinned(pin.Commit, "unpinned; the newest revision is followed")
+	f.due = true
+	if f.base == nil {
+		f.base = f.newestKept()
+	}
+	if f.newest != nil {
+		return f.consider(ctx, f.newest, []*asking{{}}, time.Now())
+	}
+	if f.base == nil || f.base.key() == f.Status().Live.key() {
+		return nil
+	}
+	return f.decide(ctx, f.base, SourceState, f.take)
+}
+
+func (f *Follower) dropPin() {
+	f.unkept = false
+	f.update(func(s *Status) { s.Pin, s.Pending, s.Unkept = nil, nil, nil })
+}
+
+// newestKept is the newest revision that is whole; nil if there is none.
+func (f *Follower) newestKept() *Revision {
+	files, err := f.archive.open()
+	if err != nil {
+		return nil
+	}
+	for _, file := range startOrder(files, nil) {
+		if revision, _, err := f.archive.load(file); err == nil {
+			f.kept = revision
+			return revision
+		}
+	}
+	return nil
+}
+
+// startOrder is the order in which kept revisions are tried at a start: the
+// newest first; but the pinned one before all, then those before it, as what
+// came after it is what somebody went back from.
+func startOrder(files []keptFile, pin *Pin) []keptFile {
+	files = slices.Clone(files)
+	rank := func(k keptFile) int {
+		switch {
+		case pin == nil, k.number == pin.Number:
+			return 0
+		case k.number < pin.Number:
+			return 1
+		default:
+			return 2
+		}
+	}
+	slices.SortFunc(files, func(a, b keptFile) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(b.number, a.number))
+	})
+	return files
+}
+
+// Revisions lists the kept revisions, the newest first, and marks what serves.
+// It is ErrNoState without a state folder. Safe for concurrent use.
+func (f *Follower) Revisions() ([]Kept, error) {
+	if f.archive == nil {
+		return nil, ErrNoState
+	}
+	status := f.Status()
+	list, err := f.archive.list()
+	if err != nil {
+		return nil, err
+	}
+	for i, k := range list {
+		list[i].Pinned = status.Pin != nil && k.Number == status.Pin.Number
+		list[i].Live = k.Err == nil && status.Live != nil && k.key() == status.Live.key()
+	}
+	return list, nil
+}
+
+// ReadKept lists the revisions that are kept in a state folder, the newest
+// first, for when no gateway runs. Live marks the one that would serve at a
+// start. It changes nothing.
+func ReadKept(stateDir string) ([]Kept, error) {
+	a := newArchive(stateDir, origin{}, 0)
+	list, err := a.list()
+	if err != nil {
+		return nil, err
+	}
+	pin, err := a.pinned()
+	if err != nil {
+		return nil, fmt.Errorf("read the pin: %w", err)
+	}
+	byNumber := map[int]int{}
+	var files []keptFile
+	for i, k := range list {
+		list[i].Pinned = pin != nil && pin.Number == k.Number
+		byNumber[k.Number] = i
+		if k.Err == nil {
+			files = append(files, keptFile{number: k.Number})
+		}
+	}
+	if order := startOrder(files, pin); len(order) > 0 {
+		list[byNumber[order[0].number]].Live = true
+	}
+	return list, nil
+}
