@@ -1,11 +1,12 @@
 // Package gitsync follows the branches of one git repository and hands out
 // revisions that are detached from it.
 //
-// A [Follower] owns the repository: Run reads it, once at a time. Each time the endpoints branch, or a branch that its tree names, has moved,
-// a new immutable [Revision] is offered to Options.Take. What Take refuses is
-// remembered with its error and not offered again until a commit changes or
-// somebody calls Sync; the last good revision stays live. Nothing but the end of its context makes Run
-// return: a server that is down, a force-push, a deleted branch, an emptied
+// A [Follower] owns the repository: Run reads it, once at a time. Each time the
+// endpoints branch, or a branch that its tree names, has moved, a new immutable
+// [Revision] is offered to Options.Take. What Take refuses is remembered with
+// its error and not offered again until a commit changes or somebody calls Sync;
+// the last good revision stays live. Nothing but the end of its context makes
+// Run return: a server that is down, a force-push, a deleted branch, an emptied
 // repository or a missing endpoints folder are errors in [Status] and in the
 // log, and the next poll tries again.
 //
