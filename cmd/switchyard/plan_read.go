@@ -109,6 +109,9 @@ func (h here) from(ctx context.Context, rev string) (plan.Revision, error) {
 		return h.at(ctx, rev)
 	}
 	head, name, err := h.repository.Pushed(ctx, h.branch)
+	if errors.Is(err, gitsync.ErrNoBranch) {
+		return plan.Revision{}, fmt.Errorf("read what serves: %w; fetch the branch, or name another with --branch or what to compare with by --from", err)
+	}
 	if err != nil {
 		return plan.Revision{}, fmt.Errorf("read what serves: %w", err)
 	}
