@@ -27,24 +27,40 @@ type File struct {
 	opts FileOptions
 
 	mu  sync.Mutex
-	log *timberjack.Logger
+	log io.WriteCloser
 }
 
 var _ io.WriteCloser = (*File)(nil)
 
 // OpenFile opens the file for appending, or creates it with mode 0640, and fails
 // if that is not possible. If a process was killed within a line, that line is
-// ended, so that it does not spoil the next.
+// ended, so that it does not spoil the next. What is no regular file, such as a
+// device or a named pipe, is written to and never rotated.
 func OpenFile(opts FileOptions) (*File, error) {
 	f := &File{opts: opts}
-	if err := endLine(opts.Path); err != nil {
+	if err := f.open(); err != nil {
 		return nil, err
 	}
-	f.log = f.logger()
 	return f, nil
 }
 
-func (f *File) logger() *timberjack.Logger {
+// open makes f.log.
+func (f *File) open() error {
+	info, err := os.Stat(f.opts.Path)
+	if err == nil && !info.Mode().IsRegular() {
+		// For reading too: a named pipe then opens without a reader.
+		file, err := os.OpenFile(f.opts.Path, os.O_RDWR|os.O_APPEND, 0)
+		if err != nil {
+			return fmt.Errorf("open log: %w", err)
+		}
+		f.log = file
+		return nil
+	}
+	f.log = f.rotating() // which tries again with each write
+	return endLine(f.opts.Path)
+}
+
+func (f *File) rotating() *timberjack.Logger {
 	compression := "none"
 	if f.opts.Compress {
 		compression = "gzip"
@@ -72,9 +88,7 @@ func (f *File) Write(p []byte) (int, error) {
 func (f *File) Reopen() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	err := f.log.Close()
-	f.log = f.logger()
-	return errors.Join(err, endLine(f.opts.Path))
+	return errors.Join(f.log.Close(), f.open())
 }
 
 // Close closes the file, after any compression that is under way.

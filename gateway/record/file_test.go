@@ -1,9 +1,12 @@
 package record_test
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -108,4 +111,39 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func TestWhatIsNoRegularFileIsNeverRotated(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := record.OpenFile(record.FileOptions{Path: path, Size: 1 << 20, Files: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	const size = 3 << 20
+	read := make(chan error, 1) // one result
+	go func() {
+		_, err := io.CopyN(io.Discard, reader, size)
+		read <- err
+	}()
+	for range size >> 10 {
+		write(t, f, strings.Repeat("x", 1<<10))
+	}
+	if err := <-read; err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(f.Reopen(), f.Close()); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || left[0].Type() != os.ModeNamedPipe {
+		t.Errorf("the folder holds %v, %v; want the pipe alone", left, err)
+	}
 }
