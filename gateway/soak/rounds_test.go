@@ -61,18 +61,20 @@ func (r rounds) certainty(beyond func(off, on load) bool) float64 {
 // hundred would miss a limit that is just met.
 const sure = .99
 
-// check fails the test when it is sure that a limit is missed, and reports any
-// errors of the requests.
-func (r rounds) check(t *testing.T, name string, beyond func(off, on load) bool) {
+// check fails the test when it is sure that a limit is missed, or when requests
+// failed. It returns how certain it is that the limit is missed.
+func (r rounds) check(t *testing.T, name string, beyond func(off, on load) bool) (certainty float64) {
 	t.Helper()
 	off, on := sum(r.off), sum(r.on)
 	if n := off.errors + on.errors; n > 0 {
 		t.Errorf("%s: %d of %d requests failed or were changed: %s", name, n, off.requests+on.requests, off.example+on.example)
 	}
-	if certainty := r.certainty(beyond); certainty >= sure {
+	certainty = r.certainty(beyond)
+	if certainty >= sure {
 		t.Errorf("%s: the limit is missed, with certainty %.3f: p50 %s -> %s, p99 %s -> %s, %.0f/s -> %.0f/s", name, certainty,
 			ms(off.latencies.at(.5)), ms(on.latencies.at(.5)), ms(off.latencies.at(.99)), ms(on.latencies.at(.99)), off.rate(), on.rate())
 	}
+	return certainty
 }
 
 // A test of the measure: it must find a difference and must not invent one.

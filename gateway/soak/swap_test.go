@@ -262,29 +262,39 @@ func TestS01RequestsFallByWeight(t *testing.T) {
 	f["endpoints/random.yaml"] = text
 	f["endpoints/keyed.yaml"] = text + "assignment: {key: header:x-user}\n"
 	p.apply(f)
-	c := p.dial()
 	var parts []string
 	for _, name := range []string{"random", "keyed"} {
-		got := map[string]int{}
-		for i := range n {
-			request := fmt.Appendf(nil, "GET /v1/%s HTTP/1.1\r\nHost: g\r\nX-User: user-%d\r\n\r\n", name, i)
-			status, body, err := c.do(request)
-			if status != http.StatusOK || err != nil {
-				t.Fatalf("%d %v", status, err)
-			}
-			got[string(body)]++
+		worst, never := split(t, p, name, n)
+		if worst > 3 && name == "random" {
+			worst, never = split(t, p, name, n) // once in 120 times it is by chance; twice it is not
 		}
-		worst := 0.0
-		for answer, weight := range map[string]float64{`"a"`: .9, `"bb"`: .09, `"ccc"`: .01} {
-			sigma := math.Sqrt(n * weight * (1 - weight))
-			worst = max(worst, math.Abs(float64(got[answer])-n*weight)/sigma)
-		}
-		if worst > 4.5 || got[`"dddd"`] != 0 {
-			t.Errorf("%s: %v", name, got)
+		if worst > 3 || never > 0 {
+			t.Errorf("%s: %.2f sigma, weight 0 got %d", name, worst, never)
 		}
 		parts = append(parts, fmt.Sprintf("%s %.2f", name, worst))
 	}
 	running.Measured(t, "S1", "%d requests by 90:9:1:0, largest deviation in sigma: %s; weight 0 got none", n, strings.Join(parts, ", "))
+}
+
+// split sends n requests and returns the largest deviation of a backend's share,
+// in sigma, and how many went to the one of weight 0.
+func split(t *testing.T, p *process, name string, n int) (worst float64, never int) {
+	t.Helper()
+	c := p.dial()
+	got := map[string]int{}
+	for i := range n {
+		request := fmt.Appendf(nil, "GET /v1/%s HTTP/1.1\r\nHost: g\r\nX-User: user-%d\r\n\r\n", name, i)
+		status, body, err := c.do(request)
+		if status != http.StatusOK || err != nil {
+			t.Fatalf("%d %v", status, err)
+		}
+		got[string(body)]++
+	}
+	for answer, weight := range map[string]float64{`"a"`: .9, `"bb"`: .09, `"ccc"`: .01} {
+		sigma := math.Sqrt(float64(n) * weight * (1 - weight))
+		worst = max(worst, math.Abs(float64(got[answer])-float64(n)*weight)/sigma)
+	}
+	return worst, got[`"dddd"`]
 }
 
 func TestS04AllReplicasDownIsKnownAtOnce(t *testing.T) {
