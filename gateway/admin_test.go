@@ -6,12 +6,15 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // admin calls the admin handler of a stage.
@@ -118,4 +121,43 @@ timeout: 10s
 	if metrics := s.admin("GET", "/metrics", nil); strings.Contains(text.body+table.body+metrics.body, "hunter2") {
 		t.Error("a secret is shown")
 	}
+}
+
+func TestTableShowsWhatIsDown(t *testing.T) {
+	s := newStage(t, options{})
+	s.serve(mirrored("[http://127.0.0.1:1, http://127.0.0.1:1/b]", map[string]string{"m": "http://127.0.0.1:1"}))
+	type table struct {
+		Endpoints []struct {
+			Name     string
+			Backends []struct {
+				Deployment struct{ Replicas []struct{ Down bool } }
+			}
+			Mirrors []struct {
+				Breaker string
+				Remove  []string
+			}
+		}
+	}
+	read := func() (downs, breakers []string) {
+		var got table
+		if err := json.Unmarshal([]byte(s.admin("GET", "/endpoints", nil).body), &got); err != nil {
+			t.Fatal(err)
+		}
+		e := got.Endpoints[0]
+		for _, r := range e.Backends[0].Deployment.Replicas {
+			downs = append(downs, strconv.FormatBool(r.Down))
+		}
+		for _, m := range e.Mirrors {
+			breakers = append(breakers, m.Breaker+" "+strings.Join(m.Remove, " "))
+		}
+		return downs, breakers
+	}
+	if downs, breakers := read(); !slices.Equal(downs, []string{"false", "false"}) || !slices.Equal(breakers, []string{"closed /response_webhook"}) {
+		t.Errorf("before the first request: %v %v", downs, breakers)
+	}
+	testbed.Eventually(t, "all is shown as down", func() bool {
+		s.post("/v1/e", "{}")
+		downs, breakers := read()
+		return slices.Equal(downs, []string{"true", "true"}) && slices.Equal(breakers, []string{"open /response_webhook"})
+	})
 }

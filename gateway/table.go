@@ -37,6 +37,10 @@ type mirrorAnswer struct {
 	Name       string           `json:"name"`
 	Percent    float64          `json:"percent"`
 	Deployment deploymentAnswer `json:"deployment"`
+	Remove     []string         `json:"remove"`  // members that are left out of JSON bodies
+	Breaker    string           `json:"breaker"` // closed, or open while the mirror is left alone for its failures
+	Waiting    int              `json:"waiting"` // copies that are being captured or wait to be sent
+	Sending    int              `json:"sending"` // copies that are on their way
 }
 
 type deploymentAnswer struct {
@@ -50,6 +54,7 @@ type deploymentAnswer struct {
 type replicaAnswer struct {
 	URL      string `json:"url"`
 	InFlight int    `json:"inFlight"`
+	Down     bool   `json:"down"` // it could not be reached lately, and is left aside while there are others
 }
 
 // table describes the current snapshot; it is empty before the first.
@@ -93,9 +98,22 @@ func (e *endpoint) describe() endpointAnswer {
 		answer.Backends = append(answer.Backends, described)
 	}
 	for i := range e.mirrors {
-		m := &e.mirrors[i]
-		answer.Mirrors = append(answer.Mirrors,
-			mirrorAnswer{Name: m.Name, Percent: m.Percent, Deployment: describe(&m.Deployment, m.group)})
+		answer.Mirrors = append(answer.Mirrors, e.mirrors[i].describe())
+	}
+	return answer
+}
+
+func (m *mirrored) describe() mirrorAnswer {
+	state := m.queue.State()
+	answer := mirrorAnswer{
+		Name: m.Name, Percent: m.Percent, Deployment: describe(&m.Deployment, m.group),
+		Remove: []string{}, Breaker: "closed", Waiting: state.Slots, Sending: state.Sending,
+	}
+	if state.BreakerOpen {
+		answer.Breaker = "open"
+	}
+	for _, name := range m.Remove {
+		answer.Remove = append(answer.Remove, "/"+name)
 	}
 	return answer
 }
@@ -103,7 +121,7 @@ func (e *endpoint) describe() endpointAnswer {
 func describe(d *deployments.Resolved, g *deployments.Group) deploymentAnswer {
 	answer := deploymentAnswer{Branch: d.Branch, Name: d.Name, Version: d.Number, Alias: d.Alias}
 	for _, r := range g.Replicas() {
-		answer.Replicas = append(answer.Replicas, replicaAnswer{URL: r.String(), InFlight: r.InFlight()})
+		answer.Replicas = append(answer.Replicas, replicaAnswer{URL: r.String(), InFlight: r.InFlight(), Down: r.Down()})
 	}
 	return answer
 }

@@ -20,6 +20,9 @@ const CaddyVersion = "v2.11.9"
 
 const caddyPackage = "github.com/caddyserver/caddy/v2/cmd/caddy"
 
+// Names are those of all peers that Find looks for.
+func Names() []string { return []string{"nginx", "HAProxy", "Caddy", "Switchyard", "Switchyard std"} }
+
 // Finder finds the peers.
 type Finder struct {
 	Root    string       // of this repository

@@ -12,10 +12,12 @@ import (
 	"os/signal" //nolint:depguard // this is a command
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/switchyard-gateway/switchyard/bench/peer"
 	"github.com/switchyard-gateway/switchyard/bench/report"
 )
 
@@ -90,6 +92,9 @@ func parse(args []string) (options, error) {
 		return o, errors.New("what the command line says is out of range; see -help")
 	}
 	o.only, o.peers = list(only), list(peers)
+	if err := errors.Join(known("scenario", o.only, scenarioIDs(o.many)), known("peer", o.peers, peer.Names())); err != nil {
+		return o, err
+	}
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output() //nolint:noctx // it reads one file
 	if err != nil {
 		return o, fmt.Errorf("find the repository: %w", err)
@@ -102,6 +107,16 @@ func parse(args []string) (options, error) {
 		}
 	}
 	return o, nil
+}
+
+// known reports the names that are not among all there are.
+func known(what string, names, all []string) error {
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			return fmt.Errorf("there is no %s %q; there are %s", what, name, strings.Join(all, ", "))
+		}
+	}
+	return nil
 }
 
 func list(text string) []string {

@@ -145,4 +145,9 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("%v was taken", args)
 		}
 	}
+	for option, want := range map[string]string{"-peers": `no peer "Nginx"; there are nginx, HAProxy`, "-only": `no scenario "Nginx"; there are plain`} {
+		if _, err := parse([]string{option, "Nginx"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", option, err, want)
+		}
+	}
 }

@@ -119,7 +119,7 @@ func newRunner(o options, peers []peer.Peer) (*runner, error) {
 	}
 	r.choose(o)
 	if len(r.groups) == 0 || len(peers) == 0 {
-		return nil, errors.New("nothing to measure: -only or -peers names none that there is")
+		return nil, errors.New("nothing to measure: none of the peers could be had")
 	}
 	r.root, err = os.MkdirTemp(memoryFolder(), "switchyard-bench-")
 	return r, err

@@ -102,6 +102,16 @@ func groups(many int) []group {
 	}
 }
 
+// scenarioIDs are those of all scenarios.
+func scenarioIDs(many int) (ids []string) {
+	for _, g := range groups(many) {
+		for _, s := range g.scenarios {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
+}
+
 func misbehaving() group {
 	g := group{
 		title: "Mirrors that misbehave, 1,000 requests/s", text: "*Off* is without a mirror; then every request is mirrored to one that takes 2 s, one that refuses connections, " +
