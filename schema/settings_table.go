@@ -66,6 +66,11 @@ func repositorySettings() []Setting {
 func forgeSettings() []Setting {
 	return grouped(groupForge, []Setting{
 		{Key: "webhookSecretFile", Kind: KindString, Help: "File with the secrets of the push webhook at /-/webhook, one a line, read at each delivery; or the variable SWITCHYARD_WEBHOOK_SECRET; neither: no webhook."},
+		{Key: "commitStatus", Kind: KindString, Default: "off", oneOf: []string{"off", "github", "gitlab", "gitea"}, Help: "Forge that is told what became of each commit: github, gitlab, gitea (also Forgejo) or off."},
+		{Key: "commitStatusTokenFile", Kind: KindString, Help: "File with the token for commit statuses, read for each; or the variable SWITCHYARD_COMMIT_STATUS_TOKEN."},
+		{Key: "commitStatusContext", Kind: KindString, Default: "switchyard/live", Help: "Name of the commit status at the forge; another one for each gateway that reports."},
+		{Key: "commitStatusApi", Kind: KindString, Help: "Base URL of the forge's API, such as https://git.example.com/api/v1; empty: it follows from the repository's URL."},
+		{Key: "commitStatusProject", Kind: KindString, Help: "Project at the forge, such as OWNER/NAME; empty: it follows from the repository's URL."},
 	})
 }
 

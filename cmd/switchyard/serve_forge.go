@@ -1,18 +1,56 @@
 package main
 
 import (
+	"net/http"
 	"os"
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/commitstatus"
 )
 
-const webhookSecretEnv = "SWITCHYARD_WEBHOOK_SECRET"
+const (
+	webhookSecretEnv     = "SWITCHYARD_WEBHOOK_SECRET"
+	commitStatusTokenEnv = "SWITCHYARD_COMMIT_STATUS_TOKEN"
+)
 
 // forgeOptions adds what has to do with the forge that hosts the repository.
 func forgeOptions(p process, s settings, o *serve.Options) error {
 	var err error
-	o.WebhookSecrets, err = secretSource(p, s, "webhookSecretFile", webhookSecretEnv)
+	if o.WebhookSecrets, err = secretSource(p, s, "webhookSecretFile", webhookSecretEnv); err != nil {
+		return err
+	}
+	o.CommitStatus, err = commitStatusOptions(p, s)
 	return err
+}
+
+// commitStatusOptions is nil if no forge is told. They are tried out, so that
+// what is wrong with them is known to be a setting.
+func commitStatusOptions(p process, s settings) (*commitstatus.Options, error) {
+	if s.text("commitStatus") == "off" {
+		return nil, nil
+	}
+	token, err := secretSource(p, s, "commitStatusTokenFile", commitStatusTokenEnv)
+	if err != nil {
+		return nil, err
+	}
+	if token == nil {
+		return nil, usagef("commitStatus needs a token: give commitStatusTokenFile or %s", commitStatusTokenEnv)
+	}
+	o := &commitstatus.Options{
+		Forge:      commitstatus.Forge(s.text("commitStatus")),
+		Repository: s.text("repo"),
+		API:        s.text("commitStatusApi"),
+		Project:    s.text("commitStatusProject"),
+		Branch:     s.text("branch"),
+		Context:    s.text("commitStatusContext"),
+		Token:      token,
+		CAFile:     s.text("gitCaFile"),
+		Proxy:      http.ProxyFromEnvironment,
+	}
+	if _, err := commitstatus.New(*o); err != nil {
+		return nil, usagef("commitStatus: %w; see commitStatusApi and commitStatusProject", err)
+	}
+	return o, nil
 }
 
 // secretSource is where a secret is read each time that it is needed: a file,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/switchyard-gateway/switchyard/commitstatus"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
@@ -23,6 +24,9 @@ type Options struct {
 
 	Repository gitsync.Options // Named, Take and Logger are the process's own
 	Pool       deployments.PoolOptions
+	// CommitStatus says which forge is told what became of commits; Logger is the
+	// process's own. Nil: none.
+	CommitStatus *commitstatus.Options
 	// WebhookSecrets gives the secrets of the webhook, one a line, at each
 	// delivery; nil: there is no webhook.
 	WebhookSecrets func() (string, error)

@@ -13,7 +13,7 @@ func (p *process) makeFollower() error {
 	o := p.options.Repository
 	o.Named = Named(o.Branch)
 	o.Logger = p.logger
-	o.Take = func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Apply(Revision(rev)) }
+	o.Take = p.reported(func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Apply(Revision(rev)) })
 	follower, err := gitsync.New(o)
 	p.follower = follower
 	return err

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/switchyard-gateway/switchyard/commitstatus"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gateway/front"
@@ -45,7 +46,8 @@ type process struct {
 	pool     *deployments.Pool
 	gateway  *gateway.Gateway
 	follower *gitsync.Follower
-	webhook  *hook // nil without secrets
+	webhook  *hook                  // nil without secrets
+	statuses *commitstatus.Reporter // nil if no forge is told
 
 	live    *live
 	lives   context.Context // of all live requests
@@ -60,6 +62,9 @@ func (p *process) open(ctx context.Context) error {
 		return err
 	}
 	if err := p.openListeners(ctx); err != nil {
+		return err
+	}
+	if err := p.makeStatuses(); err != nil {
 		return err
 	}
 	p.makeWebhook()
@@ -122,6 +127,9 @@ func (p *process) makeGateway() {
 func (p *process) makeServers() {
 	registry := prometheus.NewRegistry()
 	p.webhook.register(registry)
+	if p.statuses != nil {
+		registry.MustRegister(p.statuses.Collector())
+	}
 	registry.MustRegister(p.gateway.Collector(), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.live = &live{handler: p.gateway}
@@ -210,6 +218,7 @@ func (p *process) runParts(ctx context.Context) error {
 	parts.Go(func() error { return followed(p.follower.Run(ctx)) })
 	parts.Go(func() error { return p.hangups(ctx) })
 	parts.Go(func() error { return p.webhook.run(ctx) })
+	parts.Go(func() error { return p.tellStatuses(ctx) })
 	parts.Go(func() error {
 		<-ctx.Done()
 		p.shutdown() //nolint:contextcheck // it begins when the context ends

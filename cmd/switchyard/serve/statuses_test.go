@@ -1,0 +1,56 @@
+package serve_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/commitstatus"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
+)
+
+// What becomes of a commit stands beside it at the forge; a forge that does not
+// answer holds nothing up.
+func TestForgeIsToldWhatBecameOfACommit(t *testing.T) {
+	type told struct{ Commit, State, Description, Context string }
+	calls := make(chan told, 100)
+	forge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var got told
+		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+			t.Error(err)
+		}
+		got.Commit = r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+		w.WriteHeader(http.StatusCreated)
+		calls <- got
+	}))
+	defer forge.Close()
+	r := start(t, serve.Options{CommitStatus: &commitstatus.Options{
+		Forge: commitstatus.Gitea, API: forge.URL, Project: "o/r",
+		Token: func() (string, error) { return "token", nil },
+	}}, static("1"))
+	final := func(commit string) told {
+		t.Helper()
+		for {
+			got := testbed.Receive(t, "a commit status", calls)
+			if got.Commit == commit && got.State != "pending" {
+				return got
+			}
+		}
+	}
+	good := r.commit(static("2"))
+	r.sync()
+	if got, want := final(good), (told{good, "success", "live: 1 endpoint", "switchyard/live"}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	bad := r.commit(map[string]string{"endpoints/e.yaml": "schemaVersion: 1\nbackend: {}\n"})
+	if status, _ := r.call(http.MethodPost, r.admin+"/sync", ""); status != http.StatusConflict {
+		t.Errorf("sync: %d", status)
+	}
+	got := final(bad)
+	if got.State != "failure" || !strings.Contains(got.Description, "endpoints/e.yaml:2:1: ") || len(got.Description) > 140 {
+		t.Errorf("%+v", got)
+	}
+}
