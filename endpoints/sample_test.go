@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // mirrored is a split 50:30:20 with mirrors of the percentages.
@@ -48,6 +49,7 @@ func TestS03SamplingIsIndependent(t *testing.T) {
 			independent(t, kind+": mirrors of the same name in two endpoints", sampled, sampleAll(mirrored("other", 50, 10, 30), m, subjects))
 		}
 	}
+	testbed.Measured(t, "S3", "3 mirrors, the split and another endpoint, %d requests each: independent by chi-square, p > 0.001", requests)
 }
 
 // independent fails when two classifications of the same subjects depend on each

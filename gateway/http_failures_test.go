@@ -44,6 +44,7 @@ func TestH04AMalformedBodyIs400AndNotTheDeploymentsFault(t *testing.T) {
 			t.Errorf("afterwards: %+v", got)
 		}
 	}
+	running.Measured(t, "H4", "%d malformed bodies: each 400 and bad_request, no replica marked as down", len(bodies))
 }
 
 // The published shapes at the level of bytes are in package front; here is what
@@ -107,6 +108,7 @@ func TestH05NoRequestIsSmuggled(t *testing.T) {
 	if n := whole.Load(); n > 0 {
 		t.Errorf("%d requests reached the deployment whole", n)
 	}
+	running.Measured(t, "H5", "%d requests of the shapes that are refused reached the deployment whole", whole.Load())
 }
 
 func TestH06AnEarlyRefusalOfALargeUploadReachesTheCaller(t *testing.T) {
@@ -181,6 +183,7 @@ func TestH07ADeploymentThatDiesIsNotACleanEnd(t *testing.T) {
 			}
 		}
 	}
+	running.Measured(t, "H7", "length and chunked, HTTP/1.1 and HTTP/2: no clean end, each recorded as reset")
 }
 
 func TestH08ACallerWhoLeavesReleasesTheDeployment(t *testing.T) {
@@ -304,6 +307,7 @@ func TestH12APostIsNeverSentTwice(t *testing.T) {
 	if statuses[200]+statuses[502] != n || statuses[200] == 0 || statuses[502] == 0 || len(bodies) != n {
 		t.Errorf("%d bodies arrived; by status: %v", len(bodies), statuses)
 	}
+	running.Measured(t, "H12", "%d POSTs over dying connections: %d arrived once, 0 twice", n, len(bodies))
 }
 
 func TestH14APanicHitsOneRequestOnly(t *testing.T) {
@@ -339,4 +343,5 @@ func TestH14APanicHitsOneRequestOnly(t *testing.T) {
 		}
 	}
 	testbed.Eventually(t, "no attempt is in flight", func() bool { return s.metric("switchyard_attempts_in_flight") == 0 })
+	running.Measured(t, "H14", "%d requests ended in a panic, 100 beside them whole", n)
 }

@@ -66,6 +66,7 @@ func TestH01ForwardedFieldsAreRebuiltAndFieldsOfTheConnectionRemoved(t *testing.
 	if answered.header.Get("X-Kept") != "1" || answered.body != "{}" {
 		t.Errorf("%+v", answered)
 	}
+	running.Measured(t, "H1", "no field of the connection passed, in 103 and 200")
 }
 
 // What is not WebSocket is served as if no upgrade had been asked for (RFC 9110
@@ -98,6 +99,7 @@ func TestH02NothingButWebSocketIsSwitchedTo(t *testing.T) {
 	if head, _ := io.ReadAll(c); strings.Contains(string(head), " 200 ") || strings.Contains(string(head), " 101 ") {
 		t.Errorf("the preface of HTTP/2 is answered with %q", head)
 	}
+	running.Measured(t, "H2", "4 other upgrades and the preface of HTTP/2: none switched")
 }
 
 func TestH02AWebSocketIsPassedOnAndRecorded(t *testing.T) {
@@ -160,6 +162,7 @@ func TestH03HeadersOfTheGatewaySurviveInformationalAnswers(t *testing.T) {
 			t.Errorf("%s: %d hints, %q, %v", proto, hints, body, res.Header)
 		}
 	}
+	running.Measured(t, "H3", "3 informational answers each by HTTP/1.1 and HTTP/2: the gateway's fields are in the final ones")
 }
 
 func TestH11HeadersAboveTheLimitAre431(t *testing.T) {

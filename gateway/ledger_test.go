@@ -103,4 +103,5 @@ mirrors:
 		s.metric("switchyard_mirror_copies_total", `result="sent"`, `mirror="half"`), len(copied.requests()); int(sent) != got {
 		t.Errorf("%v copies were sent, %d arrived", sent, got)
 	}
+	running.Measured(t, "M15", "%d requests offered to 3 mirrors: the ledger, the metrics and the records agree", total)
 }

@@ -102,4 +102,5 @@ func TestW05RequestsInFlightEndWhole(t *testing.T) {
 		}
 	}
 	testbed.Receive(t, "the end", stopped)
+	running.Measured(t, "W5", "%d of %d requests in flight ended whole", 2*n, 2*n)
 }

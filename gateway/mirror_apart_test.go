@@ -188,6 +188,7 @@ func TestM10AHungMirrorTakesNothingFromAnother(t *testing.T) {
 			t.Errorf("the good mirror: %v", f)
 		}
 	}
+	running.Measured(t, "M10", "%d of %d copies arrived beside a hung mirror", n, n)
 }
 
 // A mirror of the very URL that serves live has connections of its own, and what
@@ -228,6 +229,7 @@ func TestM13AMirrorSharesNoConnectionWithLive(t *testing.T) {
 	if len(live) == 0 || len(copied) < 2 {
 		t.Errorf("%d connections for live requests, %d for two mirrors", len(live), len(copied))
 	}
+	running.Measured(t, "M13", "%d connections for live requests, %d for two mirrors on the same host, none shared", len(live), len(copied))
 }
 
 // The mirror calls the same URLs as live, and fails in the way that marks a live
@@ -267,4 +269,5 @@ func TestM14MirrorsLeaveHealthAndCountsOfLiveAlone(t *testing.T) {
 	if diff := cmp.Diff(counts{n, n, n, 0}, got); diff != "" {
 		t.Error(diff)
 	}
+	running.Measured(t, "M14", "%d live requests beside a mirror that refuses: all counts are live's own", n)
 }

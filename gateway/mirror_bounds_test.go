@@ -153,6 +153,7 @@ func TestM20AMirrorWhoseDeploymentDisappearsIsRefused(t *testing.T) {
 	testbed.Eventually(t, "the mirror goes on", func() bool { return len(copied.requests()) > before })
 	close(stop)
 	wg.Wait()
+	running.Measured(t, "M20", "20 revisions refused under load, live errors 0")
 }
 
 func TestM21DrainWaitsForCopiesAndThenCutsThemOff(t *testing.T) {

@@ -70,6 +70,7 @@ func TestM07CopiesAreByteIdentical(t *testing.T) {
 			t.Errorf("a body of %d bytes, above the cap, was copied", len(got.body))
 		}
 	}
+	running.Measured(t, "M7", "%d bodies: hash, method, URI and type equal, those above the cap not copied", sent)
 }
 
 // last is the newest request.
@@ -117,6 +118,7 @@ func TestM08NoForeignBytes(t *testing.T) {
 			t.Errorf("live got foreign bytes")
 		}
 	}
+	running.Measured(t, "M8", "%d of %d copies with foreign or missing bytes", wrong, len(copies))
 }
 
 // distinct is a body that no other id has.
@@ -167,6 +169,7 @@ func TestM09AtMostOneCopyWhateverHappensToConnections(t *testing.T) {
 	if len(copies) == 0 || len(copies) > sent {
 		t.Errorf("%d copies arrived, %d were sent", len(copies), sent)
 	}
+	running.Measured(t, "M9", "%d copies arrived, none twice", len(copies))
 }
 
 func TestM11ACallerWhoLeavesAfterTheBodyHasItsCopy(t *testing.T) {
@@ -196,6 +199,7 @@ func TestM11ACallerWhoLeavesAfterTheBodyHasItsCopy(t *testing.T) {
 			t.Errorf("the mirror got %q", got.body)
 		}
 	}
+	running.Measured(t, "M11", "%d of %d callers left after the body and had their copy", n, n)
 }
 
 func TestM11ACallerWhoLeavesWithinTheBodyHasNone(t *testing.T) {
@@ -231,6 +235,7 @@ func TestM11ACallerWhoLeavesWithinTheBodyHasNone(t *testing.T) {
 	if got := copied.requests(); len(got) > 0 {
 		t.Errorf("the mirror saw %d partial requests", len(got))
 	}
+	running.Measured(t, "M11", "%d left within it, no mirror saw a part", 2*n)
 }
 
 // The copies of a connection's requests are sent when the connection has long
@@ -264,6 +269,7 @@ func TestM18ACopyKeepsNothingOfTheLiveRequest(t *testing.T) {
 			t.Errorf("copy %d: %s", i, diff)
 		}
 	}
+	running.Measured(t, "M18", "%d copies sent after their requests were over and others had come: all their own", n)
 }
 
 func TestM19CopiesHaveNoFieldsOfTheConnection(t *testing.T) {
@@ -324,4 +330,5 @@ func TestM19WebhooksAreLeftOutOfCopies(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	running.Measured(t, "M19", "response_webhook: with live, without in the copy, kept where the mirror says so")
 }

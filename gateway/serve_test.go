@@ -243,4 +243,5 @@ func TestM17AGatewayThatMirrorsToItselfStopsAfterOneHop(t *testing.T) {
 	if diff := cmp.Diff(map[any]int{"ok": 1, "dropped": 1}, kinds); diff != "" {
 		t.Error(diff)
 	}
+	running.Measured(t, "M17", "mirrored to itself: %d requests at the deployment", len(live.requests()))
 }

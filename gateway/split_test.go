@@ -163,6 +163,7 @@ func TestS05OneBackendDownLeavesTheOthersAlone(t *testing.T) {
 			t.Errorf("user-%d moved from %s to %s though its own backend was kept", i, before[i], after[i])
 		}
 	}
+	running.Measured(t, "S5", "%d subjects, none moved by a backend that is down", n)
 }
 
 func TestS06SubjectsKeepTheirBackendAcrossGatewaysAndMoveByWeightOnly(t *testing.T) {
@@ -201,4 +202,5 @@ func TestS06SubjectsKeepTheirBackendAcrossGatewaysAndMoveByWeightOnly(t *testing
 	if moved == 0 || moved > n/10+18 { // 3 sigma; the keys are always the same
 		t.Errorf("%d of %d subjects moved with a tenth of the weight", moved, n)
 	}
+	running.Measured(t, "S6", "%d of %d subjects moved with a tenth of the weight, none between others; two gateways agree", moved, n)
 }

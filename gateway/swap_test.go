@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -50,6 +51,7 @@ endpoints/b.yaml:3:59: unknown key "weigth"; did you mean "weight"? [unknown-key
 	if s.gateway.Refused() != nil {
 		t.Error("the refusal is shown after a good revision")
 	}
+	running.Measured(t, "W4", "refused as a whole, seen in status, the last good one serves")
 }
 
 // Small variant: the one of the requirement's size runs in make soak.
@@ -171,6 +173,7 @@ func TestW03ARequestAndItsCopiesSeeOneRevision(t *testing.T) {
 			t.Errorf("request %v saw %d revisions", id, len(seen))
 		}
 	}
+	running.Measured(t, "W3", "%d requests and their copies, a swap between every five: one revision each", n)
 }
 
 func TestS02SwapsDoNotDisturbTheSplit(t *testing.T) {
@@ -185,19 +188,25 @@ backends:
 		"deployments/m.yaml": deployment(r.url),
 	}
 	const n = 2000
-	experiment := 0
-	for i := range n {
-		if i%5 == 0 {
-			s.serve(tree)
+	draw := func() (experiment int, sigma float64) {
+		for i := range n {
+			if i%5 == 0 {
+				s.serve(tree)
+			}
+			if s.post("/v1/e", "{}").header.Get("X-Switchyard-Backend") == "experiment" {
+				experiment++
+			}
 		}
-		if s.post("/v1/e", "{}").header.Get("X-Switchyard-Backend") == "experiment" {
-			experiment++
-		}
+		return experiment, math.Abs(float64(experiment)-n*.1) / math.Sqrt(n*.1*.9)
 	}
-	// 5 sigma of a binomial distribution with p = 0.1: one in 1.7 million runs.
-	if experiment < 133 || experiment > 267 {
+	experiment, sigma := draw()
+	if sigma > 3 { // once in 370 times it is by chance; twice it is not
+		experiment, sigma = draw()
+	}
+	if sigma > 3 {
 		t.Errorf("%d of %d requests went to a backend with a tenth of the weight", experiment, n)
 	}
+	running.Measured(t, "S2", "%d of %d requests to the backend with a tenth, %.2f sigma", experiment, n, sigma)
 }
 
 func TestTenThousandEndpointsCompile(t *testing.T) {
