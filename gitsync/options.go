@@ -133,7 +133,7 @@ func (o Options) repository() (*repository, address, error) {
 	r := &repository{
 		branch: o.Branch, folders: o.Folders, named: o.Named, max: o.MaxBytes, timeout: o.Timeout,
 		renew: func() (source, error) { return o.source(a) },
-		again: []time.Duration{0},
+		again: []time.Duration{0}, checks: a.scheme != "file",
 	}
 	if a.scheme == "file" {
 		r.again = []time.Duration{10 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond}

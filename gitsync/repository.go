@@ -54,6 +54,8 @@ type repository struct {
 	last   *Revision     // what the last read gave
 	watch  []string      // the endpoints branch and those that last names
 	cost   Fetched       // of the read that runs
+	checks bool          // whether what is held is read anew from time to time
+	trust  trust
 }
 
 // read gives the revision at the tips, and what reading it cost, also when it
@@ -135,14 +137,23 @@ func (r *repository) attempt(ctx context.Context, rev string) (got *Revision, er
 		if same, err := r.unmoved(ctx, s); err != nil || same {
 			if same {
 				r.cost.Mode = ModeUnchanged
+				return r.selfCheck(ctx, s, r.last), nil
 			}
-			return r.last, err
+			return nil, err
 		}
 	}
-	r.cost.Mode = r.cost.Mode.next(r.store != nil)
+	held := r.store != nil
+	r.cost.Mode = r.cost.Mode.next(held)
 	begin = time.Now()
 	defer func() { r.cost.Fetch += time.Since(begin) }()
-	return r.build(ctx, s, rev)
+	got, err = r.build(ctx, s, rev)
+	if err != nil || rev != "" {
+		return got, err
+	}
+	if r.trust.changes++; !held {
+		r.trust = trust{since: time.Now()}
+	}
+	return r.selfCheck(ctx, s, got), nil
 }
 
 // unmoved tells whether every branch that the last revision watched, those

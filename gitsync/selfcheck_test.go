@@ -1,0 +1,141 @@
+package gitsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// shelf is a source in memory: one branch whose only file has the content text.
+type shelf struct {
+	text    string
+	fetched int   // times, from an empty store
+	err     error // of those
+}
+
+func (s *shelf) open(context.Context, []string) (session, error) { return s, nil }
+func (s *shelf) received() int64                                 { return 0 }
+func (s *shelf) close()                                          {}
+
+func (s *shelf) tips(context.Context, []string) (references, error) {
+	into := newStore(1 << 20)
+	return references{"refs/heads/main": s.write(into)}, nil
+}
+
+func (s *shelf) resolve(context.Context, string) (plumbing.Hash, error) {
+	return plumbing.ZeroHash, ErrNoRevision
+}
+
+func (s *shelf) fetch(_ context.Context, into *store, _ []plumbing.Hash) error {
+	if len(into.complete) == 0 {
+		s.fetched++
+		if s.err != nil {
+			return s.err
+		}
+	}
+	s.write(into)
+	return nil
+}
+
+func (s *shelf) write(into *store) plumbing.Hash {
+	put := func(kind plumbing.ObjectType, data string) plumbing.Hash {
+		h, err := into.put(kind, []byte(data))
+		if err != nil {
+			panic(err)
+		}
+		return h
+	}
+	file := put(plumbing.BlobObject, s.text)
+	folder := put(plumbing.TreeObject, "100644 a.yaml\x00"+string(file[:]))
+	top := put(plumbing.TreeObject, "40000 endpoints\x00"+string(folder[:]))
+	return put(plumbing.CommitObject, fmt.Sprintf("tree %s\nauthor A <a@b.c> 0 +0000\ncommitter A <a@b.c> 0 +0000\n\nx\n", top))
+}
+
+func (s *shelf) repository(t *testing.T) *repository {
+	t.Helper()
+	o := Options{URL: "http://127.0.0.1/x.git"}.withDefaults()
+	r, _, err := o.repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.source = s
+	return r
+}
+
+func mustRead(t *testing.T, r *repository) (*Revision, Fetched) {
+	t.Helper()
+	got, fetched, err := r.read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got, fetched
+}
+
+func textOf(t *testing.T, r *Revision) string {
+	t.Helper()
+	data, err := fs.ReadFile(r.Heads["main"].Tree, "endpoints/a.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestWhatIsHeldIsReadAnewAfterManyChanges(t *testing.T) {
+	s := &shelf{}
+	r := s.repository(t)
+	for i := range 2*trustedChanges + 10 {
+		s.text = fmt.Sprint("change ", i)
+		got, fetched := mustRead(t, r)
+		if textOf(t, got) != s.text || fetched.Differed {
+			t.Fatalf("change %d: %+v with %q", i, fetched, textOf(t, got))
+		}
+	}
+	if s.fetched != 3 { // the first, and after 100 and 200 changes
+		t.Errorf("all was read %d times", s.fetched)
+	}
+}
+
+func TestWhatIsHeldIsReadAnewAfterADay(t *testing.T) {
+	s := &shelf{text: "one"}
+	r := s.repository(t)
+	first, _ := mustRead(t, r)
+	r.trust.since = time.Now().Add(-trustedTime)
+	s.err = errors.New("not now") // says nothing about what is held
+	if got, fetched := mustRead(t, r); got != first || fetched.Differed || s.fetched != 2 {
+		t.Errorf("after a check that failed: %+v, %d reads", fetched, s.fetched)
+	}
+	s.err = nil
+	if got, fetched := mustRead(t, r); got != first || fetched.Differed || s.fetched != 2 {
+		t.Errorf("right afterwards: %+v, %d reads", fetched, s.fetched)
+	}
+	r.trust.since = time.Now().Add(-trustedTime)
+	if got, fetched := mustRead(t, r); got != first || fetched.Mode != ModeUnchanged || fetched.Differed || s.fetched != 3 {
+		t.Errorf("after a check: %+v, %d reads", fetched, s.fetched)
+	}
+}
+
+// What is held can only differ by a fault of ours or of the machine; then what
+// was read anew is taken.
+func TestWhatIsReadAnewWins(t *testing.T) {
+	s := &shelf{text: "one"}
+	r := s.repository(t)
+	held, _ := mustRead(t, r)
+	held.Heads["main"].Tree.(tree).root.entries[0].entries[0].data[0] = 'X'
+	r.trust.since = time.Now().Add(-trustedTime)
+	got, fetched := mustRead(t, r)
+	if got == held || !fetched.Differed || textOf(t, got) != "one" {
+		t.Errorf("%+v with %q", fetched, textOf(t, got))
+	}
+	if again, fetched := mustRead(t, r); again != got || fetched.Differed {
+		t.Errorf("it was not kept: %+v", fetched)
+	}
+	s.text = "two"
+	if got, _ := mustRead(t, r); textOf(t, got) != "two" {
+		t.Errorf("afterwards %q", textOf(t, got))
+	}
+}
