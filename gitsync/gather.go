@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -28,6 +29,20 @@ const (
 	filterFolder = "combine:tree:1+" + filterLarge // and the first of a folder
 )
 
+// settle keeps to what worked. After a day the finest is tried again: it may
+// have been the network, or a server that has learned since.
+func (r *remote) settle(now time.Time) {
+	if r.choice+r.trial == byFolder {
+		return
+	}
+	if r.trial > 0 || r.settled.IsZero() {
+		r.choice, r.trial, r.settled = r.choice+r.trial, 0, now
+	}
+	if now.Sub(r.settled) > trustedTime {
+		r.choice, r.settled = byFolder, time.Time{}
+	}
+}
+
 // fetch brings commits. A server that refuses the filter is asked more coarsely
 // at once. After any other error the next fetch tries so, lest a server that just
 // hangs up be asked in vain for ever; when the coarsest fails, too, it was not that.
@@ -35,7 +50,7 @@ func (s *remoteSession) fetch(ctx context.Context, into *store, commits []plumbi
 	for {
 		err := s.gather(ctx, into, commits)
 		if err == nil {
-			s.remote.trial = 0
+			s.remote.settle(time.Now())
 			return nil
 		}
 		s.broken = true
@@ -54,13 +69,13 @@ func (s *remoteSession) coarser(err error, held bool) bool {
 	said, refused := errors.AsType[refusalError](err)
 	_, known := errors.AsType[*problem](err)
 	switch {
-	case !s.selects() || refused && said.notOurs() || known:
+	case !s.selects() || refused && said.notOurs():
 		return false
 	case refused && r.choice < bySize:
 		r.choice++
 		r.trial = 0
 		return true
-	case held || r.choice+r.trial >= bySize:
+	case held || known && !errors.Is(err, ErrUnreachable) || r.choice+r.trial >= bySize:
 		r.trial = 0
 	default:
 		r.trial++

@@ -93,7 +93,10 @@ func readGreeting2(in *pktReader) (*greeting, error) {
 		case err != nil:
 			return nil, noEOF(err)
 		case kind == pktFlush:
-			return g, g.check()
+			if err := g.check(); err != nil {
+				return nil, err
+			}
+			return g, nil
 		case kind != pktData:
 			return nil, errors.New("a mark among the capabilities")
 		}

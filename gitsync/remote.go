@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -40,8 +41,9 @@ type remote struct {
 	wire    wire
 	folders []string
 	max     int64
-	choice  choice // what the server does not refuse
-	trial   choice // how much more coarsely the next fetch asks
+	choice  choice    // what the server does not refuse
+	settled time.Time // when that was found, if it is not the finest
+	trial   choice    // how much more coarsely the next fetch asks
 }
 
 func (r *remote) close()          { r.wire.close() }
