@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/pprof"
 	"time"
@@ -15,19 +14,41 @@ import (
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
-// AdminOptions is what the admin handler needs from outside the gateway.
+// AdminOptions is what the admin handler needs from outside the gateway. An
+// error that says more of its HTTP status than that something failed is a
+// *StatusError; one of a refused revision is its schema.Diagnostics.
 type AdminOptions struct {
 	Gatherer prometheus.Gatherer         // what /metrics shows
-	Sync     func(context.Context) error // syncs now, answers when done; a refused revision is its schema.Diagnostics
+	Sync     func(context.Context) error // syncs now, answers when done
 	Status   func() any                  // how syncing goes; shown under "sync" in /status
 	Version  string
+
+	// Revisions that are kept, and going back to them. All or none of them are set.
+	Accept    func(ctx context.Context, commit string) error // is Sync, and takes this commit even if it is held
+	Pin       func(ctx context.Context, which string) error  // serves a kept revision until Unpin
+	Unpin     func(context.Context) error
+	Revisions func(context.Context) (any, error) // lists what is kept; shown under "revisions"
 }
 
+// StatusError is an error together with the HTTP status that tells of it.
+type StatusError struct {
+	Status int
+	Err    error
+}
+
+// Error is that of Err.
+func (e *StatusError) Error() string { return e.Err.Error() }
+
+// Unwrap gives Err.
+func (e *StatusError) Unwrap() error { return e.Err }
+
 // Admin is the handler of the admin listener: /healthz, /readyz, /status,
-// /endpoints, /metrics, /debug/pprof/ and POST /sync. It has no access control
-// of its own and belongs on loopback.
+// /endpoints, /metrics, /revisions, /debug/pprof/, POST /sync, /pin and /unpin.
+// It has no access control of its own and belongs on loopback; what a browser
+// sends there for some page is refused nevertheless.
 func (g *Gateway) Admin(o AdminOptions) http.Handler {
 	r := chi.NewRouter()
+	r.Use(refuseBrowsers)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
@@ -39,9 +60,7 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 		writeJSON(w, http.StatusOK, g.table())
 	})
 	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}))
-	r.Post("/sync", func(w http.ResponseWriter, r *http.Request) {
-		g.syncNow(w, r, o.Sync)
-	})
+	g.changes(r, o)
 	r.HandleFunc("/debug/pprof/*", pprof.Index)
 	r.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	r.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -59,32 +78,6 @@ func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request) {
 	default:
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 	}
-}
-
-// syncNow answers 200 when the repository was read and what it holds serves,
-// 409 when its revision was refused, 502 when it could not be read.
-func (g *Gateway) syncNow(w http.ResponseWriter, r *http.Request, sync func(context.Context) error) {
-	answer := syncAnswer{}
-	status := http.StatusOK
-	if err := sync(r.Context()); err != nil {
-		status = http.StatusBadGateway
-		answer.Error = err.Error()
-		if problems, ok := errors.AsType[schema.Diagnostics](err); ok {
-			status = http.StatusConflict
-			answer.Error = "the revision is refused; the last good one goes on serving"
-			answer.Diagnostics = lines(problems)
-		}
-	}
-	if s := g.Current(); s != nil {
-		answer.Commit = s.Commit()
-	}
-	writeJSON(w, status, answer)
-}
-
-type syncAnswer struct {
-	Commit      string   `json:"commit,omitempty"` // what serves now
-	Error       string   `json:"error,omitempty"`
-	Diagnostics []string `json:"diagnostics,omitempty"`
 }
 
 // statusAnswer is what /status shows.

@@ -45,6 +45,7 @@ type Gateway struct {
 	mu      sync.Mutex // guards loaders: one revision at a time
 	loaders loaders
 	refusal atomic.Pointer[Refusal]
+	applied atomic.Pointer[Applied] // nil before the first
 }
 
 // Refusal is a revision that was refused, and why.
@@ -101,7 +102,9 @@ func (g *Gateway) Apply(rev schema.Revision) error {
 		g.refuse(rev, err)
 		return err
 	}
+	swapping := time.Now()
 	g.swap(s)
+	g.account(Phases{Parse: s.parsed.Sub(began), Compile: swapping.Sub(s.parsed), Swap: time.Since(swapping)})
 	g.logger.Info().Str(record.FieldEvent, eventSwap).Str(record.FieldCommit, s.Commit()).Str(record.FieldBranch, s.branch).
 		Int(fieldEndpoints, s.Len()).Dur(record.FieldDuration, time.Since(began)).Msg("revision serves")
 	return nil

@@ -19,6 +19,7 @@ type Snapshot struct {
 	urlBranch string // branch as Modelbit's clients write it in URLs
 	commit    string
 	commits   map[string]string // by branch
+	parsed    time.Time         // when its documents were read
 	compiled  time.Time
 	endpoints []*endpoint // sorted by name
 	router    *router
@@ -113,6 +114,7 @@ func (g *Gateway) compile(rev schema.Revision) (*Snapshot, error) {
 		return nil, problems
 	}
 	s := &Snapshot{
+		parsed:    time.Now(),
 		branch:    rev.Branch,
 		urlBranch: strings.ReplaceAll(rev.Branch, "/", "~"),
 		commit:    rev.Trees[rev.Branch].Commit,

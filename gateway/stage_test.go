@@ -173,6 +173,12 @@ func (s *stage) apply(f files) error {
 	return s.gateway.Apply(revision(f, s.commit))
 }
 
+// check is apply of what shall not serve.
+func (s *stage) check(f files) error {
+	s.commit++
+	return s.gateway.Check(revision(f, s.commit))
+}
+
 func revision(f files, n int) schema.Revision {
 	commit := strings.Repeat(string(rune('a'+n%6)), 40)
 	return schema.Revision{Branch: "main", Trees: map[string]schema.Tree{"main": f.tree(commit)}}

@@ -103,12 +103,12 @@ func (f *Follower) reply(a *asking, err error) error {
 	if a.accept == "" {
 		return err
 	}
-	newest := ""
-	if f.newest != nil {
-		newest = f.newest.Commit()
+	newest, status := "", f.Status()
+	if status.Newest != nil {
+		newest = status.Newest.Commit()
 	}
-	if held := f.Status().Held; held != nil {
-		newest = held.Commit
+	if status.Held != nil {
+		newest = status.Held.Commit
 	}
 	switch {
 	case err != nil && outage(err):

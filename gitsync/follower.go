@@ -215,8 +215,9 @@ func (f *Follower) account(r *round, got read) {
 }
 
 func (f *Follower) succeeded(begin time.Time, revision *Revision) {
-	f.newest, f.healthy = revision, time.Now()
+	f.healthy = time.Now()
 	f.update(func(s *Status) {
+		s.Newest = revision
 		s.LastSuccess, s.LastError, s.Failures, s.Stale = begin, nil, 0, false
 	})
 }

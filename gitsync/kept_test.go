@@ -128,7 +128,7 @@ func TestTheLastRevisionsAreKeptAndDescribed(t *testing.T) {
 		r.gitIn(r.bare, "update-ref", "refs/heads/main", second)
 		f.mustSync()
 		_ = f.stop() // what serves is kept by then
-		list, err := f.Revisions()
+		list, err := f.Revisions(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

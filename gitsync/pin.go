@@ -3,6 +3,7 @@ package gitsync
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -97,8 +98,8 @@ func (f *Follower) unpin(ctx context.Context) error {
 	if f.base == nil {
 		f.base = f.newestKept()
 	}
-	if f.newest != nil {
-		return f.consider(ctx, f.newest, []*asking{{}}, time.Now())
+	if newest := f.Status().Newest; newest != nil {
+		return f.consider(ctx, newest, []*asking{{}}, time.Now())
 	}
 	if f.base == nil || f.base.key() == f.Status().Live.key() {
 		return nil
@@ -148,10 +149,16 @@ func startOrder(files []keptFile, pin *Pin) []keptFile {
 }
 
 // Revisions lists the kept revisions, the newest first, and marks what serves.
-// It is ErrNoState without a state folder. Safe for concurrent use.
-func (f *Follower) Revisions() ([]Kept, error) {
+// It is ErrNoState without a state folder. What a sync that was answered before
+// let serve is among them: ctx bounds the wait until it is written. Safe for
+// concurrent use.
+func (f *Follower) Revisions(ctx context.Context) ([]Kept, error) {
 	if f.archive == nil {
 		return nil, ErrNoState
+	}
+	written := func(context.Context) error { return nil } // orders come after what is being written
+	if err := f.order(ctx, written); err != nil && !errors.Is(err, ErrStopped) {
+		return nil, err
 	}
 	status := f.Status()
 	list, err := f.archive.list()

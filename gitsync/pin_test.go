@@ -86,7 +86,7 @@ func TestPinStaysUntilUnpinned(t *testing.T) {
 	_ = f.stop()
 	f = offline(t, o, r, nil)
 	f.serves(t, fourth)
-	list, err := f.Revisions()
+	list, err := f.Revisions(t.Context())
 	if err != nil || len(list) != 4 || !list[0].Live || list[0].Commit() != fourth {
 		t.Errorf("%+v, %v", list, err)
 	}
@@ -145,7 +145,7 @@ func TestWhatCannotBePinned(t *testing.T) {
 	if err := f.pin("1"); !errors.Is(err, gitsync.ErrNoState) {
 		t.Errorf("without a state folder: %v", err)
 	}
-	if _, err := f.Revisions(); !errors.Is(err, gitsync.ErrNoState) {
+	if _, err := f.Revisions(t.Context()); !errors.Is(err, gitsync.ErrNoState) {
 		t.Errorf("without a state folder: %v", err)
 	}
 }

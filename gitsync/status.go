@@ -25,6 +25,7 @@ type Status struct {
 	LastError   error     // of the last sync; nil if it read the repository
 	LastRead    Fetched   // what the last finished sync did and cost
 	Failures    int       // syncs that failed in a row
+	Newest      *Revision // what was read last, whatever became of it; nil before the first success
 	Live        *Revision // what Take accepted last; nil if nothing
 	LiveSince   time.Time // when Take accepted it
 	Source      Source    // where Live was read

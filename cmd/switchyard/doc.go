@@ -3,6 +3,8 @@
 //	switchyard serve    follow a repository and serve its endpoints
 //	switchyard check    say what is wrong with endpoints and deployments before they are pushed
 //	switchyard plan     say what a revision would change against the one that serves
+//	switchyard revisions, pin, unpin, sync
+//	                    list what served, go back to it, and confirm what is held
 //	switchyard demo     try all of it with nothing but this binary
 //	switchyard schema   print a JSON Schema for editors
 //	switchyard version  say what this binary is

@@ -124,6 +124,7 @@ func repositoryOptions(p process, s settings) gitsync.Options {
 		Branch:   s.text("branch"),
 		Poll:     s.duration("poll"),
 		StateDir: s.text("state"),
+		Keep:     s.number("stateRevisions"),
 		Timeout:  s.duration("gitTimeout"),
 		Proxy:    http.ProxyFromEnvironment,
 		Auth:     gitAuth(p, s),

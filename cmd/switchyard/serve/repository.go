@@ -14,6 +14,7 @@ func (p *process) makeFollower() error {
 	o.Named = Named(o.Branch)
 	o.Logger = p.logger
 	o.Take = p.reported(func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Apply(Revision(rev)) })
+	o.Check = func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Check(Revision(rev)) }
 	follower, err := gitsync.New(o)
 	p.follower = follower
 	return err

@@ -130,18 +130,13 @@ func (p *process) makeServers() {
 	if p.statuses != nil {
 		registry.MustRegister(p.statuses.Collector())
 	}
-	registry.MustRegister(p.gateway.Collector(), collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(p.gateway.Collector(), syncMetrics{status: p.follower.Status, applied: p.gateway.Applied},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.live = &live{handler: p.gateway}
 	p.lives, p.cutOff = context.WithCancelCause(context.Background())
 	p.public = p.newPublic()
 	p.private = &http.Server{
-		Handler: p.gateway.Admin(gateway.AdminOptions{
-			Gatherer: registry,
-			Sync:     p.follower.Sync,
-			Status:   func() any { return newSyncStatus(p.follower.Status()) },
-			Version:  p.options.Version,
-		}),
+		Handler:           p.gateway.Admin(p.adminOptions(registry)),
 		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
 		IdleTimeout:       p.options.IdleTimeout,
 		ErrorLog:          p.errorLog(),

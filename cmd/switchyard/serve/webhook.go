@@ -66,10 +66,7 @@ func (p *process) look(ctx context.Context) (moved bool) {
 
 // newest is where the branches stood when they were read last, if that is known.
 func newest(s gitsync.Status) map[string]string {
-	revision := s.Live
-	if s.Rejected != nil {
-		revision = s.Rejected.Revision
-	}
+	revision := s.Newest
 	if revision == nil {
 		return nil
 	}

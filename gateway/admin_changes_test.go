@@ -1,0 +1,89 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/switchyard-gateway/switchyard/gateway"
+)
+
+// What the admin listener was asked for, in the order of its calls.
+func TestChangesOfWhatServes(t *testing.T) {
+	var asked []string
+	ask := func(what string, err error) func(context.Context, string) error {
+		return func(_ context.Context, argument string) error {
+			asked = append(asked, what+" "+argument)
+			return err
+		}
+	}
+	gone := &gateway.StatusError{Status: http.StatusNotFound, Err: errors.New("no such revision is kept")}
+	s := newStage(t, options{})
+	handler := s.gateway.Admin(gateway.AdminOptions{
+		Gatherer:  prometheus.NewRegistry(),
+		Sync:      func(ctx context.Context) error { return ask("sync", nil)(ctx, "") },
+		Accept:    ask("accept", nil),
+		Pin:       ask("pin", gone),
+		Unpin:     func(ctx context.Context) error { return ask("unpin", nil)(ctx, "") },
+		Revisions: func(context.Context) (any, error) { return []string{"one"}, nil },
+	})
+	call := func(method, path string, header ...string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(method, path, http.NoBody)
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		handler.ServeHTTP(w, r)
+		return w
+	}
+	for _, c := range []struct {
+		method, path string
+		header       []string
+		status       int
+		body         string
+	}{
+		{"POST", "/sync", nil, http.StatusOK, "{}"},
+		{"POST", "/sync?accept=1234567", nil, http.StatusOK, "{}"},
+		{"POST", "/sync?accept=", []string{"Sec-Fetch-Site", "none"}, http.StatusOK, "{}"},
+		{"POST", "/pin?commit=1234567", nil, http.StatusNotFound, "no such revision is kept"},
+		{"POST", "/unpin", nil, http.StatusOK, "{}"},
+		{"GET", "/revisions", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusOK, `"one"`},
+		{"GET", "/pin?commit=1234567", nil, http.StatusMethodNotAllowed, ""},
+		{"POST", "/sync", []string{"Origin", "https://example.com"}, http.StatusForbidden, "browser"},
+		{"POST", "/unpin", []string{"Origin", "http://example.com"}, http.StatusForbidden, "browser"},
+		{"POST", "/pin?commit=1234567", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden, "browser"},
+		{"POST", "/sync", []string{"Sec-Fetch-Site", "same-origin"}, http.StatusForbidden, "browser"},
+	} {
+		if got := call(c.method, c.path, c.header...); got.Code != c.status || !strings.Contains(got.Body.String(), c.body) {
+			t.Errorf("%s %s %q: %d %s", c.method, c.path, c.header, got.Code, got.Body)
+		}
+	}
+	want := "sync ,accept 1234567,accept ,pin 1234567,unpin "
+	if got := strings.Join(asked, ","); got != want {
+		t.Errorf("asked for %q, want %q", got, want)
+	}
+}
+
+// A revision that must not serve yet is checked, and changes nothing.
+func TestCheckServesNothing(t *testing.T) {
+	s := newStage(t, options{})
+	s.serve(files{"endpoints/e.yaml": "schemaVersion: 1\nbackends:\n  only: {static: {\"data\": 1}}\n"})
+	before := s.gateway.Current()
+	if err := s.check(files{"endpoints/e.yaml": "schemaVersion: 2\n"}); err == nil || s.gateway.Refused() == nil {
+		t.Errorf("a bad revision: %v, refused %v", err, s.gateway.Refused())
+	}
+	if err := s.check(files{"endpoints/other.yaml": "schemaVersion: 1\nbackends:\n  only: {static: {\"data\": 2}}\n"}); err != nil || s.gateway.Refused() != nil {
+		t.Errorf("a good revision: %v, refused %v", err, s.gateway.Refused())
+	}
+	if got := s.post("/v1/e", "{}"); got.status != http.StatusOK || s.gateway.Current() != before {
+		t.Errorf("what serves has changed: %+v", got)
+	}
+	if a := s.gateway.Applied(); a.Count != 1 || a.Last.Parse <= 0 || a.Last.Compile <= 0 || a.Last.Swap <= 0 || a.Total != a.Last {
+		t.Errorf("applied is %+v", a)
+	}
+}
