@@ -73,6 +73,16 @@ func (c *conn) answer() (status int, body []byte, err error) {
 	return status, c.body, err
 }
 
+// refusal is why a request could not be sent to its end: what the gateway has
+// answered, if it has.
+func (c *conn) refusal(err error) error {
+	_ = c.SetReadDeadline(time.Now().Add(time.Second))
+	if status, body, readErr := c.answer(); readErr == nil {
+		return fmt.Errorf("%w: answered %d %s", err, status, body)
+	}
+	return err
+}
+
 // latencies are how long requests took.
 type latencies []time.Duration
 

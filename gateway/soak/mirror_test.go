@@ -164,7 +164,8 @@ func TestM05MemoryIsBoundedByTheBudget(t *testing.T) {
 		captured   int64
 	}
 	measure := func(mirror string) (m took) {
-		p := start(t, settings{})
+		// The last of the connections begins its request long after it was opened.
+		p := start(t, settings{HeaderTimeout: 2 * testbed.Patience})
 		p.apply(files{}.add("e", live, mirror))
 		conns := p.dialN(callers)
 		half := make([]byte, size/2)
@@ -201,20 +202,20 @@ func TestM05MemoryIsBoundedByTheBudget(t *testing.T) {
 				return err
 			}
 			if _, err := c.Write(half); err != nil {
-				return err
+				return c.refusal(err)
 			}
 			// So the listener's queue never overflows, which would cost connections.
 			select {
 			case <-begun:
 				return nil
 			case <-time.After(testbed.Patience):
-				return errors.New("it does not reach the deployment")
+				return c.refusal(errors.New("it does not reach the deployment"))
 			}
 		})
 		m.goroutines = p.goroutines() // all uploads are half way
 		send(func(c *conn) error {
 			if _, err := c.Write(half); err != nil {
-				return err
+				return c.refusal(err)
 			}
 			status, body, err := c.answer()
 			if err == nil && (status != http.StatusOK || string(body) != "1048576") {
