@@ -64,6 +64,21 @@ func (r *Replica) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// Try is RoundTrip for who has another use for the replica's Transport. While the
+// replica is down it calls nothing and reports false: only RoundTrip can tell that
+// it is up again.
+func (r *Replica) Try(call func(Transport) error) (called bool, err error) {
+	epoch, down := r.health.observe()
+	if down {
+		return false, nil
+	}
+	err = call(r.connections())
+	if err != nil && r.options.ConnectFailed(err) {
+		r.health.failed(epoch, err)
+	}
+	return true, err
+}
+
 // probe has the replica marked as up as soon as it is connected to. Its answer
 // may take minutes, for which nobody ought to be refused.
 func (r *Replica) probe(req *http.Request) *http.Request {

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"io"
-	"maps"
 	"net/http"
 
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
@@ -42,9 +41,8 @@ func (q *request) fill(m *mirrored, c *mirror.Copy) {
 	}
 	c.Method, c.Path, c.Query, c.Group = q.r.Method, q.rest, q.r.URL.RawQuery, m.group
 	c.Remove = m.removal
-	c.Header = q.e.gateway.live.CopyHeader(q.r)
-	c.Header[forward.MirrorMark] = m.mark
-	maps.Copy(c.Header, m.Deployment.Header)
+	c.Host = m.header.Get("Host")
+	c.Fields = q.e.gateway.live.AppendCopyFields(c.Fields, q.r, m.header)
 }
 
 // wrap has the body captured on its way to the attempt, or handed over if it is

@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"maps"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -68,7 +71,7 @@ type backend struct {
 type mirrored struct {
 	*endpoints.Mirror
 	group    *deployments.Group
-	mark     []string // X-Switchyard-Mirror of its copies
+	header   http.Header // of its copies: the version's own fields and the mark
 	removal  *mirror.Removal
 	queue    *mirror.Queue
 	series   *series
@@ -174,7 +177,7 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 		m := &d.Mirrors[i]
 		e.mirrors[i] = mirrored{
 			Mirror:   m,
-			mark:     []string{m.Name},
+			header:   copyHeader(m),
 			group:    g.pool.Bind(m.Deployment.Version, deployments.Use{Endpoint: d.Name, Mirror: m.Name}),
 			removal:  mirror.NewRemoval(m.Remove),
 			queue:    g.mirrors.Queue(d.Name, m.Name),
@@ -187,6 +190,13 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 		}
 	}
 	return e
+}
+
+// copyHeader is what all copies for a mirror have in their headers.
+func copyHeader(m *endpoints.Mirror) http.Header {
+	h := http.Header{forward.MirrorMark: {m.Name}}
+	maps.Copy(h, m.Deployment.Header)
+	return h
 }
 
 // template is what all records of one backend or mirror have in common.

@@ -50,6 +50,9 @@ func (t *ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.plain.RoundTrip(r)
 }
 
+// Post sends a copy that is small.
+func (t *ownTransport) Post(m *upstream.Message) error { return t.plain.Post(m) }
+
 // CloseIdleConnections closes those of both clients.
 func (t *ownTransport) CloseIdleConnections() {
 	t.plain.CloseIdleConnections()

@@ -4,7 +4,7 @@
 //
 //	f := forward.New(forward.Options{})
 //	id := forward.RequestID(r)          // identity, once for a request
-//	copied := f.CopyHeader(r)           // for mirrors, before Serve
+//	copied := f.AppendCopyFields(nil, r, own) // for mirrors, before Serve
 //	w.Header()["X-Request-Id"] = []string{id}
 //	result := f.Serve(w, r, forward.Attempt{Group: group, Path: rest, RequestID: id})
 //	// ... record the result ...

@@ -122,8 +122,8 @@ type Result struct {
 // the deployment's of the same names.
 //
 // Serve rewrites r.Header in place into what it sends, so that nothing is copied
-// for a plain request. Whoever needs it as it was looks before, or takes a
-// CopyHeader. Nothing of r, w and a is in use any more when Serve returns.
+// for a plain request. Whoever needs it as it was looks before, as
+// AppendCopyFields does. Nothing of r, w and a is in use any more when Serve returns.
 func (f *Forwarder) Serve(w http.ResponseWriter, r *http.Request, a Attempt) Result {
 	t := f.attempt()
 	t.f, t.w, t.in, t.spec, t.started = f, w, r, a, a.Began

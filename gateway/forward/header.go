@@ -20,23 +20,6 @@ const (
 	fieldForwardedProto = "X-Forwarded-Proto"
 )
 
-// MirrorMark is the header field that marks a copy with its mirror's name. A
-// request that bears it is a copy already, of this gateway or of one before it.
-const MirrorMark = "X-Switchyard-Mirror"
-
-// CopyHeader returns the header for a copy of r, owned by whoever called: that of
-// a live request (see the package's description), but without Expect, Upgrade
-// and what else concerns the caller's connection only. MirrorMark is left to be
-// set. It must be called before Serve, which adds the live deployment's secrets
-// to r.Header, and after RequestID, so that copy and live request bear the same
-// identity.
-func (f *Forwarder) CopyHeader(r *http.Request) http.Header {
-	h := r.Header.Clone()
-	f.rewrite(h, r, new([forwardedFields]string))
-	delete(h, "Expect")
-	return h
-}
-
 // forwardedFields is how many X-Forwarded-* fields are made.
 const forwardedFields = 3
 
@@ -163,19 +146,25 @@ func hasToken(values []string, token string) bool {
 // answer, if it finds one of these keys in the header map. Under a key in lower
 // case it does not find them, and to the deployment the case makes no difference.
 func forbidReplay(h http.Header, method string) {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return
+	for _, key := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
+		hidden := hiddenKey(key, method)
+		if v, ok := h[key]; ok && hidden != key {
+			delete(h, key)
+			h[hidden] = v
+		}
 	}
-	rename(h, "Idempotency-Key", "idempotency-key")
-	rename(h, "X-Idempotency-Key", "x-idempotency-key")
 }
 
-func rename(h http.Header, from, to string) {
-	if v, ok := h[from]; ok {
-		delete(h, from)
-		h[to] = v
+// hiddenKey is what a field is called for forbidReplay.
+func hiddenKey(key, method string) string {
+	switch {
+	case method == http.MethodGet, method == http.MethodHead, method == http.MethodOptions:
+	case key == "Idempotency-Key":
+		return "idempotency-key"
+	case key == "X-Idempotency-Key":
+		return "x-idempotency-key"
 	}
+	return key
 }
 
 // setForwarded tells the deployment who called, and by which name.
@@ -184,10 +173,7 @@ func setForwarded(h http.Header, r *http.Request, slots *[forwardedFields]string
 	if before := h[fieldForwardedFor]; trusted && len(before) > 0 && peer != "" {
 		peer = strings.Join(before, ", ") + ", " + peer
 	}
-	slots[0], slots[1], slots[2] = peer, r.Host, "http"
-	if r.TLS != nil {
-		slots[2] = "https"
-	}
+	slots[0], slots[1], slots[2] = peer, r.Host, protoOf(r)
 	if peer != "" {
 		h[fieldForwardedFor] = slots[0:1:1]
 	}
@@ -197,6 +183,14 @@ func setForwarded(h http.Header, r *http.Request, slots *[forwardedFields]string
 	if _, ok := h[fieldForwardedProto]; !ok {
 		h[fieldForwardedProto] = slots[2:3:3]
 	}
+}
+
+// protoOf is the scheme by which the caller came.
+func protoOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // trusts reports whether the peer of a connection is one of the trusted proxies.

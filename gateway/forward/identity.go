@@ -22,7 +22,7 @@ const (
 // was made too. Live request and copies bear the same parent-id, the gateway's:
 // they are two doings of one caller.
 //
-// It is called once for a request, before CopyHeader and Serve. It is not meant
+// It is called once for a request, before AppendCopyFields and Serve. It is not meant
 // to be secret or unguessable.
 func RequestID(r *http.Request) string { return new(Identity).Of(r) }
 

@@ -47,6 +47,17 @@ type memory struct {
 	limit  int64
 	held   atomic.Int64
 	unused [classes]sync.Pool // of *block
+	bodies sync.Pool          // of *body, likewise
+}
+
+// body returns an empty body, of the announced length, with so much reserved.
+func (m *memory) body(length, reserved int64) *body {
+	b, ok := m.bodies.Get().(*body)
+	if !ok {
+		b = &body{memory: m}
+	}
+	b.length, b.reserved = length, reserved
+	return b
 }
 
 // block is a piece of a captured body, filled up to len(data).
@@ -140,7 +151,7 @@ func (b *body) room(n int) *block {
 	return last
 }
 
-// free gives everything back.
+// free gives everything back, the body too.
 func (b *body) free() {
 	for i, block := range b.blocks {
 		b.blocks[i] = nil
@@ -152,10 +163,12 @@ func (b *body) free() {
 	}
 	b.blocks = nil
 	b.memory.release(b.reserved)
-	b.reserved = 0
 	if b.whole != nil {
 		b.whole.unref()
+		return
 	}
+	b.reserved, b.size = 0, 0
+	b.memory.bodies.Put(b)
 }
 
 // unref gives up one copy's hold; the last one frees the body.
@@ -178,6 +191,11 @@ type reader struct {
 	read  int64
 }
 
+func newReader(b *body) *reader {
+	b.refs.Add(1)
+	return &reader{body: b}
+}
+
 // Read never blocks.
 func (r *reader) Read(p []byte) (n int, err error) {
 	r.mu.Lock()
@@ -198,6 +216,27 @@ func (r *reader) Read(p []byte) (n int, err error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// WriteTo writes the body from where it is. What the writer takes it takes before
+// the body can be given up.
+func (r *reader) WriteTo(w io.Writer) (written int64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.body == nil {
+		return 0, errClosed
+	}
+	for r.block < len(r.body.blocks) && err == nil {
+		data := r.body.blocks[r.block].data[r.at:]
+		var n int
+		n, err = w.Write(data)
+		written, r.at = written+int64(n), r.at+n
+		if n == len(data) {
+			r.block, r.at = r.block+1, 0
+		}
+	}
+	r.read += written
+	return written, err
 }
 
 // Close gives the body up. It never fails, and only the first call does something.

@@ -37,7 +37,7 @@ func (e *Engine) NewCapture(length int64) *Capture {
 // about identity: RequestID, Endpoint, Backend, Role, the deployment, Commit,
 // Subject, Method and Path. Nothing can be offered after Wrap or Share.
 func (c *Capture) Offer(q *Queue, template *record.Record) *Copy {
-	copied := &Copy{Record: *template, queue: q}
+	copied := q.newCopy(template)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if reason := c.admit(copied); reason != record.None {
@@ -81,7 +81,7 @@ func (c *Capture) reserve() record.ErrorKind {
 	if !c.engine.memory.reserve(n) {
 		return record.Memory
 	}
-	c.body = &body{memory: &c.engine.memory, length: c.length, reserved: n}
+	c.body = c.engine.memory.body(c.length, n)
 	return record.None
 }
 
@@ -184,15 +184,16 @@ func (c *Capture) keep(p []byte, err error) {
 // dispatch gives the copies to their queues. The body is complete.
 func (c *Capture) dispatch() {
 	b := c.body
+	c.body = nil
 	if b.size == 0 {
 		b.free()
+		b = nil
+	} else {
+		b.refs.Store(int32(len(c.copies)))
 	}
-	b.refs.Store(int32(len(c.copies)))
 	for len(c.copies) > 0 {
 		copied := c.copies[0]
-		if b.size > 0 {
-			copied.body.body = b
-		}
+		copied.body = b
 		c.copies = c.copies[1:]
 		copied.queue.dispatch(copied)
 	}
@@ -200,8 +201,9 @@ func (c *Capture) dispatch() {
 
 // abandon drops the copies, if there are any left, and frees the body.
 func (c *Capture) abandon(reason record.ErrorKind) {
-	if len(c.copies) > 0 {
+	if c.body != nil {
 		c.body.free()
+		c.body = nil
 	}
 	for len(c.copies) > 0 {
 		copied := c.copies[0]

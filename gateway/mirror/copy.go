@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -17,23 +16,48 @@ import (
 
 // Copy is one live request as it goes to one mirror. Whoever offered it fills in
 // the exported fields but Record before Capture.Wrap or Share, with values that
-// nobody else changes.
+// nobody else changes, and does not look at it afterwards: it is used again.
 type Copy struct {
 	Method string
 	Path   string             // what is appended to the replica's URL, escaped
 	Query  string             // raw, without the question mark
-	Header http.Header        // complete, with the version's own fields and the mark of copies; the map is the copy's own
+	Host   string             // instead of the replica's; empty: none
+	Fields []byte             // the header, complete, each line with its CRLF, with the version's own fields and the mark of copies
 	Group  *deployments.Group // of the snapshot that serves the live request
 	Remove *Removal           // what is left out of the body; nil: nothing
 	Record record.Record      // the template given to Offer; the engine's from then on
 
 	queue  *Queue
-	place  place  // in the queue
-	probe  bool   // of the breaker
-	sent   bool   // given to a replica
-	proves bool   // its outcome tells the breaker something:
-	failed bool   // that the mirror fails
-	body   reader // without a body when there is none
+	place  place // in the queue
+	probe  bool  // of the breaker
+	sent   bool  // given to a replica
+	proves bool  // its outcome tells the breaker something:
+	failed bool  // that the mirror fails
+	body   *body // nil when there is none
+	read   int64 // of it, by who sent it
+}
+
+// maxFields is the memory for a header that is kept for the next copy.
+const maxFields = 8 << 10
+
+// newCopy returns a copy for q. Its end gives it back.
+func (q *Queue) newCopy(template *record.Record) *Copy {
+	c, ok := q.engine.copies.Get().(*Copy)
+	if !ok {
+		c = new(Copy)
+	}
+	c.Record, c.queue = *template, q
+	return c
+}
+
+// recycle keeps the memory of a copy that has ended.
+func (c *Copy) recycle() {
+	fields, copies := c.Fields[:0], &c.queue.engine.copies
+	if cap(fields) > maxFields {
+		return
+	}
+	*c = Copy{Fields: fields}
+	copies.Put(c)
 }
 
 // place is where a copy is counted.
@@ -49,7 +73,7 @@ const (
 var errNoReplica = errors.New("no replica of the deployment is up")
 
 // send makes the one attempt, in a worker.
-func (c *Copy) send() {
+func (c *Copy) send(w *worker) {
 	defer c.end()
 	defer c.rescue()
 	if c.queue.engine.base.Err() != nil {
@@ -69,67 +93,45 @@ func (c *Copy) send() {
 		return
 	}
 	defer replica.Release()
-	c.attempt(replica)
-}
-
-func (c *Copy) attempt(replica *deployments.Replica) {
-	opts := &c.queue.engine.opts
-	ctx, cancel := context.WithTimeout(c.queue.engine.base, opts.Timeout)
-	defer cancel()
-	u, err := c.url(replica)
-	if err != nil {
+	if err := c.url(&w.url, replica); err != nil {
 		c.drop(record.BadRequest)
 		c.Record.Error = err.Error()
 		return
 	}
-	req := &http.Request{
-		Method: c.Method, URL: u, Host: u.Host, Header: c.Header, Body: http.NoBody,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
-	c.remove()
-	if c.body.body != nil {
-		// There is no GetBody: a transport must not be able to send it twice.
-		req.Body, req.ContentLength = &c.body, c.body.body.size
-	}
 	c.Record.Replica = replica.String()
+	c.remove()
 	c.sent = true
-	res, err := replica.RoundTrip(req.WithContext(ctx))
-	if err != nil {
-		c.fail(ctx, err)
-		return
+	if !w.post(c, replica) {
+		c.roundTrip(w, replica)
 	}
-	defer res.Body.Close()
-	c.Record.TTFB = time.Since(c.Record.Start)
-	c.Record.Status = res.StatusCode
-	c.read(ctx, res.Body, opts.MaxAnswer)
 }
 
 // url is where the copy goes: below the replica's URL, whatever its path says.
-func (c *Copy) url(replica *deployments.Replica) (*url.URL, error) {
+func (c *Copy) url(u *url.URL, replica *deployments.Replica) error {
 	if err := forward.CheckPath(c.Path); err != nil {
-		return nil, err
+		return err
 	}
-	u := new(url.URL)
-	return u, forward.Join(u, replica.URL(), c.Path, c.Query)
+	return forward.Join(u, replica.URL(), c.Path, c.Query)
 }
 
-// read reads the answer to its end, or as much of it as is allowed.
-func (c *Copy) read(ctx context.Context, answer io.Reader, most int64) {
-	n, err := io.CopyN(io.Discard, answer, most+1)
-	c.Record.ResponseBytes = min(n, most)
-	if err != nil && !errors.Is(err, io.EOF) {
-		c.fail(ctx, err)
-		return
-	}
+// floodTime is how soon an answer must have gone beyond the limit for the breaker
+// to take it for a fault: one that trickles, as streams do, costs little.
+const floodTime = time.Second
+
+// answered notes what came of the copy: n bytes of an answer, which are more than
+// the limit if there is more than that.
+func (c *Copy) answered(n, most int64) {
 	c.proves = true
-	c.Record.Outcome = record.OK
-	if n > most {
-		c.Record.Error = fmt.Sprintf("the answer was read up to %d bytes only", most)
-	}
-	if c.Record.Status >= http.StatusInternalServerError {
+	c.Record.Outcome, c.Record.ResponseBytes = record.OK, min(n, most)
+	switch {
+	case c.Record.Status >= http.StatusInternalServerError:
 		c.Record.Outcome, c.Record.ErrorKind = record.Error, record.Status
 		c.Record.Error = fmt.Sprintf("the deployment answered %d", c.Record.Status)
+	case n > most:
+		c.Record.Outcome, c.Record.ErrorKind = record.Error, record.TooLarge
+		c.Record.Error = fmt.Sprintf("the answer was read up to %d bytes only", most)
 	}
+	c.failed = n > most && time.Since(c.Record.Start)-c.Record.TTFB < floodTime
 }
 
 // fail notes why there is no answer, or no whole one.
@@ -185,11 +187,15 @@ func (c *Copy) end() {
 			e.opts.Panicked(v, debug.Stack())
 		}
 	}()
-	c.Record.RequestBytes = c.body.finish() // the transport may not be done with it
+	if c.body != nil {
+		c.body.unref()
+	}
+	c.Record.RequestBytes = c.read
 	c.Record.End = time.Now()
 	if c.Record.Start.IsZero() {
 		c.Record.Start = c.Record.End
 	}
 	c.queue.settle(c)
 	e.opts.Done(&c.Record)
+	c.recycle()
 }

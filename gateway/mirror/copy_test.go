@@ -310,7 +310,7 @@ func TestAPathThatClimbsIsNotSent(t *testing.T) {
 		c := f.NewCapture(0)
 		f.offered[m.queue]++
 		copied := c.Offer(m.queue, &record.Record{Backend: m.name})
-		copied.Method, copied.Path, copied.Header, copied.Group = "GET", rest, http.Header{}, m.group
+		copied.Method, copied.Path, copied.Group = "GET", rest, m.group
 		c.Wrap(nil)
 		if rec := f.wait(i + 1)[i]; rec.ErrorKind != record.BadRequest {
 			t.Errorf("%s: %+v", rest, rec)

@@ -25,8 +25,8 @@ type Options struct {
 	BreakerMin      time.Duration // for so long at first; 1 s
 	BreakerMax      time.Duration // and twice as long after each failed probe, up to this; 30 s
 
-	// Done gets the record of every copy that was offered, exactly once, and
-	// owns it. It is called by the live request's goroutine where a copy is
+	// Done gets the record of every copy that was offered, exactly once, and must
+	// not keep it. It is called by the live request's goroutine where a copy is
 	// dropped on its way to the queue: it must not block.
 	Done func(*record.Record)
 	// Panicked, if set, is told of panics in the engine, which are bugs, and in
@@ -77,6 +77,7 @@ type Engine struct {
 	mu     sync.Mutex
 	queues map[queueKey]*Queue
 
+	copies   sync.Pool    // of *Copy
 	open     atomic.Int64 // copies admitted and not yet recorded
 	draining atomic.Bool
 	settled  chan struct{} // capacity 1; full when open has become 0 while draining

@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -165,9 +166,16 @@ func (f *fixture) offer(c *mirror.Capture, r *http.Request, to ...target) {
 		}
 		if copied := c.Offer(m.queue, &template); copied != nil {
 			copied.Method, copied.Path, copied.Query = r.Method, r.URL.EscapedPath(), r.URL.RawQuery
-			copied.Header, copied.Group, copied.Remove = r.Header.Clone(), m.group, m.remove
+			copied.Fields, copied.Group, copied.Remove = fields(r.Header), m.group, m.remove
 		}
 	}
+}
+
+// fields are the lines of a header.
+func fields(h http.Header) []byte {
+	var b bytes.Buffer
+	_ = h.Write(&b) // a buffer takes everything
+	return b.Bytes()
 }
 
 // send is a live request that reads its body whole and has a copy for each

@@ -49,7 +49,7 @@ func (q *Queue) SampledOut() { q.sampledOut.Add(1) }
 // Drop records and counts a copy that is not even offered, for the reason given:
 // record.Loop, Upgrade, Method or Refused. The template is as for Capture.Offer.
 func (q *Queue) Drop(template *record.Record, reason record.ErrorKind) {
-	c := &Copy{Record: *template, queue: q}
+	c := q.newCopy(template)
 	q.engine.open.Add(1) // also while draining: the record counts
 	c.drop(reason)
 	c.end()
@@ -101,42 +101,28 @@ func (q *Queue) dispatch(c *Copy) {
 	q.pending++
 	if q.pending > q.idle && q.workers < q.engine.opts.Workers {
 		q.workers++
-		q.engine.workers.Go(q.worker)
+		q.engine.workers.Go(newWorker(q).work)
 	}
 	q.mu.Unlock()
 	q.work <- c
 }
 
-// worker sends copies until there have been none for a while. Its queue's engine
-// waits for it.
-func (q *Queue) worker() {
-	patience := time.NewTimer(q.engine.opts.Idle)
-	defer patience.Stop()
-	for {
-		c := q.next(patience)
-		if c == nil {
-			return
-		}
-		c.send()
-		patience.Reset(q.engine.opts.Idle)
-	}
-}
-
 // next waits for a copy; nil means that the worker is to end.
 func (q *Queue) next(patience *time.Timer) *Copy {
+	select {
+	case c := <-q.work: // no waiting, no timer
+		q.take(c, 0)
+		return c
+	default:
+	}
 	q.mu.Lock()
 	q.idle++
 	q.mu.Unlock()
+	patience.Reset(q.engine.opts.Idle)
 	for {
 		select {
 		case c := <-q.work:
-			q.mu.Lock()
-			q.idle--
-			q.pending--
-			q.slots--
-			q.sending++
-			q.mu.Unlock()
-			c.place = sending
+			q.take(c, 1)
 			return c
 		case <-patience.C:
 			patience.Reset(q.engine.opts.Idle)
@@ -146,6 +132,17 @@ func (q *Queue) next(patience *time.Timer) *Copy {
 			return nil
 		}
 	}
+}
+
+// take books that a worker has a copy; idle is 1 if it waited for it.
+func (q *Queue) take(c *Copy, idle int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.idle -= idle
+	q.pending--
+	q.slots--
+	q.sending++
+	c.place = sending
 }
 
 // leave lets an idle worker go, unless a copy is about to come.

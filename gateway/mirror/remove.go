@@ -71,16 +71,20 @@ func (r *Removal) has(name []byte) bool {
 
 // remove leaves the members that the mirror does not get out of the copy's body.
 func (c *Copy) remove() {
-	whole := c.body.body
+	whole := c.body
 	if whole == nil || c.Remove == nil {
 		return
 	}
-	if c.body.body = whole.without(c.Remove); c.body.body == whole {
+	if c.body = whole.without(c.Remove); c.body == whole {
 		return
 	}
-	for _, name := range digests {
-		delete(c.Header, name)
+	rest := c.Fields[:0]
+	for line := range bytes.SplitAfterSeq(c.Fields, []byte("\r\n")) {
+		if !slices.ContainsFunc(digests[:], func(name string) bool { return bytes.HasPrefix(line, []byte(name+":")) }) {
+			rest = append(rest, line...)
+		}
 	}
+	c.Fields = rest
 }
 
 // without is a complete body after the removal, and otherwise the same to the

@@ -67,7 +67,7 @@ func (r *remover) take(req *http.Request) (*http.Response, error) {
 func (r *remover) send(length int64, header http.Header, do func(*mirror.Capture)) (*http.Request, []byte, record.Record) {
 	c := r.NewCapture(length)
 	copied := c.Offer(r.Queue("e", "m"), &record.Record{Endpoint: "e", Backend: "m", Role: record.Mirror})
-	copied.Method, copied.Header, copied.Group, copied.Remove = http.MethodPost, header, r.group, mirror.NewRemoval([]string{webhook, "other"})
+	copied.Method, copied.Fields, copied.Group, copied.Remove = http.MethodPost, fields(header), r.group, mirror.NewRemoval([]string{webhook, "other"})
 	do(c)
 	c.Finish()
 	rec := <-r.records
@@ -137,8 +137,8 @@ func TestM19WebhooksAreLeftOutOfCopies(t *testing.T) {
 func TestM19DigestsGoWithWhatIsLeftOut(t *testing.T) {
 	r := newRemover(t)
 	for body, want := range map[string]http.Header{
-		`{"response_webhook":1}`: {"Accept": {"*/*"}},
-		`{"data":1}`:             {"Accept": {"*/*"}, "Content-Digest": {"sha-256=:x:"}, "Content-Md5": {"x"}},
+		`{"response_webhook":1}`: {"Accept": {"*/*"}, "User-Agent": nil},
+		`{"data":1}`:             {"Accept": {"*/*"}, "User-Agent": nil, "Content-Digest": {"sha-256=:x:"}, "Content-Md5": {"x"}},
 	} {
 		header := http.Header{"Accept": {"*/*"}, "Content-Digest": {"sha-256=:x:"}, "Content-Md5": {"x"}}
 		got, _, _ := r.send(int64(len(body)), header, func(c *mirror.Capture) { c.Share([]byte(body)) })

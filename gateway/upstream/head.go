@@ -27,6 +27,7 @@ type head struct {
 	status, minor int
 	text          string // code and reason
 	length        int64  // Content-Length, -1 without
+	digits        int    // of it: with leading zeros it is another value
 	chunked       bool
 	encoded       bool // a Transfer-Encoding was present
 	close         bool // Connection: close
@@ -83,6 +84,9 @@ func (x *exchange) readHead() (head, error) {
 	if err != nil {
 		return head{}, err
 	}
+	if x.terse {
+		return h, x.frameOnly(&h, b[line:])
+	}
 	block := string(b)
 	h.text = block[len("HTTP/1.1 ") : line-2]
 	return h, x.store(&h, block[line:])
@@ -137,11 +141,24 @@ func (x *exchange) store(h *head, block string) error {
 	return h.check()
 }
 
+// frameOnly takes note of the fields that frame the message, and keeps none.
+func (x *exchange) frameOnly(h *head, b []byte) error {
+	for _, f := range x.scratch.fields {
+		switch key := b[f.name:f.nameEnd]; string(key) {
+		case "Content-Length", "Transfer-Encoding", "Connection":
+			if _, err := x.frame(h, string(key), string(b[f.value:f.valueEnd])); err != nil {
+				return err
+			}
+		}
+	}
+	return h.check()
+}
+
 // frame takes note of a field that frames the message, and reports whether it belongs into the header too.
 func (x *exchange) frame(h *head, key, value string) (bool, error) {
 	switch key {
 	case "Content-Length":
-		return h.setLength(value, x.response.Header)
+		return h.setLength(value)
 	case "Transfer-Encoding":
 		if h.encoded || !strings.EqualFold(value, "chunked") { // RFC 9112 6.1: what we cannot decode we cannot frame
 			return false, malformedError("unsupported Transfer-Encoding")
@@ -158,19 +175,18 @@ func (x *exchange) frame(h *head, key, value string) (bool, error) {
 }
 
 // setLength parses a Content-Length. The same value again is ignored, another one or a list is refused (RFC 9112 6.3 (5)).
-func (h *head) setLength(value string, header http.Header) (bool, error) {
-	if h.length >= 0 {
-		if header["Content-Length"][0] != value {
-			return false, malformedError("differing Content-Length")
-		}
-		return false, nil
-	}
+func (h *head) setLength(value string) (bool, error) {
 	n, err := strconv.ParseUint(value, 10, 63) // digits only: no sign, no space, no underscore in base 10
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, malformedError("malformed Content-Length")
+	case h.length < 0:
+		h.length, h.digits = int64(n), len(value)
+		return true, nil
+	case h.length != int64(n) || h.digits != len(value):
+		return false, malformedError("differing Content-Length")
 	}
-	h.length = int64(n)
-	return true, nil
+	return false, nil
 }
 
 // check refuses what Transfer-Encoding must not stand with (RFC 9112 6.1).
@@ -217,6 +233,9 @@ func (x *exchange) begin(h head) error {
 		x.framing, r.ContentLength, r.Close = byClose, -1, true
 	}
 	if !h.chunked {
+		return nil
+	}
+	if x.terse {
 		return nil
 	}
 	x.encoding[0] = "chunked"

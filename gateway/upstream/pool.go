@@ -136,6 +136,11 @@ func (p *Pool) reserve() (*conn, chan *conn) {
 }
 
 func (p *Pool) wait(ctx context.Context, turn chan *conn) (*conn, error) {
+	if limit, ok := ctx.Deadline(); ok { // a context need not have a timer of its own
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, limit)
+		defer cancel()
+	}
 	select {
 	case c := <-turn:
 		return c, nil

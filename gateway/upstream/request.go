@@ -221,11 +221,16 @@ func (o *outgoing) appendFraming(b []byte, req *http.Request) ([]byte, error) {
 			return b, err
 		}
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
-	case o.length > 0 || req.Method == http.MethodPost || req.Method == http.MethodPut || req.Method == http.MethodPatch:
+	case o.length > 0 || lengthExpected(req.Method):
 		b = append(b, "Content-Length: "...)
 		b = append(strconv.AppendInt(b, o.length, 10), "\r\n"...)
 	}
 	return append(b, "\r\n"...), nil
+}
+
+// lengthExpected reports whether a request of that method says that it has no body (RFC 9110 8.6).
+func lengthExpected(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
 // hasClose reports whether the header's Connection says close itself.
