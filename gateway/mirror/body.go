@@ -3,6 +3,7 @@ package mirror
 import (
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 )
@@ -218,7 +219,8 @@ func (r *reader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// WriteTo writes the body from where it is. What the writer takes it takes before
+// WriteTo writes the body from where it is, with one call to a writer that takes
+// buffers, as that of package upstream does. What the writer takes it takes before
 // the body can be given up.
 func (r *reader) WriteTo(w io.Writer) (written int64, err error) {
 	r.mu.Lock()
@@ -226,17 +228,23 @@ func (r *reader) WriteTo(w io.Writer) (written int64, err error) {
 	if r.body == nil {
 		return 0, errClosed
 	}
-	for r.block < len(r.body.blocks) && err == nil {
-		data := r.body.blocks[r.block].data[r.at:]
-		var n int
-		n, err = w.Write(data)
-		written, r.at = written+int64(n), r.at+n
-		if n == len(data) {
-			r.block, r.at = r.block+1, 0
-		}
+	buffers := make(net.Buffers, 0, len(r.body.blocks))
+	for _, block := range r.body.blocks[r.block:] {
+		buffers = append(buffers, block.data[r.at:])
+		r.at = 0
+	}
+	r.block = len(r.body.blocks)
+	if bw, ok := w.(buffersWriter); ok {
+		written, err = bw.WriteBuffers(&buffers)
+	} else {
+		written, err = buffers.WriteTo(w)
 	}
 	r.read += written
 	return written, err
+}
+
+type buffersWriter interface {
+	WriteBuffers(*net.Buffers) (int64, error)
 }
 
 // Close gives the body up. It never fails, and only the first call does something.

@@ -93,6 +93,45 @@ func TestTheBreakerOpensGrowsProbesAndCloses(t *testing.T) {
 	})
 }
 
+// A mirror whose answers are all beyond the limit costs a connection and the
+// limit for each copy; one that streams as much over a while costs little.
+func TestM02AnswersBeyondTheLimitOpenTheBreaker(t *testing.T) {
+	for took, wantSent := range map[time.Duration]int{0: 3, 2 * time.Second: 10} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixtureOver(t, mirror.Options{BreakerFailures: 3, MaxAnswer: 10}, transport(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: 200, Body: &lateBody{strings.NewReader("more than ten"), took}}, nil
+			}).over())
+			m := f.mirror("http://mirror.invalid")
+			for range 10 {
+				f.send("POST", "/x", "b", m)
+				<-time.After(took)
+				synctest.Wait()
+			}
+			want := map[result]int{{record.Error, record.TooLarge, 200}: wantSent}
+			if dropped := 10 - wantSent; dropped > 0 {
+				want[result{record.Dropped, record.BreakerOpen, 0}] = dropped
+			}
+			if diff := cmp.Diff(want, count(f.wait(10))); diff != "" {
+				t.Errorf("answers that take %v (-want +got):\n%s", took, diff)
+			}
+		})
+	}
+}
+
+// lateBody has its first byte after a while.
+type lateBody struct {
+	io.Reader
+	after time.Duration
+}
+
+func (b *lateBody) Read(p []byte) (int, error) {
+	<-time.After(b.after)
+	b.after = 0
+	return b.Reader.Read(p)
+}
+
+func (b *lateBody) Close() error { return nil }
+
 func TestAProbeThatIsNotSentDoesNotBlockTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls int

@@ -125,6 +125,25 @@ func (c *conn) send(b []byte) (int, error) {
 	}
 }
 
+// sendBuffers is send for many pieces; it is an error when they are more than most bytes.
+func (c *conn) sendBuffers(bs *net.Buffers, most int64) (sent int64, err error) {
+	length := int64(0)
+	for _, b := range *bs {
+		length += int64(len(b))
+	}
+	if length > most {
+		return 0, io.ErrShortWrite
+	}
+	for {
+		n, err := bs.WriteTo(c.nc)
+		sent += n
+		if err != nil && errors.Is(err, os.ErrDeadlineExceeded) && c.write.early() {
+			continue
+		}
+		return sent, err
+	}
+}
+
 func (c *conn) buffered() int { return c.w - c.r }
 
 // fill receives at least one more byte into the buffer, which grows if it is full.

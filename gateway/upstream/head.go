@@ -144,11 +144,18 @@ func (x *exchange) store(h *head, block string) error {
 // frameOnly takes note of the fields that frame the message, and keeps none.
 func (x *exchange) frameOnly(h *head, b []byte) error {
 	for _, f := range x.scratch.fields {
-		switch key := b[f.name:f.nameEnd]; string(key) {
-		case "Content-Length", "Transfer-Encoding", "Connection":
-			if _, err := x.frame(h, string(key), string(b[f.value:f.valueEnd])); err != nil {
-				return err
-			}
+		var err error
+		value := b[f.value:f.valueEnd]
+		switch string(b[f.name:f.nameEnd]) {
+		case "Content-Length":
+			_, err = h.setLength(string(value))
+		case "Transfer-Encoding":
+			_, err = x.frame(h, "Transfer-Encoding", string(value))
+		case "Connection":
+			_, err = x.frame(h, "Connection", string(value))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return h.check()

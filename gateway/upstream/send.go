@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -121,6 +122,14 @@ type boundedWriter struct {
 	conn *conn
 	left int64
 	err  error
+}
+
+// WriteBuffers writes them all in as few system calls as it takes, and consumes them; a body finds the method if it looks for it.
+func (w *boundedWriter) WriteBuffers(bs *net.Buffers) (int64, error) {
+	n, err := w.conn.sendBuffers(bs, w.left)
+	w.left -= n
+	w.err = err
+	return n, err
 }
 
 func (w *boundedWriter) Write(b []byte) (int, error) {
