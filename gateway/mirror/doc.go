@@ -11,7 +11,7 @@
 //	capture := engine.NewCapture(r.ContentLength)
 //	defer capture.Finish()
 //	if c := capture.Offer(queue, template); c != nil { // admitted
-//		c.Method, c.Path, c.Header, c.Group = ... // owned values, nothing of r
+//		c.Method, c.Path, c.Fields, c.Group = ... // owned values, nothing of r
 //	}
 //	body := capture.Wrap(r.Body) // or capture.Share(b), if the body is in memory
 //	... the live attempt reads body ...
@@ -31,7 +31,9 @@
 // mirror, started when there is work, ended when there has been none for a
 // while. Each copy is sent at most once, over connections of its own mirror,
 // within a deadline that no caller can shorten, and its answer is read and
-// thrown away. Redirects are not followed.
+// thrown away. Redirects are not followed. Small copies go the short way of
+// package upstream, where the transport has it: written messages, no header maps,
+// and for each worker one context that outlives its copies.
 //
 // # Guarantees
 //

@@ -36,7 +36,7 @@ const (
 	CallerLeft  ErrorKind = "canceled"     // the caller hung up
 	BadRequest  ErrorKind = "bad_request"  // the caller's body is broken
 	Method      ErrorKind = "method"       // the version does not take the method
-	TooLarge    ErrorKind = "too_large"    // a body above the cap
+	TooLarge    ErrorKind = "too_large"    // a body above the cap; of a copy also its answer
 	Status      ErrorKind = "status"       // the deployment answered 5xx
 	Incomplete  ErrorKind = "incomplete"   // the request body never became whole, so its copy was not sent
 	QueueFull   ErrorKind = "queue_full"   // the mirror's queue has no slot
