@@ -32,7 +32,7 @@ lint: ## run the linters, pinned
 fuzz: ## fuzz each target for a while (FUZZTIME=5s)
 	.ci/fuzz
 
-bench: ## run the benchmarks and compare them with bench/baseline.txt (BENCHTIME=100ms COUNT=6)
+bench: ## run the benchmarks and compare them with bench/baseline.txt; see docs/performance.md (BENCHTIME=100ms COUNT=6)
 	bench/run
 
 bench-peers: ## measure next to nginx, HAProxy and Caddy, about 15 minutes (ARGS=-quick: a minute and a half)
