@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // running is a process in the test's own.
 type running struct {
-	t      *testing.T
+	t      testing.TB
 	repo   *seed.Repository
 	log    *testbed.Log
 	url    string
@@ -32,7 +32,7 @@ type running struct {
 }
 
 // start serves a repository of these files. It is stopped with the test.
-func start(t *testing.T, o serve.Options, files map[string]string) *running {
+func start(t testing.TB, o serve.Options, files map[string]string) *running {
 	t.Helper()
 	r := begin(t, o, files)
 	r.wait("swap", func(l line) bool { return l.Event == "swap" })
@@ -40,7 +40,7 @@ func start(t *testing.T, o serve.Options, files map[string]string) *running {
 }
 
 // begin is start without waiting until anything serves.
-func begin(t *testing.T, o serve.Options, files map[string]string) *running {
+func begin(t testing.TB, o serve.Options, files map[string]string) *running {
 	t.Helper()
 	dir := t.TempDir()
 	r := &running{t: t, log: &testbed.Log{}, abort: make(chan struct{}), ended: make(chan error, 1)}
@@ -51,7 +51,9 @@ func begin(t *testing.T, o serve.Options, files map[string]string) *running {
 	r.commit(files)
 	started := make(chan serve.Addresses, 1)
 	o.Listen, o.Admin, o.Stdout = "127.0.0.1:0", "127.0.0.1:0", r.log
-	o.Repository = gitsync.Options{URL: dir, Branch: "main", Poll: time.Hour}
+	if o.Repository.URL == "" {
+		o.Repository = gitsync.Options{URL: dir, Branch: "main", Poll: time.Hour}
+	}
 	o.Abort = r.abort
 	o.Started = func(at serve.Addresses) { started <- at }
 	ctx, cancel := context.WithCancel(context.Background())

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 const hookSecret = "what the forge was given"
@@ -86,7 +88,7 @@ func TestPushHookMakesACommitServe(t *testing.T) {
 func TestPushHookIsTakenBeforeAnythingServes(t *testing.T) {
 	fronts(t, func(t *testing.T, o serve.Options) {
 		o.WebhookSecrets = hookSecrets
-		r := begin(t, o, map[string]string{"endpoints/e.yaml": "schemaVersion: 1\nbackends: {only: {deployment: {branch: late, name: m}}}\n"})
+		r := begin(t, o, map[string]string{"endpoints/e.yaml": "schemaVersion: 1\nbackends: {only: {deployment: {branch: late, name: m, version: latest}}}\n"})
 		r.wait("reject", func(l line) bool { return l.Event == "reject" })
 		if status, _ := r.call(http.MethodGet, r.url+"/v1/e", ""); status != http.StatusServiceUnavailable {
 			t.Errorf("an endpoint: %d", status)
@@ -167,5 +169,23 @@ func TestSlowDeliveryHoldsNothingUp(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Errorf("the slow one has no answer after %v", time.Since(began))
 		}
+	})
+}
+
+// From git push over a git server's hook to the new answer.
+func TestPushServesThroughAForge(t *testing.T) {
+	f := newHookingForge(t)
+	f.commit(static("1"))
+	f.push()
+	r := start(t, serve.Options{
+		WebhookSecrets: hookSecrets,
+		Repository:     gitsync.Options{URL: f.url, Branch: "main", Poll: time.Hour},
+	}, static("0"))
+	f.deliverTo(r.url)
+	f.commit(static("2"))
+	f.push()
+	testbed.Eventually(t, "the pushed answer", func() bool {
+		_, body := r.call(http.MethodGet, r.url+"/v1/e", "")
+		return body == "2"
 	})
 }
