@@ -33,7 +33,7 @@ type queue struct {
 func (q *queue) add(s Status, now time.Time) (added, dropped bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if s == q.latest || s.Commit == q.latest.Commit && s.State == Pending {
+	if s == q.latest || s.Commit == q.latest.Commit && s.State == Pending && q.latest.State != Pending {
 		return false, false
 	}
 	q.latest = s

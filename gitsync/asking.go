@@ -9,6 +9,7 @@ import (
 
 // asking is somebody who waits for the next read.
 type asking struct {
+	hint   bool       // there may be something new; what was refused is not to be offered again
 	accept string     // the commit to take although it would be held; maybe shortened; empty: none
 	answer chan error // with room for the one answer
 }
@@ -27,6 +28,12 @@ type order struct {
 // for concurrent use.
 func (f *Follower) Sync(ctx context.Context) error {
 	return f.ask(ctx, &asking{answer: make(chan error, 1)})
+}
+
+// Poll is Sync for somebody who has but a hint that something was pushed: what
+// Take refused is not offered again as long as no commit changes.
+func (f *Follower) Poll(ctx context.Context) error {
+	return f.ask(ctx, &asking{hint: true, answer: make(chan error, 1)})
 }
 
 // Accept is Sync, and takes the newest revision also if it would be held: see
@@ -120,6 +127,11 @@ func (f *Follower) reply(a *asking, err error) error {
 	default:
 		return err
 	}
+}
+
+// again tells whether somebody wants what was refused to be offered again.
+func again(asked []*asking) bool {
+	return slices.ContainsFunc(asked, func(a *asking) bool { return !a.hint })
 }
 
 // accepts tells whether somebody takes a commit although it would be held.

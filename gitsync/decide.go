@@ -17,13 +17,13 @@ func (f *Follower) consider(ctx context.Context, revision *Revision, asked []*as
 	key := revision.key()
 	switch {
 	case status.Pin != nil:
-		return f.examine(ctx, revision, len(asked) > 0)
+		return f.examine(ctx, revision, again(asked))
 	case status.Live != nil && status.Rejected == nil && status.Live.key() == key:
 		f.update(func(s *Status) { s.Source, s.Held, s.Pending = SourceGit, nil, nil })
 		f.base = status.Live
 		f.journal.unchanged(revision.Commit(), time.Since(begin))
 		return nil
-	case status.Rejected != nil && len(asked) == 0 && status.Rejected.Revision.key() == key:
+	case status.Rejected != nil && !again(asked) && status.Rejected.Revision.key() == key:
 		f.journal.unchanged(revision.Commit(), time.Since(begin))
 		return &RejectedError{Commit: revision.Commit(), Err: status.Rejected.Err}
 	}

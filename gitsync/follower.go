@@ -11,13 +11,14 @@ import (
 // Follower follows one repository; see New. What is not guarded by mu belongs
 // to Run's goroutine, and repo to the one read that it lets run at a time.
 type Follower struct {
-	repo    *repository
-	archive *archive // nil without a state folder
-	folder  string   // that of the endpoints
-	take    func(context.Context, *Revision) error
-	check   func(context.Context, *Revision) error // nil: what a pin holds back is not checked
-	poll    time.Duration
-	journal *journal
+	repo      *repository
+	archive   *archive // nil without a state folder
+	folder    string   // that of the endpoints
+	take      func(context.Context, *Revision) error
+	check     func(context.Context, *Revision) error // nil: what a pin holds back is not checked
+	concluded func(Status)                           // nil: nobody wants to know
+	poll      time.Duration
+	journal   *journal
 
 	newest  *Revision // what was read last; nil before
 	base    *Revision // what served last without a pin; nil if nothing has
@@ -50,7 +51,7 @@ func New(o Options) (*Follower, error) {
 		return nil, err
 	}
 	f := &Follower{
-		repo: repo, folder: o.Folders[0], take: o.Take, check: o.Check, poll: o.Poll,
+		repo: repo, folder: o.Folders[0], take: o.Take, check: o.Check, concluded: o.Concluded, poll: o.Poll,
 		journal: newJournal(o.Logger, a.show, o.Branch),
 		status:  Status{Repository: a.show, Branch: o.Branch},
 		wake:    make(chan struct{}, 1),
@@ -184,6 +185,9 @@ func (f *Follower) conclude(ctx context.Context, got read) time.Duration {
 		err = f.consider(ctx, got.revision, r.asked, r.begin)
 	}
 	f.answer(r.asked, func(a *asking) error { return f.reply(a, err) })
+	if f.concluded != nil {
+		f.concluded(f.Status())
+	}
 	f.keep()
 	return f.next(err)
 }

@@ -47,6 +47,9 @@ type Options struct {
 	// Check, if set, is called instead of Take with each new revision that a pin
 	// holds back, to tell whether it would be taken.
 	Check func(ctx context.Context, revision *Revision) error
+	// Concluded, if set, is called with what came of each sync, from Run's
+	// goroutine. It must not block.
+	Concluded func(Status)
 	// Poll is the mean time between two polls, DefaultPoll if 0; each is moved
 	// by up to 20 % at random. After failures it backs off, up to 5 minutes.
 	Poll time.Duration

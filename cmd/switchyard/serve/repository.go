@@ -14,7 +14,8 @@ func (p *process) makeFollower() error {
 	o.Named = Named(o.Branch)
 	o.Logger = p.logger
 	o.Take = p.reported(func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Apply(Revision(rev)) })
-	o.Check = func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Check(Revision(rev)) }
+	o.Check = p.checked(func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Check(Revision(rev)) })
+	o.Concluded = p.reportHeld
 	follower, err := gitsync.New(o)
 	p.follower = follower
 	return err

@@ -55,6 +55,37 @@ func (p *process) reported(next take) take {
 	}
 }
 
+// checked is reported for what a pin holds back: it stays pending if it is good.
+func (p *process) checked(next take) take {
+	if p.statuses == nil {
+		return next
+	}
+	return func(ctx context.Context, rev *gitsync.Revision) error {
+		status := commitstatus.Status{Commit: rev.Commit(), State: commitstatus.Pending, Description: "checked; not live because another revision is pinned"}
+		err := next(ctx, rev)
+		if err != nil {
+			status.State, status.Description = commitstatus.Failure, firstProblem(err)
+		}
+		p.statuses.Report(status)
+		return err
+	}
+}
+
+// reportHeld reports what is held until somebody accepts it.
+func (p *process) reportHeld(s gitsync.Status) {
+	if p.statuses == nil || s.Held == nil || s.Held.Commit == "" {
+		return
+	}
+	p.statuses.Report(commitstatus.Status{Commit: s.Held.Commit, State: commitstatus.Failure, Description: heldText(s.Held)})
+}
+
+func heldText(h *gitsync.Held) string {
+	if h.Reason == gitsync.HeldVanished {
+		return fmt.Sprintf("held, not live: %d of %d endpoints would vanish; see /status of the gateway", len(h.Vanished), h.Of)
+	}
+	return "held, not live: there are no endpoints in it; see /status of the gateway"
+}
+
 func liveText(endpoints int) string {
 	if endpoints == 1 {
 		return "live: 1 endpoint"

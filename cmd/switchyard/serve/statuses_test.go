@@ -6,11 +6,43 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/commitstatus"
+	"github.com/switchyard-gateway/switchyard/gitsync"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
+
+// A commit that is held until somebody accepts it is told as well.
+func TestForgeIsToldOfWhatIsHeld(t *testing.T) {
+	descriptions := make(chan string, 100)
+	forge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var got struct{ State, Description string }
+		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusCreated)
+		if got.State == "failure" {
+			descriptions <- got.Description
+		}
+	}))
+	defer forge.Close()
+	f := newHookingForge(t)
+	f.commit(manyEndpoints(10))
+	f.push()
+	r := start(t, serve.Options{
+		Repository:   gitsync.Options{URL: f.url, Branch: "main", Poll: time.Hour},
+		CommitStatus: &commitstatus.Options{Forge: commitstatus.GitHub, API: forge.URL, Project: "o/r", Token: hookSecrets},
+	}, static("0"))
+	f.git(f.clone, "rm", "-q", "endpoints/e0*.yaml")
+	f.commit(nil)
+	f.push()
+	_, _ = r.call(http.MethodPost, r.admin+"/sync", "")
+	if got, want := testbed.Receive(t, "the status", descriptions), "held, not live: 9 of 10 endpoints would vanish; see /status of the gateway"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
 
 // What becomes of a commit stands beside it at the forge; a forge that does not
 // answer holds nothing up.

@@ -59,30 +59,29 @@ func (h *hook) run(ctx context.Context) error {
 // look reads the repository and tells whether the newest revision is another
 // than before. How it went, the follower logs.
 func (p *process) look(ctx context.Context) (moved bool) {
-	before := newest(p.follower.Status())
-	_ = p.follower.Sync(ctx)
-	return !maps.Equal(before, newest(p.follower.Status()))
+	before := p.follower.Status().Newest
+	_ = p.follower.Poll(ctx)
+	return !maps.Equal(commits(before), commits(p.follower.Status().Newest))
 }
 
-// newest is where the branches stood when they were read last, if that is known.
-func newest(s gitsync.Status) map[string]string {
-	revision := s.Newest
-	if revision == nil {
+// commits are where the branches of a revision stand; none if it is nil.
+func commits(r *gitsync.Revision) map[string]string {
+	if r == nil {
 		return nil
 	}
-	commits := make(map[string]string, len(revision.Heads))
-	for branch, head := range revision.Heads {
-		commits[branch] = head.Commit
+	all := make(map[string]string, len(r.Heads))
+	for branch, head := range r.Heads {
+		all[branch] = head.Commit
 	}
-	return commits
+	return all
 }
 
 // mayMatter tells whether a push to a branch may change what serves. It does
-// not only if what was read last serves and names no such branch.
+// not only if what was read last is good and names no such branch.
 func mayMatter(s gitsync.Status, branch string) bool {
-	if s.Live == nil || s.Rejected != nil || s.LastError != nil || s.Stale {
+	if s.Newest == nil || s.Rejected != nil || s.Held != nil || s.LastError != nil {
 		return true
 	}
-	_, followed := s.Live.Heads[branch]
+	_, followed := s.Newest.Heads[branch]
 	return followed || branch == s.Branch
 }
