@@ -191,9 +191,11 @@ func (c *Capture) dispatch() {
 	} else {
 		b.refs.Store(int32(len(c.copies)))
 	}
+	for _, copied := range c.copies {
+		copied.body = b
+	}
 	for len(c.copies) > 0 {
 		copied := c.copies[0]
-		copied.body = b
 		c.copies = c.copies[1:]
 		copied.queue.dispatch(copied)
 	}
