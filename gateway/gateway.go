@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
@@ -38,6 +39,7 @@ type Gateway struct {
 	logger  zerolog.Logger
 	metrics *metrics
 	webhook http.Handler
+	mux     *chi.Mux
 
 	current atomic.Pointer[Snapshot]
 	stopped atomic.Bool
@@ -64,6 +66,7 @@ func New(o Options) *Gateway {
 		records: o.Records,
 		logger:  o.Logger,
 		webhook: o.Webhook,
+		mux:     newMux(),
 	}
 	g.metrics = newMetrics(g)
 	o.Mirror.Done, o.Mirror.Panicked = g.copyDone, g.panicked
@@ -87,7 +90,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"no revision serves yet: the repository was not read or its first revision was refused", forward.RequestID(r))
 		return
 	}
-	s.route(w, r)
+	g.route(s, w, r)
 }
 
 // Apply compiles a revision and swaps it in. If anything is wrong with it, the

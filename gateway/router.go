@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -15,49 +14,22 @@ import (
 // prefix is under which every endpoint has its stable URL.
 const prefix = "/v1/"
 
-// router is a chi router for a list of endpoints. It knows them by their place
-// in the list, so that snapshots whose endpoints have the same names and paths
-// share one: building it anew would be most of the cost of a swap. It is
-// immutable.
-type router struct {
-	places []place
-	mux    *chi.Mux
-}
-
-// place is where one endpoint is reached.
-type place struct{ name, path string }
-
-// newRouter gives each endpoint its routes: its stable URL, the path it may
-// declare, and whatever comes below either. The paths were checked with the
-// documents; chi panics on those that are not. last is a router to share if it
-// is the same; it may be nil.
-func newRouter(all []*endpoint, last *router) *router {
-	r := &router{places: make([]place, len(all))}
-	for i, e := range all {
-		r.places[i] = place{e.Name, e.Path}
-	}
-	if last != nil && slices.Equal(r.places, last.places) {
-		return last
-	}
-	r.mux = chi.NewRouter()
+// newMux makes the chi router of all snapshots. It takes URLs apart; which
+// endpoint is meant, the places of the snapshot say that the request was given
+// to. Patterns for each endpoint would make a tree that takes half of the
+// gateway's memory and, among thousands, half of the time of a request's
+// routing and most of that of a compile.
+func newMux() *chi.Mux {
+	mux := chi.NewRouter()
 	// Before the routes: chi walks all of them for either.
-	r.mux.NotFound(notFound)
-	r.mux.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+	mux.NotFound(notFound)
+	mux.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		forward.WriteError(w, r, http.StatusMethodNotAllowed, "the gateway does not know the method "+r.Method, forward.RequestID(r))
 	})
-	for i, p := range r.places {
-		stable := prefix + p.name
-		r.handle(stable, entry{index: i, prefix: len(stable), stable: true})
-		if p.path != "" {
-			r.handle(p.path, entry{index: i, prefix: len(p.path)})
-		}
-	}
-	return r
-}
-
-func (r *router) handle(path string, h http.Handler) {
-	r.mux.Handle(path, h)
-	r.mux.Handle(path+"/*", h)
+	mux.HandleFunc(prefix+"{name}", serveStable)
+	mux.HandleFunc(prefix+"{name}/*", serveStable)
+	mux.HandleFunc("/*", serveDeclared)
+	return mux
 }
 
 // routing is the context of a request on its way: the snapshot that it was given
@@ -90,19 +62,57 @@ func Seed(ctx context.Context) (seeded context.Context, reset func()) {
 }
 
 // route gives a request to one snapshot, for as long as it lasts.
-func (s *Snapshot) route(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) route(s *Snapshot, w http.ResponseWriter, r *http.Request) {
 	if seeded, ok := r.Context().Value(routingKey{}).(*routing); ok {
 		seeded.snapshot = s
-		s.router.mux.ServeHTTP(w, r)
+		g.mux.ServeHTTP(w, r)
 		return
 	}
 	c := &routing{Context: r.Context(), snapshot: s, scratch: chi.NewRouteContext()}
-	s.router.mux.ServeHTTP(w, r.WithContext(c)) //nolint:contextcheck // c is the request's context, with values
+	g.mux.ServeHTTP(w, r.WithContext(c)) //nolint:contextcheck // c is the request's context, with values
 }
 
-// routed is the snapshot that a request was given to.
-func routed(r *http.Request) *Snapshot {
-	return r.Context().Value(routingKey{}).(*routing).snapshot
+// routed is how a request has been routed so far.
+func routed(r *http.Request) *routing { return r.Context().Value(routingKey{}).(*routing) }
+
+// serveStable serves /v1/NAME and what comes below it.
+func serveStable(w http.ResponseWriter, r *http.Request) {
+	at := routed(r)
+	name := at.scratch.URLParam("name")
+	i, ok := at.snapshot.places.named(name)
+	if !ok {
+		notFound(w, r)
+		return
+	}
+	path := r.URL.EscapedPath()
+	rest := path[len(prefix)+len(name):]
+	if at.snapshot.isLatest(rest) {
+		rest = ""
+	}
+	at.snapshot.serve(w, r, i, path, rest)
+}
+
+// serveDeclared serves the paths that endpoints declare and what comes below
+// them.
+func serveDeclared(w http.ResponseWriter, r *http.Request) {
+	at := routed(r)
+	path := r.URL.EscapedPath()
+	i, length, ok := at.snapshot.places.above(path)
+	if !ok {
+		notFound(w, r)
+		return
+	}
+	at.snapshot.serve(w, r, i, path, path[length:])
+}
+
+// serve serves a request to the i-th endpoint. rest is what of path comes below
+// the endpoint's.
+func (s *Snapshot) serve(w http.ResponseWriter, r *http.Request, i int, path, rest string) {
+	q := requests.Get().(*request)
+	q.s, q.e, q.w, q.r, q.path, q.rest = s, s.endpoints[i], w, r, path, rest
+	q.serve() //nolint:contextcheck // q holds the request, whose context the attempt derives its own from
+	*q = request{}
+	requests.Put(q) // not after a panic: the server may look at the header still
 }
 
 // notFound answers 404, with the name of the endpoint that was meant if one is
@@ -134,7 +144,7 @@ const maxOffer = 256
 
 // nearest finds the endpoint whose name is most like the one given.
 func nearest(r *http.Request, name string) (string, bool) {
-	all := routed(r).endpoints
+	all := routed(r).snapshot.endpoints
 	if len(all) > maxOffer {
 		return "", false
 	}
@@ -143,28 +153,6 @@ func nearest(r *http.Request, name string) (string, bool) {
 		names[i] = e.Name
 	}
 	return schema.Nearest(name, names)
-}
-
-// entry is an endpoint as it is reached under one of its paths.
-type entry struct {
-	index  int  // of the endpoint, in the snapshot
-	prefix int  // the length of the path that led here
-	stable bool // under /v1/NAME
-}
-
-// ServeHTTP serves the request with what of its path comes below the entry.
-func (h entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s := routed(r)
-	path := r.URL.EscapedPath()
-	rest := path[h.prefix:]
-	if h.stable && s.isLatest(rest) {
-		rest = ""
-	}
-	q := requests.Get().(*request)
-	q.s, q.e, q.w, q.r, q.path, q.rest = s, s.endpoints[h.index], w, r, path, rest
-	q.serve() //nolint:contextcheck // q holds the request, whose context the attempt derives its own from
-	*q = request{}
-	requests.Put(q) // not after a panic: the server may look at the header still
 }
 
 // isLatest reports whether what follows an endpoint's stable URL is one of the

@@ -25,7 +25,7 @@ type Snapshot struct {
 	parsed    time.Time         // when its documents were read
 	compiled  time.Time
 	endpoints []*endpoint // sorted by name
-	router    *router
+	places    *places
 }
 
 // Commit is the commit of the endpoints branch that the snapshot was compiled
@@ -132,7 +132,7 @@ func (g *Gateway) compile(rev schema.Revision) (*Snapshot, error) {
 		last = &Snapshot{}
 	}
 	s.endpoints = g.bindAll(declared, last.endpoints)
-	s.router = newRouter(s.endpoints, last.router)
+	s.places = newPlaces(s.endpoints, last.places)
 	return s, nil
 }
 
