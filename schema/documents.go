@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ const (
 func Documents(t Tree, branch, folder string) ([]File, Diagnostics) {
 	f := folderReader{tree: t, branch: branch, folder: folder}
 	var files []File
-	for _, e := range f.documents() {
+	for _, e := range f.documents(f.listed()) {
 		p := path.Join(folder, e.Name())
 		if data, ok := f.read(p); ok {
 			files = append(files, File{Branch: branch, Path: p, Data: data})
@@ -49,13 +50,9 @@ func (f *folderReader) report(file string, rule Rule, format string, args ...any
 	})
 }
 
-// documents lists the entries that are documents by kind and name, sorted by
-// name.
-func (f *folderReader) documents() []fs.DirEntry {
-	if f.tree.FS == nil {
-		return nil
-	}
-	entries, err := f.entries()
+// documents picks the entries that are documents by kind and name out of the
+// listed ones, unless err says that listing failed.
+func (f *folderReader) documents(entries []fs.DirEntry, err error) []fs.DirEntry {
 	if err != nil {
 		f.report(f.folder, RuleFile, "%s", err)
 		return nil
@@ -63,9 +60,12 @@ func (f *folderReader) documents() []fs.DirEntry {
 	return f.chosen(entries)
 }
 
-// entries lists the folder by name. A folder that is a link is refused: in git
+// listed lists the folder by name. A folder that is a link is refused: in git
 // a link is a file, so that a work tree would show what no revision holds.
-func (f *folderReader) entries() ([]fs.DirEntry, error) {
+func (f *folderReader) listed() ([]fs.DirEntry, error) {
+	if f.tree.FS == nil {
+		return nil, nil
+	}
 	info, err := fs.Lstat(f.tree.FS, f.folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -164,7 +164,7 @@ func (f *folderReader) read(name string) ([]byte, bool) {
 	case len(data) > MaxFileSize:
 		f.report(name, RuleSize, "the file is larger than %d KiB", MaxFileSize>>10)
 	default:
-		return data, true
+		return bytes.Clone(data), true // without the room that was left to read more
 	}
 	return nil, false
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io/fs"
 	"path"
+	"slices"
 )
 
 // Parsed is a document and what it was parsed to. It is shared between the
@@ -19,18 +20,28 @@ type Parsed[T any] struct {
 // that a document is parsed again only if its bytes have changed. What is
 // remembered is the revision that was read last and the one that was kept last.
 //
+// To read a folder of which little has changed costs little more than listing it.
+//
 // A Folder must not be used by two goroutines at once.
 type Folder[T any] struct {
 	branch, name string
 	parse        func(File) (*T, Diagnostics)
-	last, kept   []remembered[T] // sorted by name
+	last, kept   reading[T]
 }
 
-// remembered is a document of an earlier read.
+// reading is a folder as it was read once. Both lists are sorted by name.
+type reading[T any] struct {
+	entries   []remembered[T]
+	documents []*Parsed[T] // of those entries that are documents
+	problems  Diagnostics  // of the folder
+}
+
+// remembered is an entry of a folder that was read.
 type remembered[T any] struct {
-	name   string    // of its file
-	entry  immutable // nil if the file may have changed
-	parsed *Parsed[T]
+	name   string
+	kind   fs.FileMode
+	entry  immutable  // nil if the file may have changed
+	parsed *Parsed[T] // nil: it is no document
 }
 
 // immutable is an entry of a folder whose file never changes: when two of them
@@ -47,28 +58,95 @@ func NewFolder[T any](branch, name string, parse func(File) (*T, Diagnostics)) *
 }
 
 // Read reads the folder in a tree. The documents are sorted by path; those that
-// have not changed are the same pointers as before. The diagnostics are those
-// of Documents; what the parser said stands in each document.
+// have not changed are the same pointers as before, and if none has, so is the
+// list, which must not be changed. The diagnostics are those of Documents; what
+// the parser said stands in each document.
 func (f *Folder[T]) Read(t Tree) ([]*Parsed[T], Diagnostics) {
 	r := &folderReader{tree: t, branch: f.branch, folder: f.name}
-	entries := r.documents()
-	now := make([]remembered[T], 0, len(entries))
-	documents := make([]*Parsed[T], 0, len(entries))
-	last, kept := f.last, f.kept
-	for _, e := range entries {
-		last, kept = skipTo(last, e.Name()), skipTo(kept, e.Name())
-		if d, ok := f.document(r, e, last, kept); ok {
-			now = append(now, d)
-			documents = append(documents, d.parsed)
+	entries, err := r.listed()
+	if err == nil && f.reread(r, entries) {
+		return f.last.documents, f.last.problems
+	}
+	now := reading[T]{entries: make([]remembered[T], len(entries))}
+	last, kept, chosen := f.last.entries, f.kept.entries, r.documents(entries, err)
+	for i, e := range entries {
+		now.entries[i] = newRemembered[T](e)
+		if len(chosen) == 0 || chosen[0].Name() != e.Name() {
+			continue
+		}
+		last, kept, chosen = skipTo(last, e.Name()), skipTo(kept, e.Name()), chosen[1:]
+		if d := f.document(r, e, last, kept); d != nil {
+			now.entries[i].parsed = d
+			now.documents = append(now.documents, d)
 		}
 	}
+	now.problems = r.problems.Sort()
 	f.last = now
-	return documents, r.problems.Sort()
+	return now.documents, now.problems
 }
 
 // Keep remembers what was read last until it is called again, whatever is read
 // in between: to come back to it costs nothing then.
 func (f *Folder[T]) Keep() { f.kept = f.last }
+
+func newRemembered[T any](e fs.DirEntry) remembered[T] {
+	d := remembered[T]{name: e.Name(), kind: e.Type()}
+	d.entry, _ = e.(immutable)
+	return d
+}
+
+// same reports whether e is the very entry that is remembered.
+func (d *remembered[T]) same(e fs.DirEntry) bool {
+	now, ok := e.(immutable)
+	return ok && now == d.entry
+}
+
+// reread reads the folder again when it has the same names in it as it had last,
+// which was without problems: only the documents that have changed are looked
+// at. It reports whether that was all.
+func (f *Folder[T]) reread(r *folderReader, entries []fs.DirEntry) bool {
+	last := &f.last
+	if len(last.problems) > 0 || len(last.entries) != len(entries) {
+		return false
+	}
+	var changed []int
+	for i, e := range entries {
+		d := &last.entries[i]
+		if d.same(e) {
+			continue
+		}
+		if d.name != e.Name() || d.kind != e.Type() {
+			return false
+		}
+		if d.parsed != nil {
+			changed = append(changed, i)
+		}
+	}
+	return f.replace(r, entries, changed)
+}
+
+// replace takes some documents anew, unless one cannot be read.
+func (f *Folder[T]) replace(r *folderReader, entries []fs.DirEntry, changed []int) bool {
+	if len(changed) == 0 {
+		return true
+	}
+	now := reading[T]{entries: slices.Clone(f.last.entries), documents: slices.Clone(f.last.documents)}
+	kept, rest := f.kept.entries, now.documents
+	for _, i := range changed {
+		e, d := entries[i], &now.entries[i]
+		kept = skipTo(kept, d.name)
+		parsed := f.document(r, e, f.last.entries[i:], kept)
+		if parsed == nil {
+			r.problems = nil // whoever reads all of the folder meets them again
+			return false
+		}
+		rest = rest[slices.Index(rest, d.parsed):]
+		*d = newRemembered[T](e)
+		d.parsed, rest[0] = parsed, parsed
+	}
+	f.last = now
+	return true
+}
 
 // skipTo is all from the name onwards.
 func skipTo[T any](all []remembered[T], name string) []remembered[T] {
@@ -79,27 +157,24 @@ func skipTo[T any](all []remembered[T], name string) []remembered[T] {
 }
 
 // document finds a document as it was remembered, at the front of one of the
-// lists, or else parses it.
-func (f *Folder[T]) document(r *folderReader, e fs.DirEntry, earlier ...[]remembered[T]) (remembered[T], bool) {
-	d := remembered[T]{name: e.Name()}
-	d.entry, _ = e.(immutable)
+// lists, or else parses it. It is nil if it cannot be read.
+func (f *Folder[T]) document(r *folderReader, e fs.DirEntry, earlier ...[]remembered[T]) *Parsed[T] {
 	for _, list := range earlier {
-		if d.entry != nil && len(list) > 0 && list[0].entry == d.entry {
-			return list[0], true
+		if len(list) > 0 && list[0].parsed != nil && list[0].same(e) {
+			return list[0].parsed
 		}
 	}
-	file := File{Branch: f.branch, Path: path.Join(f.name, d.name)}
+	file := File{Branch: f.branch, Path: path.Join(f.name, e.Name())}
 	var ok bool
 	if file.Data, ok = r.read(file.Path); !ok {
-		return d, false
+		return nil
 	}
 	for _, list := range earlier {
-		if len(list) > 0 && list[0].name == d.name && bytes.Equal(list[0].parsed.Data, file.Data) {
-			d.parsed = list[0].parsed
-			return d, true
+		if len(list) > 0 && list[0].name == e.Name() && list[0].parsed != nil && bytes.Equal(list[0].parsed.Data, file.Data) {
+			return list[0].parsed
 		}
 	}
-	d.parsed = &Parsed[T]{File: file}
-	d.parsed.Value, d.parsed.Problems = f.parse(file)
-	return d, true
+	d := &Parsed[T]{File: file}
+	d.Value, d.Problems = f.parse(file)
+	return d
 }

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/switchyard-gateway/switchyard/schema"
 )
@@ -35,7 +38,10 @@ func (c counted) Open(name string) (fs.File, error) {
 func (c counted) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := c.MapFS.ReadDir(name)
 	for i, e := range entries {
-		key := fmt.Sprintf("%s %s", e.Name(), c.MapFS[name+"/"+e.Name()].Data)
+		key := e.Name()
+		if f := c.MapFS[name+"/"+key]; f != nil {
+			key += " " + string(f.Data)
+		}
 		if c.entries[key] == nil {
 			c.entries[key] = &countedEntry{e}
 		}
@@ -111,3 +117,87 @@ func TestFolderReadsAndParsesWhatChanged(t *testing.T) {
 		})
 	}
 }
+
+// TestFolderReadsLikeDocuments: whatever was read before, a Folder finds what
+// Documents finds.
+func TestFolderReadsLikeDocuments(t *testing.T) {
+	names := []string{"a.yaml", "a.yml", "b.yaml", "c.yml", ".hidden.yaml", "README.md", "Bad.yaml", "d.yaml/x", "e.YAML"}
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, immutable := range []bool{true, false} {
+		opened, known := []string{}, map[string]fs.DirEntry{}
+		folder := schema.NewFolder("", schema.EndpointsFolder, func(f schema.File) (*string, schema.Diagnostics) {
+			text := string(f.Data)
+			return &text, nil
+		})
+		files := fstest.MapFS{}
+		for step := range 2_000 {
+			name := "endpoints/" + names[random.IntN(len(names))]
+			switch random.IntN(6) {
+			case 0:
+				delete(files, name)
+			case 1:
+				files[name] = file(strings.Repeat("x", schema.MaxFileSize+1))
+			case 2:
+				files = maps.Clone(files)
+				folder.Keep()
+			default:
+				files[name] = file(strconv.Itoa(random.IntN(3)))
+			}
+			tree := schema.Tree{FS: maps.Clone(files)}
+			if immutable {
+				tree.FS = counted{maps.Clone(files), &opened, known}
+			}
+			want, problems := schema.Documents(tree, "", schema.EndpointsFolder)
+			got, more := folder.Read(tree)
+			found := make([]schema.File, 0, len(got))
+			for _, d := range got {
+				found = append(found, d.File)
+				if *d.Value != string(d.Data) {
+					t.Fatalf("step %d: %s was parsed from other bytes", step, d.Path)
+				}
+			}
+			if diff := cmp.Diff(want, found, cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("step %d: documents (-want +got):\n%s", step, diff)
+			}
+			if diff := cmp.Diff(problems, more, cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("step %d: problems (-want +got):\n%s", step, diff)
+			}
+		}
+	}
+}
+
+// BenchmarkFolder reads a folder of 10,000 documents of which one has changed.
+func BenchmarkFolder(b *testing.B) {
+	known, opened := map[string]fs.DirEntry{}, []string{}
+	trees := [2]schema.Tree{}
+	for i := range trees {
+		files := fstest.MapFS{}
+		for n := range 10_000 {
+			files[fmt.Sprintf("endpoints/e%d.yaml", n)] = file("text")
+		}
+		files["endpoints/e5000.yaml"] = file(strconv.Itoa(i))
+		c := counted{files, &opened, known}
+		entries, err := c.ReadDir("endpoints")
+		if err != nil {
+			b.Fatal(err)
+		}
+		trees[i].FS = listed{c, entries}
+	}
+	folder := schema.NewFolder("", schema.EndpointsFolder, func(f schema.File) (*string, schema.Diagnostics) {
+		return new(string), nil
+	})
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if documents, problems := folder.Read(trees[i%2]); len(documents) != 10_000 || len(problems) > 0 {
+			b.Fatal(problems)
+		}
+	}
+}
+
+// listed is a tree that has its folder at hand.
+type listed struct {
+	counted
+	entries []fs.DirEntry
+}
+
+func (l listed) ReadDir(string) ([]fs.DirEntry, error) { return l.entries, nil }
