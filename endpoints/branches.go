@@ -13,28 +13,62 @@ import (
 // documents of a tree address deployments on, sorted. It passes over whatever
 // cannot be understood: Load reports that.
 func Branches(t schema.Tree, endpointsBranch string) []string {
-	files, _ := schema.Documents(t, "", schema.EndpointsFolder)
+	return NewNaming(endpointsBranch).Branches(t)
+}
+
+// Naming finds the Branches of one tree after another, and looks only at the
+// documents that have changed.
+//
+// A Naming must not be used by two goroutines at once.
+type Naming struct {
+	branch string
+	folder *schema.Folder[[]string]
+}
+
+// NewNaming makes a Naming for trees of an endpoints branch.
+func NewNaming(endpointsBranch string) *Naming {
+	n := &Naming{branch: endpointsBranch}
+	n.folder = schema.NewFolder("", schema.EndpointsFolder, n.named)
+	return n
+}
+
+// Branches is the function Branches.
+func (n *Naming) Branches(t schema.Tree) []string {
+	documents, _ := n.folder.Read(t)
 	named := map[string]struct{}{}
-	for _, f := range files {
-		if staysOn(f.Data, endpointsBranch) {
+	for _, d := range documents {
+		if d.Value == nil {
 			continue
 		}
-		e, _ := schema.ParseEndpoint(f)
-		if e == nil {
-			continue
-		}
-		for i := range e.Backends {
-			if d := e.Backends[i].Deployment; d != nil {
-				named[d.Branch.V] = struct{}{}
-			}
-		}
-		for i := range e.Mirrors {
-			named[e.Mirrors[i].Deployment.Branch.V] = struct{}{}
+		for _, branch := range *d.Value {
+			named[branch] = struct{}{}
 		}
 	}
-	delete(named, endpointsBranch)
+	delete(named, n.branch)
 	delete(named, "") // could not be read
 	return slices.Sorted(maps.Keys(named))
+}
+
+// named is every branch that a document names; nil when it is the endpoints
+// branch alone, or none can be read.
+func (n *Naming) named(f schema.File) (*[]string, schema.Diagnostics) {
+	if staysOn(f.Data, n.branch) {
+		return nil, nil
+	}
+	e, _ := schema.ParseEndpoint(f)
+	if e == nil {
+		return nil, nil
+	}
+	var all []string
+	for i := range e.Backends {
+		if d := e.Backends[i].Deployment; d != nil {
+			all = append(all, d.Branch.V)
+		}
+	}
+	for i := range e.Mirrors {
+		all = append(all, e.Mirrors[i].Deployment.Branch.V)
+	}
+	return &all, nil
 }
 
 // staysOn reports whether a document plainly names no other branch, which saves

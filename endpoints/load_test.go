@@ -222,6 +222,7 @@ func TestBranches(t *testing.T) {
 	if diff := cmp.Diff([]string{"dev", "feature/x", "stage"}, got); diff != "" {
 		t.Errorf("branches (-want +got):\n%s", diff)
 	}
+	naming := endpoints.NewNaming("main") // which knows the tree before
 	for written, want := range map[string]string{
 		"branch: dev": "dev", `"branch": dev`: "dev", `"\x62ranch": dev`: "dev", "branch:   dev": "dev", "branch: 'dev'": "dev", "branch: maintenance": "maintenance",
 		"? branch\n : dev": "dev", "branch: &b dev": "dev", "branch: main": "", `"branch": main`: "", "branch: main ": "",
@@ -229,6 +230,9 @@ func TestBranches(t *testing.T) {
 		text := strings.Replace(keyedSplit, "branch: main", written, 1)
 		if got := endpoints.Branches(tree("endpoints/a.yaml", text), "main"); strings.Join(got, " ") != want {
 			t.Errorf("%s: branches %q, want %q", written, got, want)
+		}
+		if got := naming.Branches(tree("endpoints/a.yaml", text)); strings.Join(got, " ") != want {
+			t.Errorf("%s after another tree: branches %q, want %q", written, got, want)
 		}
 	}
 	if got := endpoints.Branches(tree(), "main"); len(got) != 0 {

@@ -2,9 +2,10 @@
 //
 // A revision is compiled as a whole: [Check] reads its documents and says all
 // that is wrong with them, [Gateway.Apply] does the same and, if nothing is,
-// builds a [Snapshot] and swaps it in. A snapshot is immutable and holds a chi
-// router of its own; swapping is one atomic pointer, so a request that began
-// under one snapshot ends under it, and callers notice nothing.
+// builds a [Snapshot] and swaps it in. A snapshot is immutable; swapping is one
+// atomic pointer, so a request that began under one snapshot ends under it, and
+// callers notice nothing. One chi router takes the URLs of all apart, and the
+// snapshot that the request carries says which endpoint is meant.
 //
 // What has to outlive snapshots is kept beside them and found again by name:
 // replicas with their connections in a [deployments.Pool], the queues of

@@ -21,10 +21,12 @@ func (p *process) makeFollower() error {
 	return err
 }
 
-// Named tells which further branches the tree of an endpoints branch names.
+// Named tells which further branches the tree of an endpoints branch names. It
+// is for one goroutine, and remembers the documents of the last tree.
 func Named(branch string) func(fs.FS) []string {
+	naming := endpoints.NewNaming(branch)
 	return func(tree fs.FS) []string {
-		return endpoints.Branches(schema.Tree{FS: tree}, branch)
+		return naming.Branches(schema.Tree{FS: tree})
 	}
 }
 
