@@ -3,6 +3,7 @@ package schema_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -239,7 +240,9 @@ func deploymentValue(d *schema.Deployment) any {
 		for _, h := range v.Headers {
 			headers[strings.ToLower(h.Name.V)] = h.Value.V
 		}
-		versions[schema.Version{Number: v.Number.V}.String()] = object{"url": urls, "methods": methods, "headers": headers}
+		version := object{"url": urls, "methods": methods, "headers": headers}
+		maps.Copy(version, servingValue(v.Serving))
+		versions[schema.Version{Number: v.Number.V}.String()] = version
 	}
 	for _, a := range d.Aliases {
 		aliases[a.Name.V] = float64(a.Version.V)
@@ -266,6 +269,10 @@ func withDeploymentDefaults(plain map[string]any) any {
 			headers[strings.ToLower(name)] = value
 		}
 		version["headers"] = headers
+		withServingDefaults(o, version)
+	}
+	for _, key := range []string{"balance", "health", "outlier", "resolve"} {
+		delete(o, key)
 	}
 	return o
 }

@@ -144,12 +144,30 @@ func readDeployment(f schema.File) (string, schema.Diagnostics) {
 		for _, m := range v.Methods {
 			b.WriteString("; " + m.V)
 		}
-		b.WriteString("\n")
+		b.WriteString(serving(v.Serving) + "\n")
 	}
 	for _, a := range d.Aliases {
 		fmt.Fprintf(&b, "  alias %s: %d\n", a.Name.V, a.Version.V)
 	}
 	return b.String(), ds
+}
+
+// serving is what is not the default.
+func serving(s schema.Serving) string {
+	text := ""
+	if s.Balance != schema.LeastRequests {
+		text += "; " + string(s.Balance)
+	}
+	if s.Health != nil {
+		text += fmt.Sprintf("; health %+v", *s.Health)
+	}
+	if s.Outlier != nil {
+		text += fmt.Sprintf("; outlier %+v", *s.Outlier)
+	}
+	if s.Resolve != nil {
+		text += fmt.Sprintf("; resolve %+v", *s.Resolve)
+	}
+	return text
 }
 
 func readSettings(f schema.File) (string, schema.Diagnostics) {

@@ -13,9 +13,10 @@ import (
 // deployment reads the document of a deployment.
 func (d *document) deployment(root *mapping) *Deployment {
 	dep := &Deployment{Pos: root.pos, UnreadVersions: true}
+	all := d.serving(root, Serving{Balance: LeastRequests})
 	if n, ok := root.need("versions"); ok {
 		var known bool
-		dep.Versions, known = d.versions(n)
+		dep.Versions, known = d.versions(n, all)
 		dep.UnreadVersions = root.unread || !known
 	}
 	dep.UnreadAliases = root.unread || root.misspelt("aliases")
@@ -28,8 +29,9 @@ func (d *document) deployment(root *mapping) *Deployment {
 	return dep
 }
 
-// versions is false when not all numbers could be read.
-func (d *document) versions(n node) ([]DeploymentVersion, bool) {
+// versions is false when not all numbers could be read. How their replicas serve
+// is as said for all, where a version does not say.
+func (d *document) versions(n node, all Serving) ([]DeploymentVersion, bool) {
 	m, ok := d.mapping(n, "versions")
 	if !ok {
 		return nil, false
@@ -44,7 +46,7 @@ func (d *document) versions(n node) ([]DeploymentVersion, bool) {
 		// JSON has no keys but texts, so "1" is as good as 1 here.
 		number := d.versionNumber(e.key, "the number of a version")
 		known = known && number > 0
-		v := d.deploymentVersion(e)
+		v := d.deploymentVersion(e, all)
 		v.Number = Value[int]{number, e.key.pos}
 		versions = append(versions, v)
 	}
@@ -67,8 +69,8 @@ func (d *document) versionNumber(n node, what string) int {
 	return 0
 }
 
-func (d *document) deploymentVersion(e entry) DeploymentVersion {
-	var v DeploymentVersion
+func (d *document) deploymentVersion(e entry, all Serving) DeploymentVersion {
+	v := DeploymentVersion{Serving: all}
 	m, ok := d.mapping(e.value, "version "+e.name)
 	if !ok {
 		return v
@@ -83,6 +85,7 @@ func (d *document) deploymentVersion(e entry) DeploymentVersion {
 	if n, ok := m.take("methods"); ok {
 		v.Methods = d.methods(n)
 	}
+	v.Serving = d.serving(m, all)
 	return v
 }
 
