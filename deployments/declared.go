@@ -3,6 +3,8 @@ package deployments
 import (
 	"net/http"
 	"net/url"
+
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Version is one numbered version of a deployment, with its secrets resolved.
@@ -14,6 +16,7 @@ type Version struct {
 	URLs    []*url.URL  // the replicas, in the order of the file
 	Header  http.Header // set on every request, secrets filled in; never log it
 	Methods []string    // allowed ones, upper case; empty: any
+	Serving schema.Serving
 }
 
 // Resolved is a version together with the alias by which it was found.

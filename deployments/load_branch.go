@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -132,7 +133,7 @@ func holdsSecret(headers []schema.Header) bool {
 }
 
 func newVersion(declared *schema.DeploymentVersion, secrets *resolver) (*Version, schema.Diagnostics) {
-	v := &Version{Number: declared.Number.V}
+	v := &Version{Number: declared.Number.V, Serving: declared.Serving}
 	var problems schema.Diagnostics
 	for _, written := range declared.URLs {
 		u, err := url.Parse(written.V)
@@ -161,10 +162,10 @@ func newVersion(declared *schema.DeploymentVersion, secrets *resolver) (*Version
 }
 
 // equal reports whether two versions send the same requests to the same
-// replicas.
+// replicas in the same way.
 func (v *Version) equal(w *Version) bool {
 	return v.Branch == w.Branch && v.Name == w.Name && v.Number == w.Number &&
 		slices.EqualFunc(v.URLs, w.URLs, func(a, b *url.URL) bool { return a.String() == b.String() }) &&
 		maps.EqualFunc(v.Header, w.Header, slices.Equal[[]string]) &&
-		slices.Equal(v.Methods, w.Methods)
+		slices.Equal(v.Methods, w.Methods) && reflect.DeepEqual(v.Serving, w.Serving)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -220,5 +221,31 @@ func TestProblemsOfEveryBranchAreReportedTogether(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"deployments/a.yaml:2:33 unknown-key", "dev:deployments/a.yaml:2:21 url"}, at); diff != "" {
 		t.Errorf("positions (-want +got):\n%s", diff)
+	}
+}
+
+func TestVersionsTellHowTheirReplicasServe(t *testing.T) {
+	load := func(serving string) *deployments.Version {
+		t.Helper()
+		set, problems := deployments.Load(schema.Revision{Branch: "main", Trees: map[string]schema.Tree{
+			"main": tree("deployments/m.yaml", "schemaVersion: 1\nbalance: hash\nversions:\n  1: {url: http://h:1/p"+serving+"}\n"),
+		}}, deployments.Secrets{})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		v, problems := set.Resolve(schema.DeploymentRef{
+			Branch: schema.Value[string]{V: "main"}, Name: schema.Value[string]{V: "m"}, Version: schema.Value[schema.Version]{V: schema.Version{Number: 1}},
+		})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		return v.Version
+	}
+	if diff := cmp.Diff(schema.Serving{Balance: schema.Hash}, load("").Serving); diff != "" {
+		t.Errorf("of the document (-want +got):\n%s", diff)
+	}
+	want := schema.Serving{Balance: schema.RoundRobin, Resolve: &schema.Resolve{Interval: time.Minute}}
+	if diff := cmp.Diff(want, load(", balance: round-robin, resolve: {by: dns, interval: 1m}").Serving); diff != "" {
+		t.Errorf("of the version (-want +got):\n%s", diff)
 	}
 }

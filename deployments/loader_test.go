@@ -53,6 +53,7 @@ func TestVersionsThatDidNotChangeStayTheSame(t *testing.T) {
 		{what: "the URL of a version", onMain: strings.Replace(pricing, "10.0.0.5", "10.0.0.9", 1), onDev: dev, changed: []string{"main 1"}},
 		{what: "a comment and an alias", onMain: "# hello\n" + pricing, onDev: strings.Replace(dev, "stable: 1", "stable: 3", 1)},
 		{what: "methods", onMain: strings.Replace(pricing, "[POST]", "[POST, PUT]", 1), onDev: dev, changed: []string{"main 3"}},
+		{what: "how its replicas serve", onMain: strings.Replace(pricing, "8001/predict}", "8001/predict, health: {path: /}}", 1), onDev: dev, changed: []string{"main 1"}},
 		{what: "a header", onMain: pricing, onDev: strings.Replace(dev, "plain", "plainer", 1), changed: []string{"dev 3"}},
 		{what: "a secret", onMain: pricing, onDev: dev, token: "xyz", changed: []string{"main 3", "dev 3"}},
 		{what: "a refused document in between", onMain: pricing, onDev: dev, brokenInBetween: true},

@@ -59,7 +59,7 @@ func (n *fakeNet) CloseIdleConnections() {}
 
 func (n *fakeNet) pool() *deployments.Pool {
 	return deployments.NewPool(deployments.PoolOptions{
-		Transport: func(*url.URL, deployments.Use) deployments.Transport { return n },
+		Transport: func(deployments.Destination) deployments.Transport { return n },
 	})
 }
 
@@ -328,7 +328,7 @@ func TestProbeEndsWhenConnectedNotWhenAnswered(t *testing.T) {
 	var fail atomic.Bool
 	fail.Store(true)
 	p := deployments.NewPool(deployments.PoolOptions{
-		Transport: func(*url.URL, deployments.Use) deployments.Transport {
+		Transport: func(deployments.Destination) deployments.Transport {
 			return &failing{Transport: deployments.NewTransport(deployments.TransportOptions{}), fail: &fail}
 		},
 	})

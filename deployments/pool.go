@@ -1,6 +1,7 @@
 package deployments
 
 import (
+	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
@@ -13,13 +14,23 @@ type Use struct {
 	Mirror   string
 }
 
+// Destination is what the connections of one replica lead to.
+type Destination struct {
+	URL *url.URL // must not be changed
+	Use Use
+	// Address is the replica's, where it is one of several that the URL's name
+	// has; the zero Addr: it is looked up when a connection is opened. Whatever it
+	// is, a TLS server has to prove that it bears the name.
+	Address netip.Addr
+}
+
 // PoolOptions say how a Pool reaches replicas.
 type PoolOptions struct {
 	// Transport makes the connections of one replica. It is called once for
 	// each replica, when the first request is sent to it; it must not block.
 	// Nil means NewTransport with its defaults, bounded for mirrors by
 	// DefaultMirrorConns.
-	Transport func(u *url.URL, use Use) Transport
+	Transport func(to Destination) Transport
 	// ConnectFailed reports whether an error of such a Transport says that no
 	// connection could be made. Nil means the function of that name.
 	ConnectFailed func(err error) bool

@@ -102,7 +102,7 @@ func (r *Replica) Release() {
 // thousands of replicas costs next to nothing.
 func (r *Replica) connections() Transport {
 	r.once.Do(func() {
-		t := r.options.Transport(r.url, r.use)
+		t := r.options.Transport(Destination{URL: r.url, Use: r.use})
 		r.transport.Store(&t)
 	})
 	return *r.transport.Load()

@@ -2,10 +2,11 @@ package deployments
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
-	"net/url"
+	"net/netip"
 	"time"
 )
 
@@ -37,6 +38,9 @@ type TransportOptions struct {
 	MaxConns int
 	// Resolver looks up names; nil means that of the system.
 	Resolver *net.Resolver
+	// Address is connected to instead of what the name in a request's URL
+	// resolves to; the zero Addr means that name.
+	Address netip.Addr
 }
 
 // NewTransport makes connections for a gateway: what passes through is not
@@ -52,7 +56,7 @@ func NewTransport(o TransportOptions) *http.Transport {
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
 	}
 	return &http.Transport{
-		DialContext:         dialer.DialContext,
+		DialContext:         dialing(dialer, o.Address),
 		TLSHandshakeTimeout: connect,
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
@@ -78,20 +82,35 @@ func NewTransport(o TransportOptions) *http.Transport {
 	}
 }
 
-// OptionsFor are the options for one use: the connections of mirrors are bounded,
-// and their look-ups of names kept off the threads of the system's resolver, of
-// which there are few and live requests need them.
-func OptionsFor(use Use) TransportOptions {
-	if use == (Use{}) {
-		return TransportOptions{}
+// dialing connects to an address, if it is given, whatever name is asked for.
+func dialing(d *net.Dialer, address netip.Addr) func(ctx context.Context, network, host string) (net.Conn, error) {
+	if !address.IsValid() {
+		return d.DialContext
 	}
-	return TransportOptions{MaxConns: DefaultMirrorConns, Resolver: &net.Resolver{PreferGo: true}}
+	return func(ctx context.Context, network, host string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(host)
+		if err != nil {
+			return nil, err
+		}
+		return d.DialContext(ctx, network, net.JoinHostPort(address.String(), port))
+	}
+}
+
+// OptionsFor are the options for one replica: the connections of mirrors are
+// bounded, and their look-ups of names kept off the threads of the system's
+// resolver, of which there are few and live requests need them.
+func OptionsFor(to Destination) TransportOptions {
+	o := TransportOptions{Address: to.Address}
+	if to.Use != (Use{}) {
+		o.MaxConns, o.Resolver = DefaultMirrorConns, &net.Resolver{PreferGo: true}
+	}
+	return o
 }
 
 // defaultTransport never sends a copy twice.
-func defaultTransport(_ *url.URL, use Use) Transport {
-	t := NewTransport(OptionsFor(use))
-	if use == (Use{}) {
+func defaultTransport(to Destination) Transport {
+	t := NewTransport(OptionsFor(to))
+	if to.Use == (Use{}) {
 		return t
 	}
 	return Once(t)

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -188,9 +187,9 @@ func (s *stage) upgrade(path string) *net.TCPConn {
 }
 
 // panicsAt is a transport for one host that panics.
-func panicsAt(host string) func(*url.URL, deployments.Use) (deployments.Transport, bool) {
-	return func(u *url.URL, _ deployments.Use) (deployments.Transport, bool) {
-		return panicking{}, u.Host == host
+func panicsAt(host string) func(deployments.Destination) (deployments.Transport, bool) {
+	return func(to deployments.Destination) (deployments.Transport, bool) {
+		return panicking{}, to.URL.Host == host
 	}
 }
 

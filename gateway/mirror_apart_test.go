@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
 	"syscall"
 	"testing"
@@ -239,8 +238,8 @@ func TestM14MirrorsLeaveHealthAndCountsOfLiveAlone(t *testing.T) {
 	refuse := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}}
-	s := newStage(t, options{transport: func(u *url.URL, use deployments.Use) (deployments.Transport, bool) {
-		return refuse, use.Mirror == "m" && "http://"+u.Host == a.url
+	s := newStage(t, options{transport: func(to deployments.Destination) (deployments.Transport, bool) {
+		return refuse, to.Use.Mirror == "m" && "http://"+to.URL.Host == a.url
 	}})
 	f := mirrored("["+a.url+", "+b.url+"]", map[string]string{"m": a.url})
 	s.serve(f)

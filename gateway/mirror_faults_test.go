@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"runtime"
 	"strings"
 	"sync"
@@ -62,8 +61,8 @@ func TestM02NoFaultOfAMirrorReachesALiveRequest(t *testing.T) {
 			live := testbed.HTTP(t, testbed.Echo)
 			s := newStage(t, options{
 				mirror: mirror.Options{Queue: 8, Workers: 2, Timeout: 200 * time.Millisecond},
-				transport: func(_ *url.URL, use deployments.Use) (deployments.Transport, bool) {
-					return f.transport, f.transport != nil && use.Mirror == "m"
+				transport: func(to deployments.Destination) (deployments.Transport, bool) {
+					return f.transport, f.transport != nil && to.Use.Mirror == "m"
 				},
 			})
 			s.serve(mirrored(live, map[string]string{"m": f.url}))

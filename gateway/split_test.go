@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -109,8 +108,8 @@ func TestS04AllReplicasDown(t *testing.T) {
 		dials.Add(1)
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded}
 	}}
-	s := newStage(t, options{transport: func(u *url.URL, _ deployments.Use) (deployments.Transport, bool) {
-		return unreachable, u.Hostname() == "gone.invalid"
+	s := newStage(t, options{transport: func(to deployments.Destination) (deployments.Transport, bool) {
+		return unreachable, to.URL.Hostname() == "gone.invalid"
 	}})
 	s.serve(files{
 		"endpoints/refused.yaml":   "schemaVersion: 1\nbackends:\n  only: {deployment: {branch: main, name: refused, version: 1}}\n",

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -71,9 +70,9 @@ type options struct {
 	forward forward.Options
 	secrets map[string]string
 
-	records   record.Options                                                      // without a Writer, the stage's own
-	transport func(u *url.URL, use deployments.Use) (deployments.Transport, bool) // instead of the engine's, where it says so
-	server    func(*http.Server)                                                  // changes the public server's settings
+	records   record.Options                                              // without a Writer, the stage's own
+	transport func(deployments.Destination) (deployments.Transport, bool) // instead of the engine's, where it says so
+	server    func(*http.Server)                                          // changes the public server's settings
 }
 
 // newStage starts a gateway that serves nothing yet.
@@ -115,18 +114,18 @@ func (o options) connections() deployments.PoolOptions {
 	if o.transport == nil {
 		return deployments.PoolOptions{Transport: transport}
 	}
-	return deployments.PoolOptions{Transport: func(u *url.URL, use deployments.Use) deployments.Transport {
-		if t, ok := o.transport(u, use); ok {
+	return deployments.PoolOptions{Transport: func(to deployments.Destination) deployments.Transport {
+		if t, ok := o.transport(to); ok {
 			return t
 		}
-		return transport(u, use)
+		return transport(to)
 	}}
 }
 
 // standardTransport is what a pool uses that is told nothing.
-func standardTransport(_ *url.URL, use deployments.Use) deployments.Transport {
-	t := deployments.NewTransport(deployments.OptionsFor(use))
-	if use == (deployments.Use{}) {
+func standardTransport(to deployments.Destination) deployments.Transport {
+	t := deployments.NewTransport(deployments.OptionsFor(to))
+	if to.Use == (deployments.Use{}) {
 		return t
 	}
 	return deployments.Once(t)

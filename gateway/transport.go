@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net"
 	"net/http"
-	"net/url"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
@@ -13,14 +12,15 @@ import (
 // OwnTransport makes the connections of a replica with the gateway's own
 // HTTP/1.1 client where that can be: for plain http. It leaves TLS, HTTP/2 and
 // upgrades to net/http. It is a deployments.PoolOptions.Transport.
-func OwnTransport(u *url.URL, use deployments.Use) deployments.Transport {
-	o := deployments.OptionsFor(use)
+func OwnTransport(to deployments.Destination) deployments.Transport {
+	o := deployments.OptionsFor(to)
 	standard := deployments.NewTransport(o)
-	mirrors := use != (deployments.Use{})
+	mirrors := to.Use != (deployments.Use{})
 	var rest deployments.Transport = standard
 	if mirrors {
 		rest = deployments.Once(standard)
 	}
+	u := to.URL
 	if u.Scheme != "http" {
 		return rest
 	}

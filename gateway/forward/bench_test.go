@@ -109,7 +109,7 @@ func instantGroup(t testing.TB) *deployments.Group {
 		t.Fatal(err)
 	}
 	pool := deployments.NewPool(deployments.PoolOptions{
-		Transport: func(*url.URL, deployments.Use) deployments.Transport { return newInstant() },
+		Transport: func(deployments.Destination) deployments.Transport { return newInstant() },
 	})
 	t.Cleanup(pool.Close)
 	return pool.Bind(&deployments.Version{URLs: []*url.URL{u}}, deployments.Use{})

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -83,7 +82,7 @@ func (e earlyReader) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestABodyReadBeforeConnectingIsSentToTheOtherReplica(t *testing.T) {
 	good := deployment(t, echo)
 	s := setup{}
-	s.pool.Transport = func(*url.URL, deployments.Use) deployments.Transport {
+	s.pool.Transport = func(deployments.Destination) deployments.Transport {
 		return earlyReader{deployments.NewTransport(deployments.TransportOptions{})}
 	}
 	g := s.start(t, closedPort(t), good, closedPort(t))
@@ -398,7 +397,7 @@ func (b *bomb) Read(p []byte) (int, error) {
 
 func TestH14APanicOfATransportReleasesTheReplica(t *testing.T) {
 	s := setup{}
-	s.pool.Transport = func(*url.URL, deployments.Use) deployments.Transport { return panicky{} }
+	s.pool.Transport = func(deployments.Destination) deployments.Transport { return panicky{} }
 	g := s.start(t, "http://127.0.0.1:9/predict")
 	for range 3 {
 		c := g.dial(t)

@@ -48,9 +48,9 @@ type ownTransport struct {
 	rest *http.Transport
 }
 
-func newOwnTransport(u *url.URL, _ deployments.Use) deployments.Transport {
+func newOwnTransport(to deployments.Destination) deployments.Transport {
 	rest := deployments.NewTransport(deployments.TransportOptions{})
-	return ownTransport{upstream.New(u.Host, upstream.Options{Dial: rest.DialContext, Fallback: rest}), rest}
+	return ownTransport{upstream.New(to.URL.Host, upstream.Options{Dial: rest.DialContext, Fallback: rest}), rest}
 }
 
 func (t ownTransport) CloseIdleConnections() {

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -482,7 +481,7 @@ func TestExpectationsAreTheDeploymentsToMeet(t *testing.T) {
 				fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(b), b)
 			})
 			s := setup{}
-			s.pool.Transport = func(*url.URL, deployments.Use) deployments.Transport {
+			s.pool.Transport = func(deployments.Destination) deployments.Transport {
 				tr := deployments.NewTransport(deployments.TransportOptions{})
 				tr.ExpectContinueTimeout = 200 * time.Millisecond
 				return tr

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -49,28 +48,28 @@ func forever(head, text string) func(context.Context, net.Conn) {
 func faults() []struct {
 	name  string
 	serve func(context.Context, net.Conn) // nil: see over
-	over  func(*url.URL, deployments.Use) deployments.Transport
+	over  func(deployments.Destination) deployments.Transport
 	url   string
 	body  int
 	want  result
 } {
 	hang := func(ctx context.Context, _ net.Conn) { <-ctx.Done() }
-	over := func(bad deployments.Transport) func(*url.URL, deployments.Use) deployments.Transport {
-		return func(u *url.URL, _ deployments.Use) deployments.Transport {
-			if u.Host == "mirror.invalid" {
+	over := func(bad deployments.Transport) func(deployments.Destination) deployments.Transport {
+		return func(to deployments.Destination) deployments.Transport {
+			if to.URL.Host == "mirror.invalid" {
 				return bad
 			}
 			return deployments.NewTransport(deployments.TransportOptions{})
 		}
 	}
-	dial := func(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(*url.URL, deployments.Use) deployments.Transport {
+	dial := func(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(deployments.Destination) deployments.Transport {
 		return over(&http.Transport{DialContext: dial})
 	}
 	const large = 1 << 20
 	return []struct {
 		name  string
 		serve func(context.Context, net.Conn)
-		over  func(*url.URL, deployments.Use) deployments.Transport
+		over  func(deployments.Destination) deployments.Transport
 		url   string
 		body  int
 		want  result

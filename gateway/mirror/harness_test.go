@@ -121,12 +121,12 @@ func (f *fixture) balance() {
 func clients() map[string]deployments.PoolOptions {
 	return map[string]deployments.PoolOptions{
 		"http.Transport": {},
-		"own client": {Transport: func(u *url.URL, use deployments.Use) deployments.Transport {
-			standard := deployments.Once(deployments.NewTransport(deployments.OptionsFor(use)))
-			if u.Scheme != "http" {
+		"own client": {Transport: func(to deployments.Destination) deployments.Transport {
+			standard := deployments.Once(deployments.NewTransport(deployments.OptionsFor(to)))
+			if to.URL.Scheme != "http" {
 				return standard
 			}
-			return upstream.New(u.Host, upstream.Options{NoRetry: true, Fallback: standard})
+			return upstream.New(to.URL.Host, upstream.Options{NoRetry: true, Fallback: standard})
 		}},
 	}
 }

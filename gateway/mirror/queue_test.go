@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -32,7 +31,7 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
 func (transport) CloseIdleConnections() {}
 
 func (f transport) over() deployments.PoolOptions {
-	return deployments.PoolOptions{Transport: func(*url.URL, deployments.Use) deployments.Transport { return f }}
+	return deployments.PoolOptions{Transport: func(deployments.Destination) deployments.Transport { return f }}
 }
 
 func answer(r *http.Request) (*http.Response, error) {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"sync"
 	"syscall"
@@ -163,11 +162,11 @@ func (s *sink) Write(p []byte) (int, error) {
 }
 
 // transport is that of the engines, but for hosts that stand for a fault.
-func (s settings) transport(u *url.URL, use deployments.Use) deployments.Transport {
+func (s settings) transport(to deployments.Destination) deployments.Transport {
 	dialing := func(dial func(context.Context, string, string) (net.Conn, error)) deployments.Transport {
 		return deployments.Once(&http.Transport{DialContext: dial})
 	}
-	switch u.Hostname() {
+	switch to.URL.Hostname() {
 	case "panic.invalid":
 		return panicking{}
 	case "hole.invalid":
@@ -185,10 +184,10 @@ func (s settings) transport(u *url.URL, use deployments.Use) deployments.Transpo
 		}}}).DialContext)
 	}
 	if s.Engines.Upstream {
-		return gateway.OwnTransport(u, use)
+		return gateway.OwnTransport(to)
 	}
-	t := deployments.NewTransport(deployments.OptionsFor(use))
-	if use == (deployments.Use{}) {
+	t := deployments.NewTransport(deployments.OptionsFor(to))
+	if to.Use == (deployments.Use{}) {
 		return t
 	}
 	return deployments.Once(t)
