@@ -34,6 +34,7 @@ func (s *store) head(h plumbing.Hash, folders []string) (Head, error) {
 	return Head{
 		Commit: h.String(), Author: commit.Author.Name, Subject: strings.TrimSpace(subject),
 		Time: commit.Committer.When.UTC(), Tree: tree{root: folder(".", nodes)},
+		object: s.objects[h].data,
 	}, nil
 }
 

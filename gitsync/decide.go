@@ -23,7 +23,7 @@ func (f *Follower) consider(ctx context.Context, revision *Revision, asked []*as
 		f.base = status.Live
 		f.journal.unchanged(revision.Commit(), time.Since(begin))
 		return nil
-	case status.Rejected != nil && !again(asked) && status.Rejected.Revision.key() == key:
+	case status.Rejected != nil && !again(asked) && status.Rejected.Revision.key() == key && !f.proof.moot():
 		f.journal.unchanged(revision.Commit(), time.Since(begin))
 		return &RejectedError{Commit: revision.Commit(), Err: status.Rejected.Err}
 	}
@@ -56,13 +56,11 @@ func (f *Follower) examine(ctx context.Context, revision *Revision, asked bool) 
 		return nil
 	case status.Pending != nil && status.Pending.key() == key:
 		return pending
-	case status.Rejected != nil && !asked && status.Rejected.Revision.key() == key:
+	case status.Rejected != nil && !asked && status.Rejected.Revision.key() == key && !f.proof.moot():
 		return &RejectedError{Commit: revision.Commit(), Err: status.Rejected.Err}
 	}
-	if f.check != nil {
-		if err := f.guard(ctx, revision, f.check); err != nil {
-			return f.refuse(ctx, revision, err)
-		}
+	if err := f.guard(ctx, revision, f.proven(SourceGit, f.check)); err != nil {
+		return f.refuse(ctx, revision, err)
 	}
 	f.update(func(s *Status) { s.Pending, s.Rejected, s.Held = revision, nil, nil })
 	f.journal.pending(revision.Commit(), status.Pin.Commit)
@@ -71,12 +69,13 @@ func (f *Follower) examine(ctx context.Context, revision *Revision, asked bool) 
 
 // decide calls Take and keeps the result.
 func (f *Follower) decide(ctx context.Context, revision *Revision, from Source, take func(context.Context, *Revision) error) error {
-	if err := f.guard(ctx, revision, take); err != nil {
+	if err := f.guard(ctx, revision, f.proven(from, take)); err != nil {
 		return f.refuse(ctx, revision, err)
 	}
+	f.proof.serves(revision)
 	now := time.Now()
 	f.update(func(s *Status) {
-		s.Live, s.LiveSince, s.Source = revision, now, from
+		s.Live, s.LiveSince, s.Source, s.Signers = revision, now, from, f.proof.signed()
 		s.Rejected, s.Held, s.Pending = nil, nil, nil
 		s.Totals.Taken++
 	})
@@ -121,6 +120,7 @@ func (f *Follower) restore(ctx context.Context) {
 		f.journal.state(err, f.archive.dir, "the state folder cannot be read")
 		return
 	}
+	f.proof.remember(f.archive)
 	pin := f.restorePin()
 	for _, file := range startOrder(files, pin) {
 		if ctx.Err() != nil || f.restoreFile(ctx, file, pin) {

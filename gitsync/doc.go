@@ -24,6 +24,10 @@
 // mistake than meant: it is held, which Status and the log say, until somebody
 // calls Accept or another revision follows.
 //
+// With Options.Verify the commit of every branch of a revision must be signed by
+// a trusted key before it is offered, wherever it was read from, and must not be
+// older than the one that served before; see the package signature.
+//
 // The last revisions that Take accepted are kept in Options.StateDir. The newest
 // one that is whole is offered when Run starts, before the network is asked, so
 // that a gateway starts while its git server is down. Pin goes back to any of

@@ -35,6 +35,10 @@ var (
 	ErrTooLarge = errors.New("the repository is larger than the limit; raise the limit, or let the server filter (uploadpack.allowFilter)")
 	// ErrFileTooLarge is what reading a file above 64 KiB gives: such files are listed, with their size, but not held.
 	ErrFileTooLarge = errors.New("file is larger than 64 KiB")
+	// ErrUnverified means that a commit is not signed by a trusted key; see Options.Verify.
+	ErrUnverified = errors.New("the revision is not verified")
+	// ErrRewound means that a branch went back to an older commit; see Verify.AllowRewind.
+	ErrRewound = errors.New("a branch went back to an older commit")
 	// ErrVanished means that more than half of the endpoints, and more than five, are gone at once.
 	ErrVanished = errors.New("most endpoints are gone at once")
 	// ErrPinned means that a kept revision is pinned and newer ones do not serve.

@@ -19,6 +19,7 @@ type Follower struct {
 	concluded func(Status)                           // nil: nobody wants to know
 	poll      time.Duration
 	journal   *journal
+	proof     *proof // nil: signatures are not looked at
 
 	newest  *Revision // what was read last; nil before
 	base    *Revision // what served last without a pin; nil if nothing has
@@ -55,6 +56,9 @@ func New(o Options) (*Follower, error) {
 		journal: newJournal(o.Logger, a.show, o.Branch),
 		status:  Status{Repository: a.show, Branch: o.Branch},
 		wake:    make(chan struct{}, 1),
+	}
+	if f.proof, err = newProof(o.Verify); err != nil {
+		return nil, err
 	}
 	if o.StateDir != "" {
 		f.archive = newArchive(o.StateDir, origin{Repository: a.show, Branch: o.Branch, Folders: o.Folders}, o.Keep)

@@ -45,12 +45,13 @@ type keptTip struct {
 	Author  string    `json:"author"`
 	Subject string    `json:"subject"`
 	Time    time.Time `json:"time"`
+	Object  []byte    `json:"object,omitempty"`
 }
 
 func newKeptHead(r *Revision, from origin, number int, since Changes, now time.Time) keptHead {
 	out := keptHead{From: from, Number: number, Saved: now.UTC().Round(0), Heads: map[string]keptTip{}, Changes: since}
 	for branch, h := range r.Heads {
-		out.Heads[branch] = keptTip{Commit: h.Commit, Author: h.Author, Subject: h.Subject, Time: h.Time}
+		out.Heads[branch] = keptTip{Commit: h.Commit, Author: h.Author, Subject: h.Subject, Time: h.Time, Object: h.object}
 	}
 	return out
 }
@@ -66,7 +67,7 @@ func (h keptHead) kept() Kept {
 func (h keptHead) heads() map[string]Head {
 	out := map[string]Head{}
 	for branch, t := range h.Heads {
-		out[branch] = Head{Commit: t.Commit, Author: t.Author, Subject: t.Subject, Time: t.Time}
+		out[branch] = Head{Commit: t.Commit, Author: t.Author, Subject: t.Subject, Time: t.Time, object: t.Object}
 	}
 	return out
 }

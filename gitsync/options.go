@@ -64,6 +64,8 @@ type Options struct {
 	// Keep is how many revisions are kept, DefaultKeep if 0. A pinned one is kept
 	// beside them.
 	Keep int
+	// Verify says whose commits may serve; nil: everybody's.
+	Verify *Verify
 	// Auth holds the credentials.
 	Auth Auth
 	// Proxy chooses a proxy for http and https, as in http.Transport; nil means none.

@@ -23,6 +23,7 @@ type Head struct {
 	Subject string    // first line of the message
 	Time    time.Time // when it was committed
 	Tree    fs.FS     // the folders asked for; see Options.Folders
+	object  []byte    // the commit's content, which its signature is over; nil if it was not kept
 }
 
 // Commit is that of the endpoints branch.

@@ -3,6 +3,8 @@ package gitsync
 import (
 	"maps"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/gitsync/signature"
 )
 
 // Source is where the live revision was read.
@@ -28,7 +30,10 @@ type Status struct {
 	Newest      *Revision // what was read last, whatever became of it; nil before the first success
 	Live        *Revision // what Take accepted last; nil if nothing
 	LiveSince   time.Time // when Take accepted it
-	Source      Source    // where Live was read
+	// Signers are the keys that signed the commits of Live, by branch; nil
+	// without Options.Verify.
+	Signers map[string]signature.Signer
+	Source  Source // where Live was read
 	// Stale is set while Live is what the state folder held at the start and no
 	// sync has succeeded since.
 	Stale    bool

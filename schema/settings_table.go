@@ -60,6 +60,10 @@ func repositorySettings() []Setting {
 		{Key: "gitSshKeyFile", Kind: KindString, Help: "File with the private key for the git server over ssh; empty: the ssh agent."},
 		{Key: "gitKnownHostsFile", Kind: KindString, Help: "File with the known host keys for ssh; empty: the user's and the system's known_hosts."},
 		{Key: "gitCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the git server's is checked by; empty: the system's."},
+		{Key: "verify", Kind: KindString, Default: "off", oneOf: []string{"off", "tip"}, Help: "Whose commits serve: off is everybody's, tip is those signed by a trusted key, on every branch that is used."},
+		{Key: "verifyKeyring", Kind: KindString, Help: "File with the public PGP keys that are trusted, armored or binary; read again at each new commit."},
+		{Key: "verifyAllowedSigners", Kind: KindString, Help: "File with the SSH keys that are trusted, in OpenSSH's format of allowed signers; read again at each new commit."},
+		{Key: "verifyAllowRewind", Kind: KindBool, Default: "false", Help: "Let a branch go back to a signed commit that is older than the one that served: true or false."},
 		{Key: "gitTimeout", Kind: KindDuration, Default: "60s", min: "1s", max: "1h", Help: "Time that one sync with the git server may take, 1s to 1h."},
 	})
 }

@@ -52,6 +52,9 @@ func newServe(p process) *cobra.Command {
 			}
 			collectLess(p)
 			o := serveOptions(p, s)
+			if o.Repository.Verify, err = verification(s); err != nil {
+				return err
+			}
 			if err := forgeOptions(p, s, &o); err != nil {
 				return err
 			}

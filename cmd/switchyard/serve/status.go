@@ -5,6 +5,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/gitsync/signature"
 )
 
 // syncStatus is how /status shows how syncing goes.
@@ -19,11 +20,12 @@ type syncStatus struct {
 	Stale       bool           `json:"stale"`           // what serves was kept from an earlier run, and nothing newer could be read
 	StaleFor    *float64       `json:"staleForSeconds"` // since the last success; null while the repository was never read
 
-	Branches map[string]branchStatus `json:"branches"`   // of what serves
-	Pinned   *gitsync.Pin            `json:"pinned"`     // null if nothing is
-	Pending  *pendingStatus          `json:"pending"`    // the newest revision, good but held back by the pin; null if there is none
-	Held     *heldStatus             `json:"held"`       // null if nothing is
-	Unkept   *string                 `json:"stateError"` // why what serves could not be kept for the next start; null if it is
+	Branches map[string]branchStatus     `json:"branches"`   // of what serves
+	Signers  map[string]signature.Signer `json:"signers"`    // of what serves, by branch; null unless commits are verified
+	Pinned   *gitsync.Pin                `json:"pinned"`     // null if nothing is
+	Pending  *pendingStatus              `json:"pending"`    // the newest revision, good but held back by the pin; null if there is none
+	Held     *heldStatus                 `json:"held"`       // null if nothing is
+	Unkept   *string                     `json:"stateError"` // why what serves could not be kept for the next start; null if it is
 
 	LastSync syncFigures  `json:"lastSync"`
 	Totals   totalFigures `json:"totals"` // since the start
@@ -80,6 +82,7 @@ func newSyncStatus(s gitsync.Status, applied gateway.Applied) syncStatus {
 		Stale:       s.Stale,
 		StaleFor:    sinceUnlessZero(s.LastSuccess),
 		Branches:    newBranchStatus(s.Live),
+		Signers:     s.Signers,
 		Pinned:      s.Pin,
 		Pending:     newPending(s.Pending),
 		Held:        newHeld(s.Held),

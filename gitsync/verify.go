@@ -1,0 +1,148 @@
+package gitsync
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/switchyard-gateway/switchyard/gitsync/signature"
+)
+
+// Verify says whose commits may serve.
+type Verify struct {
+	Keys signature.Keys // at least one file; read for each revision
+	// AllowRewind lets a branch go back to a commit with an older committer date
+	// than the one that served. Without it somebody who can push, but not sign,
+	// cannot bring back what was signed long ago. What is pinned may always be older.
+	AllowRewind bool
+}
+
+// proof checks the signatures of revisions. A nil one checks nothing. It belongs
+// to Run's goroutine.
+type proof struct {
+	Verify
+	floor   map[string]time.Time        // by branch, the newest date that served
+	signers map[string]signature.Signer // of what was checked last
+	used    *signature.Trusted          // the keys that refused a revision last; nil if none did
+	failed  bool                        // the keys could not be read
+}
+
+// newProof reads the keys once, so that a mistake in them shows at the start.
+func newProof(v *Verify) (*proof, error) {
+	if v == nil {
+		return nil, nil
+	}
+	if _, err := v.Keys.Load(); err != nil {
+		return nil, err
+	}
+	return &proof{Verify: *v, floor: map[string]time.Time{}}, nil
+}
+
+// proven is call after the revision's signatures; call may be nil.
+func (f *Follower) proven(from Source, call func(context.Context, *Revision) error) func(context.Context, *Revision) error {
+	return func(ctx context.Context, r *Revision) error {
+		if err := f.proof.verify(r, from); err != nil {
+			return err
+		}
+		if call == nil {
+			return nil
+		}
+		return call(ctx, r)
+	}
+}
+
+// verify proves that all branches of a revision are signed, and that none of
+// them goes back, unless somebody chose the revision out of the state folder.
+func (p *proof) verify(r *Revision, from Source) error {
+	if p == nil {
+		return nil
+	}
+	p.used, p.failed = nil, false
+	keys, err := p.Keys.Load()
+	if err != nil {
+		p.failed = true
+		return fmt.Errorf("%w: %w", ErrUnverified, err)
+	}
+	signers := map[string]signature.Signer{}
+	for _, branch := range slices.Sorted(maps.Keys(r.Heads)) {
+		if signers[branch], err = p.head(keys, branch, r.Heads[branch], from); err != nil {
+			p.used = keys
+			return err
+		}
+	}
+	p.signers = signers
+	return nil
+}
+
+func (p *proof) head(keys *signature.Trusted, branch string, h Head, from Source) (signature.Signer, error) {
+	where := fmt.Sprintf("commit %s of branch %s", h.Commit, branch)
+	if plumbing.ComputeHash(plumbing.CommitObject, h.object).String() != h.Commit {
+		return signature.Signer{}, fmt.Errorf("%w: %s was kept without what its signature is over, before signatures were asked for", ErrUnverified, where)
+	}
+	commit, err := signature.Parse(h.object)
+	if err != nil {
+		return signature.Signer{}, fmt.Errorf("%w: %s: %w", ErrUnverified, where, err)
+	}
+	signer, err := keys.Verify(commit)
+	if err != nil {
+		return signer, fmt.Errorf("%w: %s: %w", ErrUnverified, where, err)
+	}
+	floor := p.floor[branch]
+	if from == SourceGit && !p.AllowRewind && commit.Time.Before(floor) {
+		return signer, fmt.Errorf("%w: %s, signed by %s, is of %s, but what served is of %s; make a new commit that reverts, or allow it with --verify-allow-rewind",
+			ErrRewound, where, signer, commit.Time.Format(time.RFC3339), floor.Format(time.RFC3339))
+	}
+	return signer, nil
+}
+
+// serves notes how new the branches are. A branch that goes away keeps its date,
+// so that it does not come back older.
+func (p *proof) serves(r *Revision) {
+	if p == nil {
+		return
+	}
+	for branch, h := range r.Heads {
+		if p.AllowRewind || h.Time.After(p.floor[branch]) {
+			p.floor[branch] = h.Time
+		}
+	}
+}
+
+// remember takes the dates of the newest kept revision, which a pin may go back
+// behind, so that a restart is no way to go back either.
+func (p *proof) remember(a *archive) {
+	if p == nil {
+		return
+	}
+	list, err := a.list()
+	if err != nil {
+		return // which is told where the folder is opened
+	}
+	if i := slices.IndexFunc(list, func(k Kept) bool { return k.Err == nil }); i >= 0 {
+		p.serves(&Revision{Heads: list[i].Heads})
+	}
+}
+
+func (p *proof) signed() map[string]signature.Signer {
+	if p == nil {
+		return nil
+	}
+	return maps.Clone(p.signers)
+}
+
+// moot tells whether the keys are others than those that refused a revision
+// last, so that it is worth another look.
+func (p *proof) moot() bool {
+	if p == nil || p.used == nil && !p.failed {
+		return false
+	}
+	keys, err := p.Keys.Load()
+	if err != nil {
+		return false
+	}
+	return p.failed || !keys.Same(p.used)
+}

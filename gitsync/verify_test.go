@@ -1,0 +1,200 @@
+package gitsync_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/gitsync/signature"
+)
+
+// signer makes an ssh key with ssh-keygen and gives its path.
+func signer(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "key")
+	out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path).CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("there is no ssh-keygen")
+	}
+	if err != nil {
+		t.Fatalf("ssh-keygen: %v\n%s", err, out)
+	}
+	return path
+}
+
+// signWith lets git sign all further commits with the key; "" lets it sign none.
+func (r *repo) signWith(key string) {
+	r.t.Helper()
+	if key == "" {
+		r.git("config", "commit.gpgsign", "false")
+		return
+	}
+	r.git("config", "gpg.format", "ssh")
+	r.git("config", "user.signingkey", key)
+	r.git("config", "commit.gpgsign", "true")
+}
+
+// allow writes a file of allowed signers with the keys.
+func allow(t *testing.T, path string, keys ...string) {
+	t.Helper()
+	var lines strings.Builder
+	for _, key := range keys {
+		public, err := os.ReadFile(key + ".pub")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines.WriteString("ada@example.com namespaces=\"git\" " + string(public))
+	}
+	if err := os.WriteFile(path, []byte(lines.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func verified(t *testing.T, o gitsync.Options, keys ...string) gitsync.Options {
+	t.Helper()
+	o.Verify = &gitsync.Verify{Keys: signature.Keys{AllowedSigners: filepath.Join(t.TempDir(), "allowed")}}
+	allow(t, o.Verify.Keys.AllowedSigners, keys...)
+	return o
+}
+
+// at dates all further commits.
+func at(t *testing.T, date string) { t.Setenv("GIT_COMMITTER_DATE", date) }
+
+func TestOnlySignedTipsServe(t *testing.T) {
+	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
+		good, bad := signer(t), signer(t)
+		r.signWith(good)
+		r.commit("dev", "dev 1", files{"deployments/d.yaml": "1\n"})
+		first := r.commit("main", "main 1", files{"endpoints/a.yaml": endpoint("dev")})
+		f := follow(t, verified(t, o, good), nil)
+		f.mustSync()
+		signers := f.Status().Signers
+		if len(signers) != 2 || signers["main"].Kind != "ssh" || !strings.HasPrefix(signers["main"].Key, "SHA256:") || signers["dev"] != signers["main"] {
+			t.Errorf("signers are %v", signers)
+		}
+		refused := func(what, commit string) {
+			t.Helper()
+			err := f.sync()
+			if !errors.Is(err, gitsync.ErrUnverified) || !strings.Contains(err.Error(), commit) {
+				t.Errorf("%s: %v", what, err)
+			}
+			if live := f.Status().Live.Commit(); live != first {
+				t.Errorf("%s: %s serves", what, live)
+			}
+		}
+		r.signWith("")
+		refused("unsigned", r.commit("main", "main 2", nil))
+		r.signWith(bad)
+		refused("unknown key", r.commit("main", "main 3", nil))
+		r.signWith(good)
+		r.commit("main", "main 4", nil)
+		r.signWith("")
+		refused("unsigned named branch", r.commit("dev", "dev 2", nil))
+		r.signWith(good)
+		r.commit("dev", "dev 3", nil)
+		f.mustSync()
+		if n := f.offered(); n != 2 {
+			t.Errorf("%d revisions were offered", n)
+		}
+	})
+}
+
+func TestSignedMergeServes(t *testing.T) {
+	r := newRepo(t)
+	key := signer(t)
+	r.signWith(key)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	r.git("checkout", "-q", "-b", "side")
+	r.git("commit", "-q", "--allow-empty", "-m", "side")
+	r.commit("main", "two", nil)
+	r.git("merge", "-q", "--no-ff", "-m", "merge", "side")
+	r.git("push", "-q", "origin", "main")
+	f := follow(t, verified(t, options(r.bare), key), nil)
+	if got, want := f.mustSync().Commit(), r.git("rev-parse", "HEAD"); got != want {
+		t.Errorf("%s serves, not %s", got, want)
+	}
+}
+
+// Who can push, but not sign, must not bring back what was signed before.
+func TestRewindIsRefused(t *testing.T) {
+	r := newRepo(t)
+	key := signer(t)
+	r.signWith(key)
+	at(t, "2026-01-01T00:00:00Z")
+	first := r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	at(t, "2026-01-02T00:00:00Z")
+	second := r.commit("main", "two", nil)
+	o := verified(t, options(r.bare), key)
+	o.StateDir = t.TempDir()
+	f := follow(t, o, nil)
+	f.mustSync()
+	r.git("push", "-q", "--force", "origin", first+":main")
+	if err := f.sync(); !errors.Is(err, gitsync.ErrRewound) || f.Status().Live.Commit() != second {
+		t.Fatalf("rewind gave %v", err)
+	}
+	if err := f.stop(); err == nil {
+		t.Fatal("Run ended by itself")
+	}
+	again := follow(t, o, nil)
+	if err := again.sync(); !errors.Is(err, gitsync.ErrRewound) || again.Status().Live.Commit() != second {
+		t.Fatalf("rewind after a restart gave %v", err)
+	}
+	o.Verify = &gitsync.Verify{Keys: o.Verify.Keys, AllowRewind: true}
+	o.StateDir = ""
+	_ = again.stop()
+	if got := follow(t, o, nil).mustSync().Commit(); got != first {
+		t.Errorf("%s serves", got)
+	}
+}
+
+func TestKeysAreReadAgain(t *testing.T) {
+	r := newRepo(t)
+	key, other := signer(t), signer(t)
+	r.signWith(key)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	o := verified(t, options(r.bare), other)
+	o.Poll = 20e6
+	f := follow(t, o, nil)
+	if err := f.sync(); !errors.Is(err, gitsync.ErrUnverified) {
+		t.Fatalf("an unknown key gave %v", err)
+	}
+	allow(t, o.Verify.Keys.AllowedSigners, other, key)
+	eventually(t, func() bool { return f.Status().Live != nil })
+	if err := os.Remove(o.Verify.Keys.AllowedSigners); err != nil {
+		t.Fatal(err)
+	}
+	r.commit("main", "two", nil)
+	if err := f.sync(); !errors.Is(err, gitsync.ErrUnverified) {
+		t.Errorf("without the file: %v", err)
+	}
+}
+
+// What was kept without signatures, or by a key that is trusted no more, does
+// not serve at a start.
+func TestKeptRevisionsAreVerified(t *testing.T) {
+	r := newRepo(t)
+	key, other := signer(t), signer(t)
+	r.signWith(key)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	o := options(r.bare)
+	o.StateDir = t.TempDir()
+	f := follow(t, o, nil)
+	f.mustSync()
+	eventually(t, func() bool { return len(keptFiles(t, o.StateDir)) == 1 })
+	_ = f.stop()
+	o.URL = r.bare
+	if err := os.Rename(r.bare, r.bare+".away"); err != nil {
+		t.Fatal(err)
+	}
+	refusing := follow(t, verified(t, o, other), nil)
+	if err := refusing.sync(); err == nil || refusing.Status().Live != nil {
+		t.Errorf("an untrusted kept revision serves: %v", err)
+	}
+	_ = refusing.stop()
+	taking := follow(t, verified(t, o, key), nil)
+	eventually(t, func() bool { return taking.Status().Live != nil })
+}
