@@ -3,7 +3,7 @@ GO     ?= go
 GOLINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race guarantees soak lint fuzz bench bench-peers pgo check
+.PHONY: help demo build test race guarantees soak lint fuzz bench bench-peers bench-sync pgo check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: ## run the benchmarks and compare them with bench/baseline.txt; see docs/
 
 bench-peers: ## measure next to nginx, HAProxy and Caddy, about 15 minutes (ARGS=-quick: a minute and a half)
 	$(GO) run ./bench/peers $(ARGS)
+
+bench-sync: ## measure syncs next to the git command line, two minutes (ARGS='-only NAME')
+	$(GO) run ./bench/sync $(ARGS)
 
 pgo: ## record the profile that the compiler optimises by, on a quiet machine
 	$(GO) run ./bench/peers -profile cmd/switchyard/default.pgo

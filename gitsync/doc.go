@@ -11,13 +11,16 @@
 // log, and the next poll tries again.
 //
 // What is read is small: no history and, of the tree, only the files that lie
-// directly in Options.Folders. Over http, https and ssh one pack of depth 1 is
-// fetched by go-git's transport layer, thin against what is already held, into
-// a store in memory that never exceeds Options.MaxBytes and from which all is
-// dropped that the newest revision does not need. A repository on this machine
+// directly in Options.Folders. Over http, https and ssh packs of depth 1 are
+// fetched (gitprotocol-v2, or what is older where a server knows no other), thin
+// against what is already held, into a store in memory that never exceeds
+// Options.MaxBytes and from which all is dropped that the newest revision does
+// not need. From servers that filter, nothing comes but the folders. One
+// connection is kept from poll to poll. A repository on this machine
 // (a path or file:// URL) is read in place. No git binary is needed for any of
 // them. Every tree and file of a revision is proven to be there before it is
-// offered, and on any error the store is thrown away and fetched once more.
+// offered, and on any error the store is thrown away and fetched once more. After
+// 100 changes, or a day, all is read anew and compared with what is held.
 //
 // A revision without most of the endpoints of the last one, or a repository that
 // lost its endpoints folder, its branch or all its commits, is more likely a

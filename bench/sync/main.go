@@ -23,7 +23,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	only := flag.String("only", "", "measure only the `rows` whose name matches")
-	write := flag.String("write", "", "put the tables into this `page`")
+	write := flag.String("write", "", "put the rows into the tables of this `page`")
 	rounds := flag.Int("rounds", 5, "repeat each measurement so often")
 	serve := flag.String("serve", "", "internal: serve the repositories in a folder")
 	follow := flag.String("follow", "", "internal: follow a repository as told on standard input")
@@ -45,10 +45,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	page := results.markdown(time.Now())
-	fmt.Print(page)
+	var p page
+	p.add(results)
+	fmt.Print(p.markdown(time.Now()))
 	if *write == "" {
 		return nil
 	}
-	return insert(*write, page)
+	return results.insert(*write, time.Now())
 }
