@@ -204,10 +204,10 @@ func TestStatusThatStandsIsNoFailure(t *testing.T) {
 func TestRedirectsStayAtTheHost(t *testing.T) {
 	other := newForge(t, nil)
 	f := newForge(t, func(call int, w http.ResponseWriter, r *http.Request) {
-		switch {
-		case call == 1:
+		switch call {
+		case 1:
 			http.Redirect(w, r, "/repositories/1/statuses/"+commit, http.StatusTemporaryRedirect)
-		case call == 2:
+		case 2:
 			w.WriteHeader(http.StatusCreated)
 		default:
 			http.Redirect(w, r, other.server.URL+r.URL.Path, http.StatusTemporaryRedirect)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -104,13 +105,8 @@ func (h *Receiver) decide(told push) result {
 	if told.ping {
 		return resultPing
 	}
-	if !told.certain {
+	if !told.certain || slices.ContainsFunc(told.branches, h.options.Followed) {
 		return resultAccepted
-	}
-	for _, branch := range told.branches {
-		if h.options.Followed(branch) {
-			return resultAccepted
-		}
 	}
 	return resultIgnored
 }
