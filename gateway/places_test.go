@@ -27,7 +27,7 @@ func TestDeclaredPathsServeWhatLiesUnderThem(t *testing.T) {
 		"/v1/fou": "", "/v1/fours": "", "/v1/": "", "/v1//four": "", "/v1": "", "/four": "", "/": "",
 	} {
 		got := s.post(path, "")
-		if want == "" && got.status != http.StatusNotFound || want != "" && string(got.body) != want {
+		if want == "" && got.status != http.StatusNotFound || want != "" && got.body != want {
 			t.Errorf("%s: %d %s, want %q", path, got.status, got.body, want)
 		}
 	}

@@ -89,7 +89,7 @@ func serveStable(w http.ResponseWriter, r *http.Request) {
 	if at.snapshot.isLatest(rest) {
 		rest = ""
 	}
-	at.snapshot.serve(w, r, i, path, rest)
+	at.snapshot.serve(w, r, i, path, rest) //nolint:contextcheck // the attempt derives its context from the request's
 }
 
 // serveDeclared serves the paths that endpoints declare and what comes below
@@ -102,7 +102,7 @@ func serveDeclared(w http.ResponseWriter, r *http.Request) {
 		notFound(w, r)
 		return
 	}
-	at.snapshot.serve(w, r, i, path, path[length:])
+	at.snapshot.serve(w, r, i, path, path[length:]) //nolint:contextcheck // as above
 }
 
 // serve serves a request to the i-th endpoint. rest is what of path comes below
@@ -110,7 +110,7 @@ func serveDeclared(w http.ResponseWriter, r *http.Request) {
 func (s *Snapshot) serve(w http.ResponseWriter, r *http.Request, i int, path, rest string) {
 	q := requests.Get().(*request)
 	q.s, q.e, q.w, q.r, q.path, q.rest = s, s.endpoints[i], w, r, path, rest
-	q.serve() //nolint:contextcheck // q holds the request, whose context the attempt derives its own from
+	q.serve()
 	*q = request{}
 	requests.Put(q) // not after a panic: the server may look at the header still
 }

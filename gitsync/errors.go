@@ -143,11 +143,6 @@ func (p *problem) hidden(hide secrets) *problem {
 	return &problem{kind: p.kind, detail: hide.hide(p.detail), commit: p.commit, after: p.after}
 }
 
-// problem attaches err's text, without secrets, to kind.
-func (s secrets) problem(kind, err error) error {
-	return &problem{kind: kind, detail: s.hide(err.Error())}
-}
-
 // timeoutError says which limit was exceeded; it is context.DeadlineExceeded.
 func timeoutError(limit time.Duration) error {
 	return &problem{kind: context.DeadlineExceeded, detail: fmt.Sprintf("the repository was not read within %s", limit)}

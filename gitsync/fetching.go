@@ -70,19 +70,19 @@ func (f fetching) encode2(g *greeting) []byte {
 // round, whichever form of acknowledgement the server is asked for. The forms
 // of multi_ack are asked for as some servers speak no other.
 func (f fetching) encode0(g *greeting) []byte {
-	options := " ofs-delta thin-pack " + strings.TrimSpace(agentLine)
+	options := []string{"", "ofs-delta", "thin-pack", strings.TrimSpace(agentLine)}
 	for _, either := range [][]string{{"multi_ack_detailed", "multi_ack"}, {"side-band-64k", "side-band"}, {"no-progress"}, {"shallow"}} {
 		if i := slices.IndexFunc(either, g.capabilities.has); i >= 0 {
-			options += " " + either[i]
+			options = append(options, either[i])
 		}
 	}
 	if f.filter != "" {
-		options += " filter"
+		options = append(options, "filter")
 	}
 	var b []byte
 	for _, h := range f.wants {
-		b = appendPkt(b, "want "+h.String()+options+"\n")
-		options = ""
+		b = appendPkt(b, "want "+h.String()+strings.Join(options, " ")+"\n")
+		options = nil
 	}
 	b = f.depth(b, g)
 	b = append(b, sendFlush...)

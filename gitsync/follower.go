@@ -21,7 +21,6 @@ type Follower struct {
 	journal   *journal
 	proof     *proof // nil: signatures are not looked at
 
-	newest  *Revision // what was read last; nil before
 	base    *Revision // what served last without a pin; nil if nothing has
 	kept    *Revision // what was kept last
 	unkept  bool      // the live revision or the pin could not be written

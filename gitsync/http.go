@@ -110,7 +110,7 @@ func (w *httpWire) visit(ctx context.Context) (visit, error) {
 	if v.greeted != nil {
 		return v, nil
 	}
-	resp, err := w.send(ctx, http.MethodGet, w.base+"/info/refs?service="+service, nil)
+	resp, err := w.send(ctx, http.MethodGet, w.base+"/info/refs?service="+service, nil) //nolint:bodyclose // drain closes it
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (v *httpVisit) greeting() *greeting { return v.greeted }
 func (v *httpVisit) close(bool)          {}
 
 func (v *httpVisit) exchange(ctx context.Context, request []byte) (io.ReadCloser, error) {
-	resp, err := v.wire.send(ctx, http.MethodPost, cmp.Or(v.base, v.wire.redirected)+"/"+service, request)
+	resp, err := v.wire.send(ctx, http.MethodPost, cmp.Or(v.base, v.wire.redirected)+"/"+service, request) //nolint:bodyclose // the caller closes it
 	if err != nil {
 		return nil, err
 	}

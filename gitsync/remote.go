@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"time"
 
@@ -113,9 +114,7 @@ func (s *remoteSession) ask(ctx context.Context, refs []string) error {
 		return nil
 	}
 	got, err := s.list(ctx, unknown, maxRefs)
-	for name, h := range got {
-		s.refs[name] = h
-	}
+	maps.Copy(s.refs, got)
 	return err
 }
 

@@ -183,7 +183,7 @@ func BenchmarkFolder(b *testing.B) {
 		}
 		trees[i].FS = listed{c, entries}
 	}
-	folder := schema.NewFolder("", schema.EndpointsFolder, func(f schema.File) (*string, schema.Diagnostics) {
+	folder := schema.NewFolder("", schema.EndpointsFolder, func(schema.File) (*string, schema.Diagnostics) {
 		return new(string), nil
 	})
 	b.ReportAllocs()

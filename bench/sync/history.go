@@ -74,12 +74,12 @@ func (h history) build(ctx context.Context, dir string) (repository, error) {
 		return r, err
 	}
 	r.changes = strings.Fields(list)
-	return r, r.rewind(ctx, h)
+	return r, r.rewind(ctx)
 }
 
 // rewind sets main to the commit before the changes.
-func (r repository) rewind(ctx context.Context, h history) error {
-	base, err := git(ctx, r.dir, "", "rev-parse", fmt.Sprintf("%s~1", r.changes[0]))
+func (r repository) rewind(ctx context.Context) error {
+	base, err := git(ctx, r.dir, "", "rev-parse", r.changes[0]+"~1")
 	if err != nil {
 		return err
 	}

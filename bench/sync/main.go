@@ -7,15 +7,16 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
+	"os/signal" //nolint:depguard // this is a command
 	"regexp"
 	"time"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) //nolint:forbidigo // this is a command
+	err := run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "sync:", err)
 		os.Exit(1) //nolint:forbidigo // this is a command
 	}
@@ -47,7 +48,7 @@ func run(ctx context.Context) error {
 	}
 	var p page
 	p.add(results)
-	fmt.Print(p.markdown(time.Now()))
+	_, _ = fmt.Fprint(os.Stdout, p.markdown(time.Now()))
 	if *write == "" {
 		return nil
 	}

@@ -85,7 +85,7 @@ func (r *results) scenario(ctx context.Context, s *server, dir string, one scena
 			into *[]sample
 			run  func(context.Context, *server, repository, history) (sample, error)
 		}{{&ours, oursOnce}, {&gits, gitOnce}} {
-			if err := repo.rewind(ctx, one.history); err != nil {
+			if err := repo.rewind(ctx); err != nil {
 				return err
 			}
 			got, err := side.run(ctx, s, repo, one.history)

@@ -100,7 +100,7 @@ func serveFolder(ctx context.Context, dir string) error {
 		return context.WithValue(ctx, connKey{}, c)
 	}}
 	context.AfterFunc(ctx, func() { _ = s.Close() })
-	fmt.Println("http://" + l.Addr().String())
+	_, _ = fmt.Fprintln(os.Stdout, "http://"+l.Addr().String())
 	if err := s.Serve(counted); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -65,7 +66,7 @@ func (c *copied) addForwarded(r *http.Request, trusted bool) {
 		before = r.Header[fieldForwardedFor]
 	}
 	if peer := peerHost(r.RemoteAddr); peer != "" {
-		before = append(before[:len(before):len(before)], peer)
+		before = append(slices.Clip(before), peer)
 	}
 	if len(before) > 0 {
 		c.add(fieldForwardedFor, strings.Join(before, ", "))

@@ -151,7 +151,7 @@ func TestH10SlowHeadsAreClosedAndHoldUpNobody(t *testing.T) {
 	request := post("/v1/e", body)
 	round := func() load { return run(conns, request, body, rate, 250*time.Millisecond) }
 	run(conns, request, body, rate, time.Second) // warms up
-	var latest time.Duration // from a beginning to its end
+	var latest time.Duration                     // from a beginning to its end
 	r, certainty := within(t, "others", func() (r rounds) {
 		for range times {
 			for range 12 {

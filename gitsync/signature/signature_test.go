@@ -225,7 +225,7 @@ func TestCommitSignedWithGPG(t *testing.T) {
 	if _, err := exec.LookPath("gpg"); err != nil {
 		t.Skip("there is no gpg")
 	}
-	home, err := os.MkdirTemp("", "gpg") // short, as gpg's sockets need
+	home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // short, as gpg's sockets need
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func verifySSH(trusted []allowed, c *Commit, text []byte) (Signer, error) {
 	switch _, certified := sig.PublicKey.(*ssh.Certificate); {
 	case certified:
 		return Signer{}, errors.New("it is signed with an SSH certificate, which is not supported; sign with a listed key")
-	case sig.Signature.Format == ssh.KeyAlgoRSA || sig.Signature.Format == ssh.InsecureKeyAlgoDSA:
+	case sig.Signature.Format == ssh.KeyAlgoRSA || sig.Signature.Format == "ssh-dss":
 		return Signer{}, fmt.Errorf("its SSH signature by %s uses SHA-1, which is broken; sign again with a current OpenSSH", key)
 	case sig.Namespace != namespace:
 		return Signer{}, fmt.Errorf("its SSH signature by %s is for %q, not for git; sign it with git commit -S", key, sig.Namespace)
