@@ -11,9 +11,10 @@
 //
 // Running: a [Pool] holds the replicas and outlives snapshots. [Pool.Bind] gives
 // the replicas of a version as a [Group], [Pool.Retain] retires those that the
-// current snapshot no longer has. A request is sent like this:
+// current snapshot no longer has. [Pool.Run] makes the health checks and look-ups
+// of names that versions ask for. A request is sent like this:
 //
-//	r := group.Pick()
+//	r := group.PickFor(subject)
 //	if r == nil {
 //		// nothing is up: 503
 //	}
@@ -25,6 +26,8 @@
 //
 // The pool guarantees that a swap neither cuts a request nor opens a connection
 // for what has not changed, and that live requests and mirrors share none.
-// Choosing a replica neither blocks nor allocates. The package starts no
-// goroutines; connections have those of their transport.
+// Choosing a replica neither blocks nor allocates. Who is up is a preference among
+// replicas and never makes a version unavailable; see [Group.PickFor]. But for
+// those of Run, which waits for them, the package starts no goroutines; connections
+// have those of their transport.
 package deployments

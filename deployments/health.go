@@ -33,6 +33,7 @@ type health struct {
 	failures atomic.Int32  // in a row, each counted once however many requests met it
 	instant  atomic.Bool   // the last failure cost no time: the port is closed
 	epoch    atomic.Uint32 // counts the changes of the mark
+	reason   atomic.Pointer[string]
 
 	mu    sync.Mutex // held to change the mark
 	aging int64      // until when another failure says nothing new, on clock
@@ -59,6 +60,8 @@ func (h *health) failed(epoch uint32, err error) {
 		return
 	}
 	h.instant.Store(errors.Is(err, syscall.ECONNREFUSED))
+	reason := err.Error()
+	h.reason.Store(&reason)
 	h.failures.Add(1)
 	h.epoch.Add(1)
 	h.since.Store(now)

@@ -83,7 +83,7 @@ func TestPickPrefersTheReplicaWithFewerRequests(t *testing.T) {
 func TestPickExceptComesToAnEnd(t *testing.T) {
 	g := newFakeNet().pool().Bind(version(t, "http://a", "http://b", "http://c"), live)
 	var tried []*deployments.Replica
-	for r := g.Pick(); r != nil; r = g.PickExcept(tried...) {
+	for r := g.Pick(); r != nil; r = g.PickExcept("", tried...) {
 		tried = append(tried, r)
 		r.Release()
 	}
@@ -110,7 +110,7 @@ func TestS04RefusingReplicasAreAllTriedAtOnce(t *testing.T) {
 	for range 200 {
 		began := time.Now()
 		var tried []*deployments.Replica
-		for r := g.Pick(); r != nil; r = g.PickExcept(tried...) {
+		for r := g.Pick(); r != nil; r = g.PickExcept("", tried...) {
 			_, err := send(t, r)
 			if !deployments.ConnectFailed(err) {
 				t.Fatalf("a closed port gave %v", err)
@@ -395,7 +395,7 @@ func TestPickDoesNotAllocate(t *testing.T) {
 	tried := g.Replicas()[0]
 	if n := testing.AllocsPerRun(1000, func() {
 		g.Pick().Release()
-		g.PickExcept(tried).Release()
+		g.PickExcept("", tried).Release()
 	}); n != 0 {
 		t.Errorf("picking allocates %v times", n)
 	}

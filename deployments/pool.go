@@ -1,10 +1,13 @@
 package deployments
 
 import (
+	"context"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Use says for whose requests replicas are bound: connections are never shared
@@ -34,22 +37,39 @@ type PoolOptions struct {
 	// ConnectFailed reports whether an error of such a Transport says that no
 	// connection could be made. Nil means the function of that name.
 	ConnectFailed func(err error) bool
+	// Lookup resolves the names of versions that say so. Nil means Go's resolver,
+	// which reads /etc/hosts and /etc/resolv.conf and asks for IPv4 and IPv6.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Changed is told what becomes of replicas. It must not block, nor call the
+	// pool. Nil: nobody is told.
+	Changed func(c Change)
 }
 
 // Pool holds the running replicas. It outlives snapshots: what two snapshots
 // bind with the same URL and use is the same replica, with the same connections
-// and the same counts. It starts no goroutines. It is safe for concurrent use.
+// and the same counts, also of failures. It starts no goroutines but in Run. It is
+// safe for concurrent use.
 type Pool struct {
-	options PoolOptions
+	options   PoolOptions
+	checking  *schedule
+	resolving *schedule
 
 	mu       sync.Mutex
 	replicas map[replicaKey]*Replica
+	checks   map[checkKey]*check
+	rosters  map[rosterKey]*roster
+
+	ejecting sync.Mutex // held to count failures and to eject for them
+	ejected  atomic.Uint64
+	panicked atomic.Uint64
 }
 
 // replicaKey is the identity by which a replica is found again.
 type replicaKey struct {
-	url string
-	use Use
+	url     string
+	use     Use
+	address netip.Addr
+	named   bool // it stands for a name until that is resolved
 }
 
 // NewPool makes an empty pool.
@@ -60,23 +80,55 @@ func NewPool(o PoolOptions) *Pool {
 	if o.ConnectFailed == nil {
 		o.ConnectFailed = ConnectFailed
 	}
-	return &Pool{options: o, replicas: make(map[replicaKey]*Replica)}
+	if o.Lookup == nil {
+		resolver := &net.Resolver{PreferGo: true}
+		o.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return resolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	return &Pool{
+		options:   o,
+		checking:  newSchedule(maxChecks),
+		resolving: newSchedule(maxLookups),
+		replicas:  make(map[replicaKey]*Replica),
+		checks:    make(map[checkKey]*check),
+		rosters:   make(map[rosterKey]*roster),
+	}
+}
+
+// Run makes the health checks and look-ups that versions ask for, a bounded
+// number at a time, until ctx ends; then it waits for those in progress and
+// returns nil. Without it replicas are up as far as requests tell, and names are
+// resolved when a connection is opened. It must not run twice at once.
+func (p *Pool) Run(ctx context.Context) error {
+	var checks sync.WaitGroup
+	checks.Go(func() { p.checking.run(ctx) })
+	p.resolving.run(ctx)
+	checks.Wait()
+	return nil
 }
 
 // Bind returns the replicas of v for one use. A replica that the pool holds
 // already is found again by its URL and use, and one that is draining is taken
-// back into service; the others are new. Bind opens no connection and does not
-// block.
+// back into service; the others are new. A replica that several versions name is
+// checked and ejected as the version says that was bound last. Bind opens no
+// connection and does not block.
 //
 // What is bound stays in the pool until a Retain does not name it. A snapshot is
 // therefore bound and retained by one goroutine at a time: a Retain of another
 // snapshot in between would retire what has just been bound.
 func (p *Pool) Bind(v *Version, use Use) *Group {
-	g := &Group{version: v, replicas: make([]*Replica, 0, len(v.URLs))}
+	g := &Group{version: v, balance: v.Serving.Balance}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if v.Serving.Resolve != nil {
+		p.enroll(g, use)
+		return g
+	}
+	g.replicas = make([]*Replica, 0, len(v.URLs))
 	for _, u := range v.URLs {
-		r := p.replica(u, use)
+		r := p.replica(u, replicaKey{url: u.String(), use: use})
+		p.instruct(r, v, g)
 		// A URL that is written twice would be drawn twice as often.
 		if !slices.Contains(g.replicas, r) {
 			g.replicas = append(g.replicas, r)
@@ -85,12 +137,17 @@ func (p *Pool) Bind(v *Version, use Use) *Group {
 	return g
 }
 
+// instruct tells a replica what its version says about it. The pool is locked.
+func (p *Pool) instruct(r *Replica, v *Version, g *Group) {
+	p.attend(r, v)
+	p.supervise(r, v, g)
+}
+
 // replica finds or makes a replica. The pool is locked.
-func (p *Pool) replica(u *url.URL, use Use) *Replica {
-	key := replicaKey{url: u.String(), use: use}
+func (p *Pool) replica(u *url.URL, key replicaKey) *Replica {
 	r := p.replicas[key]
 	if r == nil {
-		r = newReplica(u, use, &p.options)
+		r = newReplica(key, u, p)
 		p.replicas[key] = r
 	}
 	r.retired.Store(false)
@@ -104,13 +161,7 @@ func (p *Pool) replica(u *url.URL, use Use) *Replica {
 // nothing is in flight any more; bound again before that, it goes on as the same
 // replica, and afterwards as a new one.
 func (p *Pool) Retain(keep []*Group) {
-	kept := make(map[*Replica]struct{}, len(keep))
-	for _, g := range keep {
-		for _, r := range g.replicas {
-			kept[r] = struct{}{}
-		}
-	}
-	for _, r := range p.sweep(kept) {
+	for _, r := range p.sweep(keep) {
 		r.closeIdle()
 	}
 }
@@ -130,19 +181,33 @@ func (p *Pool) Len() int {
 // sweep marks what is not kept as retired, forgets what of it has drained, and
 // returns what has connections to close: closing happens outside of the lock,
 // since a TLS connection says goodbye over the network.
-func (p *Pool) sweep(kept map[*Replica]struct{}) []*Replica {
+func (p *Pool) sweep(keep []*Group) []*Replica {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var retired []*Replica
-	for key, r := range p.replicas {
-		if _, ok := kept[r]; ok {
-			continue
+	p.dismiss(keep)
+	kept := make(map[*Replica]struct{}, len(keep))
+	for _, g := range keep {
+		for _, r := range g.Replicas() {
+			kept[r] = struct{}{}
 		}
-		r.retired.Store(true)
-		if r.inFlight.Load() == 0 {
+	}
+	var retired []*Replica
+	for _, r := range p.replicas {
+		if _, ok := kept[r]; !ok {
+			r.retired.Store(true)
+			retired = append(retired, r)
+		}
+	}
+	p.forget()
+	p.uncheck()
+	return retired
+}
+
+// forget forgets the retired replicas that have drained. The pool is locked.
+func (p *Pool) forget() {
+	for key, r := range p.replicas {
+		if r.retired.Load() && r.inFlight.Load() == 0 {
 			delete(p.replicas, key)
 		}
-		retired = append(retired, r)
 	}
-	return retired
 }

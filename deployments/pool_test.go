@@ -50,7 +50,7 @@ func newPool(t *testing.T) *deployments.Pool {
 	return p
 }
 
-func version(t *testing.T, urls ...string) *deployments.Version {
+func version(t testing.TB, urls ...string) *deployments.Version {
 	t.Helper()
 	v := &deployments.Version{Branch: "main", Name: "m", Number: 1}
 	for _, s := range urls {

@@ -1,22 +1,29 @@
 package deployments
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/netip"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 )
 
-// Replica is one URL of a version as it is called: the connections to it, the
-// requests in flight, and whether it could be reached lately. It is safe for
+// Replica is one URL of a version as it is called, or one address of its name: the
+// connections to it, the requests in flight, and whether it is up. It is safe for
 // concurrent use.
 type Replica struct {
 	url     *url.URL
 	label   string
 	use     Use
-	options *PoolOptions
+	address netip.Addr // zero: that of the URL's name
+	seed    uint64     // of its scores
+	pool    *Pool
 
 	once      sync.Once
 	transport atomic.Pointer[Transport] // nil until the first request
@@ -24,31 +31,69 @@ type Replica struct {
 	inFlight atomic.Int64
 	retired  atomic.Bool
 	health   health
+	out      atomic.Uint32 // why it is out though it can be connected to; see outChecked
+
+	check atomic.Pointer[check] // nil: nobody asks whether it is well
+
+	watch        atomic.Pointer[watch] // nil: it is never ejected
+	troubled     atomic.Bool           // the last request failed
+	ejectedUntil atomic.Int64          // on health.clock
+	ejections    ejections             // guarded by pool.ejecting
 }
 
-func newReplica(u *url.URL, use Use, o *PoolOptions) *Replica {
+func newReplica(key replicaKey, u *url.URL, p *Pool) *Replica {
 	own, public := *u, *u
 	public.User, public.RawQuery, public.Fragment = nil, "", ""
-	return &Replica{url: &own, label: public.String(), use: use, options: o, health: health{start: time.Now()}}
+	if key.address.IsValid() {
+		public.Host = hostPort(key.address.String(), u.Port())
+	}
+	label := public.String()
+	return &Replica{
+		url: &own, label: label, use: key.use, address: key.address, seed: xxhash.Sum64String(label), pool: p,
+		health: health{start: time.Now()},
+	}
 }
 
-// URL is where the replica answers; it must not be changed.
+func hostPort(host, port string) string {
+	if port != "" {
+		return net.JoinHostPort(host, port)
+	}
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// URL is where the replica answers; it must not be changed. Its host is the name
+// also where the replica is one of that name's addresses.
 func (r *Replica) URL() *url.URL { return r.url }
 
-// String is the URL without anything secret, as it stands in records.
+// String is the URL without anything secret, as it stands in records, with the
+// address in place of the name where the replica is one of several addresses.
 func (r *Replica) String() string { return r.label }
 
 // InFlight is the number of requests that are picked and not yet released.
 func (r *Replica) InFlight() int { return int(r.inFlight.Load()) }
 
-// Down reports whether the replica could not be reached lately and is left
+// Down reports whether the replica could not be connected to lately and is left
 // aside while there are others.
 func (r *Replica) Down() bool { return r.health.down() }
+
+// Up reports whether the replica can be connected to as far as is known, its health
+// checks pass, and it is not ejected.
+func (r *Replica) Up() bool { return !r.health.down() && r.out.Load() == 0 }
+
+// reachable is Up whatever was answered.
+func (r *Replica) reachable() bool { return !r.health.down() }
 
 // RoundTrip sends one request over the replica's own connections, as
 // http.RoundTripper does: no redirect is followed and no status is an error.
 // That no connection could be made (see ConnectFailed) marks the replica as
 // down, that one could be made as up again.
+//
+// Live requests that fail count towards an ejection where the version says so, but
+// for those whose context was canceled, or whose Body has a method Whole() bool
+// that says the caller has not sent all of it.
 func (r *Replica) RoundTrip(req *http.Request) (*http.Response, error) {
 	epoch, down := r.health.observe()
 	if down {
@@ -56,11 +101,12 @@ func (r *Replica) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := r.connections().RoundTrip(req)
 	switch {
-	case err != nil && r.options.ConnectFailed(err):
+	case err != nil && r.pool.options.ConnectFailed(err):
 		r.health.failed(epoch, err)
 	case err == nil && down:
 		r.health.reached()
 	}
+	r.observe(req, resp, err)
 	return resp, err
 }
 
@@ -73,7 +119,7 @@ func (r *Replica) Try(call func(Transport) error) (called bool, err error) {
 		return false, nil
 	}
 	err = call(r.connections())
-	if err != nil && r.options.ConnectFailed(err) {
+	if err != nil && r.pool.options.ConnectFailed(err) {
 		r.health.failed(epoch, err)
 	}
 	return true, err
@@ -102,7 +148,7 @@ func (r *Replica) Release() {
 // thousands of replicas costs next to nothing.
 func (r *Replica) connections() Transport {
 	r.once.Do(func() {
-		t := r.options.Transport(Destination{URL: r.url, Use: r.use})
+		t := r.pool.options.Transport(Destination{URL: r.url, Use: r.use, Address: r.address})
 		r.transport.Store(&t)
 	})
 	return *r.transport.Load()

@@ -1,11 +1,20 @@
 package gateway
 
+import (
+	"github.com/rs/zerolog"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
 // Values of the field "event" for the life of the process that the gateway tells
 // of.
 const (
 	eventSwap   = "swap"
 	eventReject = "reject"
 	eventPanic  = "panic"
+
+	eventReplica = "replica"
 )
 
 // Fields of these events beside those of records.
@@ -15,4 +24,43 @@ const (
 	fieldDiagnostics = "diagnostics" // each as file:line:col: message [rule]
 	fieldReason      = "reason"
 	fieldStack       = "stack"
+	fieldChange      = "change" // a deployments.ChangeKind
+	fieldMirror      = "mirror" // whose replica it is, if it is a mirror's
+	fieldFor         = "forMs"
 )
+
+// LogChanges tells a log what becomes of replicas: when they go down, and come
+// back.
+func LogChanges(logger zerolog.Logger) func(deployments.Change) {
+	return func(c deployments.Change) {
+		level := zerolog.WarnLevel
+		switch c.Kind {
+		case deployments.CheckPassed, deployments.Joined, deployments.Left, deployments.LookupWorks:
+			level = zerolog.InfoLevel
+		case deployments.CheckFailed, deployments.Ejected, deployments.LookupFailed, deployments.NoneUp:
+		}
+		e := logger.WithLevel(level).Str(record.FieldEvent, eventReplica).Str(fieldChange, string(c.Kind)).Str(record.FieldReplica, c.Replica)
+		if c.Use.Mirror != "" {
+			e = e.Str(record.FieldEndpoint, c.Use.Endpoint).Str(fieldMirror, c.Use.Mirror)
+		}
+		if c.Reason != "" {
+			e = e.Str(fieldReason, c.Reason)
+		}
+		if c.For > 0 {
+			e = e.Dur(fieldFor, c.For)
+		}
+		e.Msg(changes[c.Kind])
+	}
+}
+
+// changes are the messages of what becomes of replicas.
+var changes = map[deployments.ChangeKind]string{
+	deployments.CheckFailed:  "a replica is down: its health checks fail",
+	deployments.CheckPassed:  "a replica is up: its health checks pass",
+	deployments.Ejected:      "a replica is left out for a while: its requests fail",
+	deployments.Joined:       "a name has another address, which is a replica",
+	deployments.Left:         "a name has lost an address; its replica gets no more requests",
+	deployments.LookupFailed: "a name cannot be resolved; its last addresses go on serving",
+	deployments.LookupWorks:  "a name can be resolved again",
+	deployments.NoneUp:       "no replica of a deployment is up; those that can be connected to get the requests all the same",
+}

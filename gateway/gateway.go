@@ -184,10 +184,14 @@ func (g *Gateway) panicked(reason any, stack []byte) {
 func (g *Gateway) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descLost, prometheus.CounterValue, float64(g.records.Lost().Total()))
 	ch <- prometheus.MustNewConstMetric(descCaptured, prometheus.GaugeValue, float64(g.mirrors.Captured()))
+	counts := g.pool.Counts()
+	ch <- counter(descEjections, counts.Ejected)
+	ch <- counter(descNoneUp, counts.NoneUp)
 	s := g.current.Load()
 	if s == nil {
 		return
 	}
+	s.replicaGauges().collect(ch)
 	ch <- prometheus.MustNewConstMetric(descRevision, prometheus.GaugeValue, 1, s.branch, s.Commit())
 	ch <- prometheus.MustNewConstMetric(descEndpoints, prometheus.GaugeValue, float64(s.Len()))
 	for _, e := range s.endpoints {

@@ -146,6 +146,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descRequests, descStatus, descDuration, descInFlight, descCopies, descCaptured,
 		descRevision, descEndpoints, descLost,
+		descReplicaUp, descReplicaInFlight, descEjections, descNoneUp,
 	} {
 		ch <- d
 	}

@@ -139,7 +139,7 @@ func (q *request) attempt() forward.Result {
 		return q.static()
 	}
 	a := forward.Attempt{
-		Group: b.group, Path: q.rest, Header: b.Deployment.Header,
+		Group: b.group, Subject: q.subject, Path: q.rest, Header: b.Deployment.Header,
 		Timeout: q.e.Timeout, Began: q.tried, RequestID: q.id, Body: q.body,
 	}
 	return q.e.gateway.live.Serve(q.w, q.r, a)

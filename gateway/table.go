@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // tableAnswer is the compiled table as /endpoints shows it.
@@ -48,13 +50,25 @@ type deploymentAnswer struct {
 	Name     string          `json:"name"`
 	Version  int             `json:"version"` // the resolved number
 	Alias    string          `json:"alias,omitempty"`
+	Balance  schema.Balance  `json:"balance"`
 	Replicas []replicaAnswer `json:"replicas"`
 }
 
 type replicaAnswer struct {
-	URL      string `json:"url"`
-	InFlight int    `json:"inFlight"`
-	Down     bool   `json:"down"` // it could not be reached lately, and is left aside while there are others
+	URL          string       `json:"url"`
+	InFlight     int          `json:"inFlight"`
+	Down         bool         `json:"down"`             // it is left aside while there are others
+	Reason       string       `json:"reason,omitempty"` // why it is down
+	EjectedUntil *time.Time   `json:"ejectedUntil,omitempty"`
+	LastCheck    *checkAnswer `json:"lastCheck,omitempty"`
+}
+
+type checkAnswer struct {
+	Time   time.Time `json:"time"`
+	Passed bool      `json:"passed"`
+	Status int       `json:"status,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	TookMs float64   `json:"tookMs"`
 }
 
 // table describes the current snapshot; it is empty before the first.
@@ -119,9 +133,23 @@ func (m *mirrored) describe() mirrorAnswer {
 }
 
 func describe(d *deployments.Resolved, g *deployments.Group) deploymentAnswer {
-	answer := deploymentAnswer{Branch: d.Branch, Name: d.Name, Version: d.Number, Alias: d.Alias}
+	answer := deploymentAnswer{Branch: d.Branch, Name: d.Name, Version: d.Number, Alias: d.Alias, Balance: d.Serving.Balance}
 	for _, r := range g.Replicas() {
-		answer.Replicas = append(answer.Replicas, replicaAnswer{URL: r.String(), InFlight: r.InFlight(), Down: r.Down()})
+		answer.Replicas = append(answer.Replicas, describeReplica(r))
+	}
+	return answer
+}
+
+func describeReplica(r *deployments.Replica) replicaAnswer {
+	state := r.State()
+	answer := replicaAnswer{URL: r.String(), InFlight: state.InFlight, Down: !state.Up, Reason: state.Reason}
+	if until := state.EjectedUntil; !until.IsZero() {
+		answer.EjectedUntil = &until
+	}
+	if c := state.Check; c != nil {
+		answer.LastCheck = &checkAnswer{
+			Time: c.Time, Passed: c.Passed, Status: c.Status, Reason: c.Reason, TookMs: float64(c.Took.Microseconds()) / 1000,
+		}
 	}
 	return answer
 }

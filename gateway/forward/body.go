@@ -125,6 +125,9 @@ func (b *body) Close() error {
 	return nil
 }
 
+// Whole reports whether the caller has sent all of it; a deployments.Replica asks.
+func (b *body) Whole() bool { return b.whole.Load() }
+
 // free reports whether the transport is done with the body, and it with the
 // caller.
 func (b *body) free() bool { return b.closed.Load() && b.whole.Load() && b.kept == nil }

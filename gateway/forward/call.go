@@ -28,7 +28,7 @@ const (
 // as none could be connected to: only then is it sure that nothing was sent.
 func (t *attempt) call() (*http.Response, error) {
 	var tried []*deployments.Replica
-	t.replica = t.spec.Group.Pick()
+	t.replica = t.spec.Group.PickFor(t.spec.Subject)
 	if t.replica == nil {
 		return nil, errNoReplica
 	}
@@ -41,7 +41,7 @@ func (t *attempt) call() (*http.Response, error) {
 			return nil, err
 		}
 		tried = append(tried, t.replica)
-		next := t.spec.Group.PickExcept(tried...)
+		next := t.spec.Group.PickExcept(t.spec.Subject, tried...)
 		if next == nil {
 			return nil, err
 		}

@@ -64,6 +64,9 @@ func New(o Options) *Forwarder {
 type Attempt struct {
 	// Group is whom the request may be sent to.
 	Group *deployments.Group
+	// Subject is that of the assignment, for versions that balance by it; it may
+	// be empty.
+	Subject string
 	// Path is the part of the caller's escaped path that is appended to the
 	// replica's URL: empty, or beginning with a slash.
 	Path string

@@ -85,7 +85,7 @@ func (c *Copy) send(w *worker) {
 		return
 	}
 	c.Record.Start = time.Now()
-	replica := c.Group.Pick()
+	replica := c.Group.PickFor(c.Record.Subject)
 	if replica == nil {
 		c.drop(record.Connect)
 		c.Record.Error = errNoReplica.Error()

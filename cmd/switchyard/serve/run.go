@@ -112,6 +112,7 @@ func (p *process) makeGateway() {
 	mirroring.Panicked = func(value any, stack []byte) {
 		p.logger.Error().Interface("panic", value).Bytes("stack", stack).Msg("a copy ran into a bug")
 	}
+	connections.Changed = gateway.LogChanges(p.logger)
 	p.pool = deployments.NewPool(connections)
 	p.gateway = gateway.New(gateway.Options{
 		Pool:    p.pool,
@@ -211,6 +212,7 @@ func (p *process) runParts(ctx context.Context) error {
 	parts.Go(func() error { return served("public", p.public.Serve(p.listen)) }) //nolint:contextcheck // it is shut down
 	parts.Go(func() error { return served("admin", p.private.Serve(p.admin)) })
 	parts.Go(func() error { return followed(p.follower.Run(ctx)) })
+	parts.Go(func() error { return p.pool.Run(ctx) })
 	parts.Go(func() error { return p.hangups(ctx) })
 	parts.Go(func() error { return p.webhook.run(ctx) })
 	parts.Go(func() error { return p.tellStatuses(ctx) })

@@ -1,0 +1,133 @@
+package deployments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// Why a replica is out though it can be connected to, as bits of Replica.out.
+const (
+	outChecked = 1 << iota // its health checks fail
+	outEjected             // too many requests failed in a row
+)
+
+// watch is by which rule a replica is ejected, and among whom.
+type watch struct {
+	rule  *schema.Outlier
+	group *Group
+}
+
+// ejections is what a replica has been ejected for. It outlives snapshots.
+type ejections struct {
+	bad    int32 // requests in a row with an answer above 499 or none
+	silent int32 // requests in a row without an answer
+	times  int   // in a row
+	until  time.Time
+	why    string
+}
+
+// supervise has a live replica ejected as its version says. A mirror has a breaker
+// of its own. The pool is locked.
+func (p *Pool) supervise(r *Replica, v *Version, g *Group) {
+	rule := v.Serving.Outlier
+	if rule == nil || r.use != (Use{}) {
+		if r.watch.Swap(nil) != nil {
+			r.out.And(^uint32(outEjected))
+		}
+		return
+	}
+	r.watch.Store(&watch{rule: rule, group: g})
+}
+
+// observe counts what came of a request. It locks only what fails, or succeeds
+// after that.
+func (r *Replica) observe(req *http.Request, resp *http.Response, err error) {
+	w := r.watch.Load()
+	if w == nil {
+		return
+	}
+	failed := err != nil
+	switch {
+	case failed && !mine(req):
+		return
+	case !failed && resp.StatusCode < http.StatusInternalServerError:
+		if r.troubled.Load() {
+			r.forgive()
+		}
+		return
+	}
+	r.pool.ejecting.Lock()
+	defer r.pool.ejecting.Unlock()
+	if r.out.Load()&outEjected != 0 {
+		return // it was sent before
+	}
+	r.troubled.Store(true)
+	e := &r.ejections
+	e.bad++
+	e.silent++
+	if !failed {
+		e.silent = 0
+	}
+	switch {
+	case int(e.silent) >= w.rule.ConsecutiveFailures:
+		r.eject(w, fmt.Sprintf("%d requests in a row without an answer", e.silent))
+	case int(e.bad) >= w.rule.Consecutive5xx:
+		r.eject(w, fmt.Sprintf("%d requests in a row failed or were answered 5xx", e.bad))
+	}
+}
+
+// mine reports whether it may be the replica's doing that a request failed: the
+// caller neither left nor was still sending.
+func mine(req *http.Request) bool {
+	if errors.Is(req.Context().Err(), context.Canceled) {
+		return false
+	}
+	body, ok := req.Body.(interface{ Whole() bool })
+	return !ok || body.Whole()
+}
+
+// forgive forgets failures, because a request succeeded.
+func (r *Replica) forgive() {
+	r.pool.ejecting.Lock()
+	defer r.pool.ejecting.Unlock()
+	r.ejections.bad, r.ejections.silent = 0, 0
+	r.troubled.Store(false)
+}
+
+// eject leaves the replica out for a while, unless half of the replicas are out
+// for that already. pool.ejecting is held.
+func (r *Replica) eject(w *watch, why string) {
+	now, replicas, ejected := time.Now(), w.group.Replicas(), 1
+	for _, other := range replicas {
+		if other != r && other.out.Load()&outEjected != 0 && now.Before(other.ejections.until) {
+			ejected++
+		}
+	}
+	if 2*ejected > len(replicas) {
+		return
+	}
+	e := &r.ejections
+	if now.Sub(e.until) > w.rule.MaxEjection {
+		e.times = 0 // it has behaved for long
+	}
+	aside := min(w.rule.Ejection<<min(e.times, 16), w.rule.MaxEjection)
+	e.times++
+	e.bad, e.silent, e.why, e.until = 0, 0, why, now.Add(aside)
+	r.troubled.Store(false)
+	r.ejectedUntil.Store(r.health.clock() + int64(aside))
+	r.out.Or(outEjected)
+	r.pool.ejected.Add(1)
+	r.pool.tell(Change{Kind: Ejected, Replica: r.label, Use: r.use, Reason: why, For: aside})
+}
+
+// readmit ends an ejection whose time is over.
+func (r *Replica) readmit() {
+	if r.out.Load()&outEjected != 0 && r.health.clock() >= r.ejectedUntil.Load() {
+		r.out.And(^uint32(outEjected))
+	}
+}
