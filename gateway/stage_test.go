@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -72,6 +73,7 @@ type options struct {
 
 	records   record.Options                                              // without a Writer, the stage's own
 	transport func(deployments.Destination) (deployments.Transport, bool) // instead of the engine's, where it says so
+	lookup    func(context.Context, string) ([]netip.Addr, error)         // of names whose addresses are replicas
 	server    func(*http.Server)                                          // changes the public server's settings
 }
 
@@ -86,7 +88,10 @@ func newStage(t *testing.T, o options) *stage {
 	ctx, cancel := context.WithCancel(context.Background())
 	var writer sync.WaitGroup
 	writer.Go(func() { _ = s.records.Run(ctx) })
-	pool := deployments.NewPool(o.connections())
+	connections := o.connections()
+	connections.Changed, connections.Lookup = gateway.LogChanges(zerolog.New(s.records)), o.lookup
+	pool := deployments.NewPool(connections)
+	writer.Go(func() { _ = pool.Run(ctx) })
 	s.gateway = gateway.New(gateway.Options{
 		Pool: pool, Forward: o.forward, Mirror: o.mirror, Records: s.records, Logger: zerolog.New(s.records),
 		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
