@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,6 +16,7 @@ const (
 	groupRepository = "Repository"
 	groupForge      = "Forge"
 	groupServing    = "Serving"
+	groupTLS        = "TLS"
 	groupMirroring  = "Mirroring"
 	groupLog        = "Log"
 	groupEngine     = "Engine"
@@ -25,7 +27,7 @@ const (
 // may change what it gets.
 func Settings() []Setting {
 	var all []Setting
-	for _, part := range [][]Setting{repositorySettings(), forgeSettings(), servingSettings(), mirroringSettings(), logSettings(), engineSettings()} {
+	for _, part := range [][]Setting{repositorySettings(), forgeSettings(), servingSettings(), tlsSettings(), mirroringSettings(), logSettings(), engineSettings()} {
 		all = append(all, part...)
 	}
 	for i := range all {
@@ -82,6 +84,7 @@ func forgeSettings() []Setting {
 func servingSettings() []Setting {
 	return grouped(groupServing, []Setting{
 		{Key: "listen", Kind: KindString, Default: ":8080", check: checkAddress, Help: "Address of the public listener, as HOST:PORT; an empty host is every address, port 0 any free port."},
+		{Key: "h2c", Kind: KindBool, Default: "false", Help: "Also speak HTTP/2 without TLS on the public listener, by prior knowledge, as gRPC clients do within a network: true or false."},
 		{Key: "admin", Kind: KindString, Default: "127.0.0.1:9090", check: checkAddress, Help: "Address of the admin listener, as HOST:PORT; it has no authentication, so keep it off public networks."},
 		{Key: "gracePeriod", Kind: KindDuration, Default: "30s", min: "0s", max: "1h", Help: "Time that live requests and copies in flight get to end at shutdown, 0s to 1h."},
 		{Key: "shutdownDelay", Kind: KindDuration, Default: "0s", min: "0s", max: "1h", Help: "Time between not being ready and closing the listener at shutdown, for load balancers to notice, 0s to 1h."},
@@ -90,6 +93,19 @@ func servingSettings() []Setting {
 		{Key: "maxHeaderBytes", Kind: KindSize, Default: "64KiB", min: "1KiB", max: "16MiB", Help: "Size of a request's header above which the answer is 431, 1KiB to 16MiB."},
 		{Key: "maxRequestBytes", Kind: KindSize, Default: "0", Help: "Size of a request's body above which the answer is 413; 0: no limit."},
 		{Key: "trustedProxies", Kind: KindStrings, check: checkPrefixes, Help: "Addresses or CIDR prefixes of the proxies in front, whose X-Forwarded-For is believed; empty: nobody's."},
+	})
+}
+
+func tlsSettings() []Setting {
+	return grouped(groupTLS, []Setting{
+		{Key: "tlsCertFile", Kind: KindStrings, check: checkPaths, Help: "Files with certificates and their intermediate ones, in PEM, for the public listener, which then speaks HTTPS only; read again when they change."},
+		{Key: "tlsKeyFile", Kind: KindStrings, check: checkPaths, Help: "Files with the keys of the certificates, in PEM, in the same order."},
+		{Key: "tlsClientCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, one of which must have signed a caller's; empty: callers need no certificate."},
+		{Key: "acmeHost", Kind: KindStrings, check: checkHosts, Help: "Names that certificates are issued for by an ACME server, which must reach the public listener on port 443; they are kept in the state directory."},
+		{Key: "acmeAcceptTerms", Kind: KindBool, Default: "false", Help: "Accept the terms of service of the ACME server, without which it issues nothing: true or false."},
+		{Key: "acmeEmail", Kind: KindString, Help: "Address that the ACME server writes to about the certificates; empty: none."},
+		{Key: "acmeDirectory", Kind: KindString, Help: "URL of the ACME server's directory; empty: Let's Encrypt."},
+		{Key: "acmeCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the ACME server's is checked by; empty: the system's."},
 	})
 }
 
@@ -159,6 +175,25 @@ func checkAddress(s string) error {
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
 		return fmt.Errorf("%s has the port %s; 0 to 65535 are allowed", quoted(s), quoted(port))
+	}
+	return nil
+}
+
+func checkPaths(s string) error {
+	if slices.Contains(ParseStrings(s), "") {
+		return errors.New("the list has an empty path; write them with one comma between two")
+	}
+	return nil
+}
+
+// checkHosts wants names as a certificate has them, without wildcards: those
+// cannot be proven by calling the listener.
+func checkHosts(s string) error {
+	for _, host := range ParseStrings(s) {
+		_, ip := netip.ParseAddr(host)
+		if hostProblem(host) != "" || ip == nil || !strings.Contains(host, ".") || strings.HasSuffix(host, ".") {
+			return fmt.Errorf("%s is no name that a certificate can be issued for; write it in full, such as models.example.com", quoted(host))
+		}
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 // TestSettingsTable holds the one table to what flags, the environment and the
 // file need of it.
 func TestSettingsTable(t *testing.T) {
-	key := regexp.MustCompile(`^[a-z]+([A-Z][a-z]+)*$`)
+	key := regexp.MustCompile(`^[a-z][a-z0-9]*([A-Z][a-z]+)*$`)
 	seen := map[string]bool{}
 	group := ""
 	groups := map[string]bool{}
@@ -69,6 +69,10 @@ func TestSettingCheck(t *testing.T) {
 		{"repo", "https://token@host/r.git", "the URL holds credentials; use gitUsername and gitTokenFile instead"},
 		{"repo", "https://user:%zz@host/", "the URL cannot be read"},
 		{"repo", `C:\models`, ""},
+		{"tlsCertFile", "a.crt, b.crt", ""},
+		{"tlsCertFile", "a.crt,,b.crt", "the list has an empty path; write them with one comma between two"},
+		{"acmeHost", "models.example.com, xn--bcher-kva.example", ""},
+		{"acmeHost", "*.example.com", `"*.example.com" is no name that a certificate can be issued for; write it in full, such as models.example.com`},
 		{"listen", "localhost", `"localhost" is no address; write HOST:PORT, such as :8080 or 127.0.0.1:9090`},
 	}
 	for _, tt := range tests {

@@ -26,7 +26,7 @@ SWITCHYARD_MIRROR_TIMEOUT and mirrorTimeout. Secrets are never flags: tokens and
 keys stand in files, and deployments name variables and files with ${env:NAME}
 and ${file:PATH}.
 
-SIGHUP syncs at once and opens the log file anew. SIGTERM and SIGINT end the
+SIGHUP syncs at once, opens the log file anew and reads certificates. SIGTERM and SIGINT end the
 process when what began has ended, within --grace-period; the second one ends it
 at once.`
 
@@ -58,6 +58,9 @@ func newServe(p process) *cobra.Command {
 			if err := forgeOptions(p, s, &o); err != nil {
 				return err
 			}
+			if err := tlsOptions(s, &o); err != nil {
+				return err
+			}
 			ctx, signals := watchSignals(c.Context())
 			defer signals.stop()
 			o.Hangup, o.Abort = signals.hangup, signals.abort
@@ -85,6 +88,7 @@ func serveOptions(p process, s settings) serve.Options {
 	o := serve.Options{
 		Version:    readBuild().Version,
 		Listen:     s.text("listen"),
+		H2C:        s.flag("h2c"),
 		Admin:      s.text("admin"),
 		Repository: repositoryOptions(p, s),
 		Secrets:    secrets(p),

@@ -42,8 +42,17 @@ type settingFlag struct {
 	value   string
 }
 
-func (f *settingFlag) Set(value string) error { f.value = value; return nil }
-func (f *settingFlag) String() string         { return cmp.Or(f.value, f.setting.Default) }
+// Set takes the value of the flag; a flag with a list can be given again to add
+// to it.
+func (f *settingFlag) Set(value string) error {
+	if f.setting.Kind == schema.KindStrings && f.value != "" {
+		value = f.value + "," + value
+	}
+	f.value = value
+	return nil
+}
+
+func (f *settingFlag) String() string { return cmp.Or(f.value, f.setting.Default) }
 
 // Type is what stands for the value in help texts.
 func (f *settingFlag) Type() string {

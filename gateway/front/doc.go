@@ -32,7 +32,8 @@
 // connection ends, which net/http forgets to do after EnableFullDuplex.
 //
 // Everything else passes as it comes: a head is not held back, only its end is, so time-outs and limits are net/http's.
-// Hijacked connections and HTTP/2 pass unread, and so do connections that are a *tls.Conn already.
+// Hijacked connections and HTTP/2 pass unread, and so do connections that are a *tls.Conn already. [Server.ServeTLS]
+// makes its connections itself, so that HTTP/1.1 over TLS is under guard as well.
 //
 // # What a handler may rely on
 //

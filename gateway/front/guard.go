@@ -122,7 +122,10 @@ func (l guardedListener) Accept() (net.Conn, error) {
 func watchStates(std *http.Server) {
 	next := std.ConnState
 	std.ConnState = func(c net.Conn, state http.ConnState) {
-		if g, ok := c.(*guarded); ok {
+		switch g := c.(type) {
+		case *guarded:
+			g.note(state)
+		case *guardedTLS:
 			g.note(state)
 		}
 		if next != nil {

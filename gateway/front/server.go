@@ -47,6 +47,7 @@ type Server struct {
 
 	headTimeout, idleTimeout time.Duration // 0: none
 
+	greetings
 	out  sync.Pool // of *output
 	date atomic.Pointer[dateLine]
 
@@ -79,6 +80,7 @@ func New(o Options) *Server {
 		listeners:   make(map[*onceListener]struct{}),
 		conns:       make(map[uint64]*conn),
 		drained:     make(chan struct{}),
+		greetings:   newGreetings(),
 	}
 	if s.handler == nil {
 		s.handler = http.DefaultServeMux

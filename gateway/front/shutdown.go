@@ -19,6 +19,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.closeWaiting(false)
 	late := time.AfterFunc(newConnGrace, func() { s.closeWaiting(true) })
 	defer late.Stop()
+	s.endGreetings()
 	if stdErr := s.std.Shutdown(ctx); stdErr != nil {
 		return stdErr
 	}
@@ -35,6 +36,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // canceled.
 func (s *Server) Close() error {
 	err := s.stopListening()
+	s.stop()
 	s.stopWatching()
 	s.mu.Lock()
 	open := make([]*conn, 0, len(s.conns))

@@ -19,6 +19,7 @@ const (
 const (
 	fieldListen     = "listen"
 	fieldAdmin      = "admin"
+	fieldTLS        = "tls"
 	fieldRepository = "repository"
 	fieldBranch     = "branch"
 	fieldVersion    = "version"

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/switchyard-gateway/switchyard/certificates"
 	"github.com/switchyard-gateway/switchyard/commitstatus"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
@@ -21,6 +22,10 @@ type Options struct {
 
 	Listen string // the public listener's address
 	Admin  string // the admin listener's address
+	// TLS says which certificates the public listener shows; Logger is the process's
+	// own. Nil: it speaks plain HTTP.
+	TLS *certificates.Options
+	H2C bool // HTTP/2 without TLS as well, by prior knowledge
 
 	Repository gitsync.Options // Named, Take and Logger are the process's own
 	Pool       deployments.PoolOptions
@@ -51,7 +56,7 @@ type Options struct {
 
 	Started func(Addresses) // if set, called once both listeners take connections
 
-	Hangup <-chan struct{} // each value: sync now, and open the log file anew
+	Hangup <-chan struct{} // each value: sync now, open the log file anew, and look at the certificates
 	Abort  <-chan struct{} // closed: end at once
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/switchyard-gateway/switchyard/certificates"
 	"github.com/switchyard-gateway/switchyard/commitstatus"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway"
@@ -42,6 +43,8 @@ type process struct {
 
 	listen net.Listener // of the public server
 	admin  net.Listener
+
+	certificates *certificates.Store // of the public listener; nil if it speaks plain HTTP
 
 	pool     *deployments.Pool
 	gateway  *gateway.Gateway
@@ -91,17 +94,6 @@ func (p *process) openLog() error {
 	return nil
 }
 
-func (p *process) openListeners(ctx context.Context) (err error) {
-	var listen net.ListenConfig
-	if p.listen, err = listen.Listen(ctx, "tcp", p.options.Listen); err != nil {
-		return fmt.Errorf("open the public listener: %w", err)
-	}
-	if p.admin, err = listen.Listen(ctx, "tcp", p.options.Admin); err != nil {
-		return fmt.Errorf("open the admin listener: %w", err)
-	}
-	return nil
-}
-
 func (p *process) makeGateway() {
 	connections := p.options.Pool
 	if p.options.OwnUpstream && connections.Transport == nil {
@@ -131,6 +123,9 @@ func (p *process) makeServers() {
 	if p.statuses != nil {
 		registry.MustRegister(p.statuses.Collector())
 	}
+	if p.certificates != nil {
+		registry.MustRegister(p.certificates.Collector())
+	}
 	registry.MustRegister(p.gateway.Collector(), syncMetrics{status: p.follower.Status, applied: p.gateway.Applied},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.live = &live{handler: p.gateway}
@@ -142,20 +137,6 @@ func (p *process) makeServers() {
 		IdleTimeout:       p.options.IdleTimeout,
 		ErrorLog:          p.errorLog(),
 	}
-}
-
-// newPublic makes the public server. It has no time limit for whole requests:
-// streams have none, and attempts have their own.
-func (p *process) newPublic() *front.Server {
-	std := &http.Server{
-		Handler:           p.live,
-		BaseContext:       func(net.Listener) context.Context { return p.lives },
-		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
-		IdleTimeout:       p.options.IdleTimeout,
-		MaxHeaderBytes:    p.options.MaxHeaderBytes,
-		ErrorLog:          p.errorLog(),
-	}
-	return front.New(front.Options{Std: std, StdOnly: !p.options.OwnFront, Seed: gateway.Seed})
 }
 
 // errorLog is where net/http tells what it can tell nobody else.
@@ -182,7 +163,7 @@ func (p *process) run(ctx context.Context) error {
 	logEnded := make(chan error, 1) // one value, never waited for by its sender
 	go func() { logEnded <- p.log.Run(logContext) }()
 	p.logger.Info().Str(record.FieldEvent, eventStart).
-		Str(fieldListen, p.listen.Addr().String()).Str(fieldAdmin, p.admin.Addr().String()).
+		Str(fieldListen, p.listen.Addr().String()).Str(fieldAdmin, p.admin.Addr().String()).Bool(fieldTLS, p.certificates != nil).
 		Str(fieldRepository, p.follower.Status().Repository).Str(fieldBranch, p.options.Repository.Branch).
 		Str(fieldVersion, p.options.Version).Msg("listening; endpoints serve as soon as a revision is read")
 
@@ -209,11 +190,12 @@ func (p *process) run(ctx context.Context) error {
 // others down in the same order as a signal does.
 func (p *process) runParts(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return served("public", p.public.Serve(p.listen)) }) //nolint:contextcheck // it is shut down
+	parts.Go(func() error { return served("public", p.servePublic()) }) //nolint:contextcheck // it is shut down
 	parts.Go(func() error { return served("admin", p.private.Serve(p.admin)) })
 	parts.Go(func() error { return followed(p.follower.Run(ctx)) })
 	parts.Go(func() error { return p.pool.Run(ctx) })
 	parts.Go(func() error { return p.hangups(ctx) })
+	parts.Go(func() error { return p.watchCertificates(ctx) })
 	parts.Go(func() error { return p.webhook.run(ctx) })
 	parts.Go(func() error { return p.tellStatuses(ctx) })
 	parts.Go(func() error {
@@ -240,7 +222,8 @@ func followed(err error) error {
 	return fmt.Errorf("follow the repository: %w", err)
 }
 
-// hangups syncs and opens the log file anew whenever it is asked to.
+// hangups syncs, opens the log file anew and looks at the certificates whenever
+// it is asked to.
 func (p *process) hangups(ctx context.Context) error {
 	for {
 		select {
@@ -252,6 +235,9 @@ func (p *process) hangups(ctx context.Context) error {
 			if err := p.file.Reopen(); err != nil {
 				p.logger.Error().Err(err).Msg("the log file could not be opened anew")
 			}
+		}
+		if p.certificates != nil {
+			p.certificates.Reload()
 		}
 		_ = p.follower.Sync(ctx) // how it went, the follower logs
 	}

@@ -1,0 +1,129 @@
+package certificates
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// maxFile is how much a file can hold: some thousand certificates of CAs.
+const maxFile = 4 << 20
+
+// files is what was in the files at one time.
+type files struct {
+	pairs   []filePair
+	clients []byte // nil without a file
+	caFile  string
+}
+
+type filePair struct {
+	Pair
+	cert, key []byte
+}
+
+type digest [sha256.Size]byte
+
+// material is what one reading of the files gave. It is immutable.
+type material struct {
+	config *tls.Config
+	names  []string // the files of the certificates
+}
+
+func read(o Options) (f files, err error) {
+	f.caFile = o.ClientCAFile
+	for _, p := range o.Pairs {
+		pair := filePair{Pair: p}
+		if pair.cert, err = readFile(p.CertFile); err != nil {
+			return f, err
+		}
+		if pair.key, err = readFile(p.KeyFile); err != nil {
+			return f, err
+		}
+		f.pairs = append(f.pairs, pair)
+	}
+	if o.ClientCAFile != "" {
+		f.clients, err = readFile(o.ClientCAFile)
+	}
+	return f, err
+}
+
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(text) > maxFile:
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFile)
+	}
+	return text, nil
+}
+
+// digest tells contents apart.
+func (f files) digest() (d digest) {
+	h := sha256.New()
+	add := func(part []byte) {
+		_ = binary.Write(h, binary.BigEndian, int64(len(part))) // a hash takes everything
+		h.Write(part)
+	}
+	for _, p := range f.pairs {
+		add(p.cert)
+		add(p.key)
+	}
+	add(f.clients)
+	h.Sum(d[:0])
+	return d
+}
+
+// parse makes a configuration of the files, with what base says besides.
+func (f files) parse(base *tls.Config) (*material, error) {
+	m := &material{config: base.Clone()}
+	for _, p := range f.pairs {
+		c, err := tls.X509KeyPair(p.cert, p.key)
+		if err != nil {
+			return nil, fmt.Errorf("%s with %s: %w", p.CertFile, p.KeyFile, err)
+		}
+		m.config.Certificates = append(m.config.Certificates, c)
+		m.names = append(m.names, p.CertFile)
+	}
+	if f.caFile == "" {
+		return m, nil
+	}
+	m.config.ClientCAs = x509.NewCertPool()
+	if !m.config.ClientCAs.AppendCertsFromPEM(f.clients) {
+		return nil, fmt.Errorf("%s: %w", f.caFile, errNoCertificate)
+	}
+	m.config.ClientAuth = tls.RequireAndVerifyClientCert
+	return m, nil
+}
+
+var errNoCertificate = errors.New("there is no certificate in PEM in it")
+
+// expired names the files of the certificates that are over at that time.
+func (m *material) expired(now time.Time) (all []string) {
+	for i, c := range m.config.Certificates {
+		if now.After(c.Leaf.NotAfter) {
+			all = append(all, m.names[i])
+		}
+	}
+	return all
+}
+
+// names are the hosts that a certificate is for.
+func names(leaf *x509.Certificate) []string {
+	all := append([]string{}, leaf.DNSNames...)
+	for _, ip := range leaf.IPAddresses {
+		all = append(all, ip.String())
+	}
+	return all
+}
