@@ -3,6 +3,7 @@ package deployments
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -135,9 +136,7 @@ func (c *check) call(ctx context.Context, t *terms) (outcome Checked) {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	req.Header["User-Agent"] = []string{"switchyard-health"}
-	for name, values := range t.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, t.header)
 	if host := t.header["Host"]; len(host) > 0 {
 		req.Host = host[0]
 	}

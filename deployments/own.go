@@ -52,19 +52,19 @@ func own(replicas, tried []*Replica, hash uint64, fit func(*Replica) bool) *Repl
 		return nil
 	}
 	room := (5*(total+1) + 4*n - 1) / (4 * n) // 1.25 times the average with this request, rounded up
-	var best, any *Replica
+	var best, last *Replica
 	var most uint64
 	for _, r := range replicas {
 		if !fit(r) || slices.Contains(tried, r) {
 			continue
 		}
-		any = r
+		last = r
 		if score := r.score(hash); r.InFlight() < room && (best == nil || score > most) {
 			best, most = r, score
 		}
 	}
 	if best == nil {
-		return any // others took all the room meanwhile
+		return last // others took all the room meanwhile
 	}
 	return best
 }

@@ -3,6 +3,7 @@ package deployments
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -182,9 +183,7 @@ func (s *roster) replace(found map[string][]netip.Addr) {
 		p.mu.Unlock()
 		return
 	}
-	for host, addresses := range found {
-		s.known[host] = addresses
-	}
+	maps.Copy(s.known, found)
 	joined, left := s.compose()
 	left = slices.DeleteFunc(left, p.rostered)
 	for _, r := range left {
