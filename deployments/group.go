@@ -4,8 +4,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
-
-	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Group is the replicas of one version for one use, with the choice among them.
@@ -15,7 +13,8 @@ type Group struct {
 	version  *Version
 	replicas []*Replica
 	roster   *roster // who the replicas are at the moment; nil: always the above
-	balance  schema.Balance
+
+	hashes, turns bool // how it balances, if not by least requests
 
 	turn     atomic.Uint32 // of round robin
 	panicked atomic.Int64  // when it was last told that no replica is up
@@ -57,7 +56,7 @@ func (g *Group) Pick() *Replica { return g.PickFor("") }
 // second after the last one failed. For all other requests PickFor returns nil,
 // without delay: there is nothing to call.
 func (g *Group) PickFor(subject string) *Replica {
-	if g.balance == schema.Hash && subject != "" {
+	if g.hashes && subject != "" {
 		return counted(g.pickOwn(subject, nil))
 	}
 	if r := g.next(); r != nil {
@@ -73,7 +72,7 @@ func (g *Group) PickFor(subject string) *Replica {
 // another attempt after a failed one; nil when there is none. A request that has
 // failed once is not used to try out a replica that is down while others are up.
 func (g *Group) PickExcept(subject string, tried ...*Replica) *Replica {
-	if g.balance == schema.Hash && subject != "" {
+	if g.hashes && subject != "" {
 		return counted(g.pickOwn(subject, tried))
 	}
 	return counted(g.search(tried))
@@ -95,7 +94,7 @@ func (g *Group) next() *Replica {
 		return nil
 	case n == 1:
 		return up(replicas[0])
-	case g.balance == schema.RoundRobin:
+	case g.turns:
 		return up(replicas[int(g.turn.Add(1)-1)%n])
 	}
 	return draw(replicas)
@@ -128,8 +127,7 @@ func up(r *Replica) *Replica {
 // overdue is a replica whose time aside is over, for one request to try it.
 func (g *Group) overdue() *Replica {
 	for r := range around(g.Replicas(), nil) {
-		r.readmit()
-		if r.out.Load() == 0 && r.health.claim(r.health.aside()) {
+		if r.retriable() {
 			return r
 		}
 	}

@@ -29,10 +29,11 @@ const (
 // replica is left.
 type health struct {
 	start    time.Time
-	since    atomic.Int64  // when the last probe failed or will have, on clock; 0: up
-	failures atomic.Int32  // in a row, each counted once however many requests met it
-	instant  atomic.Bool   // the last failure cost no time: the port is closed
-	epoch    atomic.Uint32 // counts the changes of the mark
+	out      *atomic.Uint32 // the replica's; outUnreached stands for this mark in it
+	since    atomic.Int64   // when the last probe failed or will have, on clock; 0: up
+	failures atomic.Int32   // in a row, each counted once however many requests met it
+	instant  atomic.Bool    // the last failure cost no time: the port is closed
+	epoch    atomic.Uint32  // counts the changes of the mark
 	reason   atomic.Pointer[string]
 
 	mu    sync.Mutex // held to change the mark
@@ -65,6 +66,7 @@ func (h *health) failed(epoch uint32, err error) {
 	h.failures.Add(1)
 	h.epoch.Add(1)
 	h.since.Store(now)
+	h.out.Or(outUnreached)
 	h.aging = now + int64(h.aside())
 }
 
@@ -76,6 +78,7 @@ func (h *health) reached() {
 		h.failures.Store(0)
 		h.epoch.Add(1)
 		h.since.Store(0)
+		h.out.And(^uint32(outUnreached))
 	}
 }
 

@@ -10,10 +10,11 @@ import (
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
-// Why a replica is out though it can be connected to, as bits of Replica.out.
+// Why a replica is not up, as bits of Replica.out.
 const (
-	outChecked = 1 << iota // its health checks fail
-	outEjected             // too many requests failed in a row
+	outUnreached = 1 << iota // it could not be connected to
+	outChecked               // its health checks fail
+	outEjected               // too many requests failed in a row
 )
 
 // watch is by which rule a replica is ejected, and among whom.
@@ -41,6 +42,11 @@ func (p *Pool) supervise(r *Replica, v *Version, g *Group) {
 		}
 		return
 	}
+	p.ejecting.Lock()
+	defer p.ejecting.Unlock()
+	if r.ejections == nil {
+		r.ejections = &ejections{}
+	}
 	r.watch.Store(&watch{rule: rule, group: g})
 }
 
@@ -67,7 +73,7 @@ func (r *Replica) observe(req *http.Request, resp *http.Response, err error) {
 		return // it was sent before
 	}
 	r.troubled.Store(true)
-	e := &r.ejections
+	e := r.ejections
 	e.bad++
 	e.silent++
 	if !failed {
@@ -111,7 +117,7 @@ func (r *Replica) eject(w *watch, why string) {
 	if 2*ejected > len(replicas) {
 		return
 	}
-	e := &r.ejections
+	e := r.ejections
 	if now.Sub(e.until) > w.rule.MaxEjection {
 		e.times = 0 // it has behaved for long
 	}

@@ -80,10 +80,10 @@ func returning(replicas []*Replica, hash uint64) *Replica {
 		}
 		r.readmit()
 	}
-	if first != nil && first.out.Load() == 0 && first.health.claim(first.health.aside()) {
-		return first
+	if first == nil || !first.retriable() {
+		return nil
 	}
-	return nil
+	return first
 }
 
 // score is what the replica draws for the hash of a subject: a bijective mix of

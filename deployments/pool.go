@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Use says for whose requests replicas are bound: connections are never shared
@@ -118,7 +120,7 @@ func (p *Pool) Run(ctx context.Context) error {
 // therefore bound and retained by one goroutine at a time: a Retain of another
 // snapshot in between would retire what has just been bound.
 func (p *Pool) Bind(v *Version, use Use) *Group {
-	g := &Group{version: v, balance: v.Serving.Balance}
+	g := &Group{version: v, hashes: v.Serving.Balance == schema.Hash, turns: v.Serving.Balance == schema.RoundRobin}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if v.Serving.Resolve != nil {

@@ -30,15 +30,15 @@ type Replica struct {
 
 	inFlight atomic.Int64
 	retired  atomic.Bool
+	out      atomic.Uint32 // why it is not up; see outUnreached
 	health   health
-	out      atomic.Uint32 // why it is out though it can be connected to; see outChecked
 
 	check atomic.Pointer[check] // nil: nobody asks whether it is well
 
 	watch        atomic.Pointer[watch] // nil: it is never ejected
 	troubled     atomic.Bool           // the last request failed
 	ejectedUntil atomic.Int64          // on health.clock
-	ejections    ejections             // guarded by pool.ejecting
+	ejections    *ejections            // guarded by pool.ejecting; nil: it was never watched
 }
 
 func newReplica(key replicaKey, u *url.URL, p *Pool) *Replica {
@@ -48,10 +48,9 @@ func newReplica(key replicaKey, u *url.URL, p *Pool) *Replica {
 		public.Host = hostPort(key.address.String(), u.Port())
 	}
 	label := public.String()
-	return &Replica{
-		url: &own, label: label, use: key.use, address: key.address, seed: xxhash.Sum64String(label), pool: p,
-		health: health{start: time.Now()},
-	}
+	r := &Replica{url: &own, label: label, use: key.use, address: key.address, seed: xxhash.Sum64String(label), pool: p}
+	r.health.start, r.health.out = time.Now(), &r.out
+	return r
 }
 
 func hostPort(host, port string) string {
@@ -81,10 +80,17 @@ func (r *Replica) Down() bool { return r.health.down() }
 
 // Up reports whether the replica can be connected to as far as is known, its health
 // checks pass, and it is not ejected.
-func (r *Replica) Up() bool { return !r.health.down() && r.out.Load() == 0 }
+func (r *Replica) Up() bool { return r.out.Load() == 0 }
 
 // reachable is Up whatever was answered.
-func (r *Replica) reachable() bool { return !r.health.down() }
+func (r *Replica) reachable() bool { return r.out.Load()&outUnreached == 0 }
+
+// retriable reports whether the only reason that the replica is not up is that it
+// could not be connected to, and its time aside is over; then the caller tries it.
+func (r *Replica) retriable() bool {
+	r.readmit()
+	return r.out.Load() == outUnreached && r.health.claim(r.health.aside())
+}
 
 // RoundTrip sends one request over the replica's own connections, as
 // http.RoundTripper does: no redirect is followed and no status is an error.
