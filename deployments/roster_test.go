@@ -382,6 +382,48 @@ func TestHeadlessServiceIsFollowed(t *testing.T) {
 	}
 }
 
+// TestAddressesProveTheirName: TLS is spoken with the name, not with the address.
+func TestAddressesProveTheirName(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Host+" as "+r.TLS.ServerName)
+	}))
+	defer s.Close()
+	p := deployments.NewPool(deployments.PoolOptions{
+		Lookup: func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+		},
+		Transport: func(to deployments.Destination) deployments.Transport {
+			t := deployments.NewTransport(deployments.OptionsFor(to))
+			t.TLSClientConfig.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+			return t
+		},
+	})
+	defer p.Close()
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		proven bool
+	}{{"example.com", true}, {"models.svc", false}} { // the certificate is for example.com
+		g := p.Bind(named(t, "https://"+c.name+":"+u.Port()+"/"), live)
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { _ = p.Run(ctx) })
+		eventually(t, c.name+" is resolved", func() bool { return g.Replicas()[0].String() == "https://127.0.0.1:"+u.Port()+"/" })
+		body, err := get(t.Context(), g.Replicas()[0], "/")
+		if want := c.name + ":" + u.Port() + " as " + c.name; c.proven && (err != nil || body != want) {
+			t.Errorf("%s: %q, %v", c.name, body, err)
+		}
+		if !c.proven && !deployments.ConnectFailed(err) {
+			t.Errorf("%s was taken for a server that is not: %q, %v", c.name, body, err)
+		}
+		cancel()
+		run.Wait()
+	}
+}
+
 // picked picks until it is r.
 func picked(t *testing.T, g *deployments.Group, want *deployments.Replica) *deployments.Replica {
 	t.Helper()

@@ -110,6 +110,9 @@ func versionParts(v *Version) []phrase {
 			parts = append(parts, say("header ", values(h.names, ""), " "+h.what))
 		}
 	}
+	if len(v.Settings) > 0 {
+		parts = append(parts, say(values(v.Settings, ""), " changed"))
+	}
 	return parts
 }
 

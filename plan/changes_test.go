@@ -57,6 +57,37 @@ func TestRedefinedVersionsTouchTheirEndpoints(t *testing.T) {
 	}
 }
 
+// How replicas serve is said for all versions or for one; a default that is
+// written out is no change.
+func TestHowReplicasServeIsAChange(t *testing.T) {
+	document := func(all, version string) string {
+		return "schemaVersion: 1\n" + all + "versions: {1: {url: http://10.0.0.1/" + version + "}}\n"
+	}
+	settings := func(before, after string) []string {
+		t.Helper()
+		p := compare(t,
+			files{"endpoints/a.yaml": alias("1"), "deployments/model.yaml": before},
+			files{"endpoints/a.yaml": alias("1"), "deployments/model.yaml": after})
+		if len(p.Deployments) == 0 {
+			return nil
+		}
+		return p.Deployments[0].Versions[0].Settings
+	}
+	for _, c := range []struct {
+		before, after string
+		want          []string
+	}{
+		{document("", ""), document("balance: hash\n", ""), []string{"balance"}},
+		{document("", ""), document("", ", balance: least-requests, health: false, resolve: system"), nil},
+		{document("health: {path: /a}\n", ""), document("", ", health: {path: /a, interval: 10s}"), nil},
+		{document("health: {path: /a}\n", ""), document("", ", health: {path: /b}, outlier: {}, resolve: dns"), []string{"health", "outlier", "resolve"}},
+	} {
+		if diff := cmp.Diff(c.want, settings(c.before, c.after)); diff != "" {
+			t.Errorf("%s to %s (-want +got):\n%s", c.before, c.after, diff)
+		}
+	}
+}
+
 // What no endpoint uses changes nothing that serves.
 func TestUnusedDeploymentsAreNoChange(t *testing.T) {
 	p := compare(t,

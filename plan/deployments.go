@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -137,12 +138,34 @@ func compareVersion(number int, from, to *schema.DeploymentVersion) Version {
 	for _, names := range [][]string{v.HeadersAdded, v.HeadersRemoved, v.HeadersChanged} {
 		slices.Sort(names)
 	}
+	if v.Change == Changed {
+		v.Settings = changedSettings(was.Serving, is.Serving)
+	}
 	return v
 }
 
 func (v *Version) differs() bool {
 	return v.Change != Changed || v.URLs != nil || v.Methods != nil ||
-		len(v.HeadersAdded)+len(v.HeadersRemoved)+len(v.HeadersChanged) > 0
+		len(v.HeadersAdded)+len(v.HeadersRemoved)+len(v.HeadersChanged)+len(v.Settings) > 0
+}
+
+// changedSettings names what differs in how replicas serve, by its key.
+func changedSettings(was, is schema.Serving) []string {
+	var keys []string
+	for _, s := range []struct {
+		key    string
+		differ bool
+	}{
+		{"balance", was.Balance != is.Balance},
+		{"health", !reflect.DeepEqual(was.Health, is.Health)},
+		{"outlier", !reflect.DeepEqual(was.Outlier, is.Outlier)},
+		{"resolve", !reflect.DeepEqual(was.Resolve, is.Resolve)},
+	} {
+		if s.differ {
+			keys = append(keys, s.key)
+		}
+	}
+	return keys
 }
 
 func texts(values []schema.Value[string]) []string {

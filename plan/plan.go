@@ -165,7 +165,8 @@ type Version struct {
 	HeadersAdded   []string          `json:"headersAdded"`
 	HeadersRemoved []string          `json:"headersRemoved"`
 	HeadersChanged []string          `json:"headersChanged"`
-	UsedBy         []Use             `json:"usedBy"` // before or after, sorted
+	Settings       []string          `json:"settings,omitempty"` // those that change of how replicas serve, such as balance; sorted
+	UsedBy         []Use             `json:"usedBy"`             // before or after, sorted
 }
 
 // Use is a backend or mirror that a version answers.
