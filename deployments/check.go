@@ -31,7 +31,9 @@ type check struct {
 	// passes and fails are in a row; at most one of them is above 0. They are
 	// touched by one run after the other.
 	passes, fails int
-	down          bool // guarded by pool.mu
+
+	down     bool                  // guarded by pool.mu, as is
+	replicas map[*Replica]struct{} // whose check this is
 }
 
 // checkKey is the identity by which a check is found again.
@@ -58,7 +60,7 @@ type Checked struct {
 // attend has a replica checked as its version says. The pool is locked.
 func (p *Pool) attend(r *Replica, v *Version) {
 	if v.Serving.Health == nil {
-		if r.check.Swap(nil) != nil {
+		if r.leaveCheck() {
 			r.out.And(^uint32(outChecked))
 		}
 		return
@@ -67,15 +69,29 @@ func (p *Pool) attend(r *Replica, v *Version) {
 	key := checkKey{url: at.String(), address: r.address}
 	c := p.checks[key]
 	if c == nil {
-		c = &check{pool: p, url: at, address: r.address}
+		c = &check{pool: p, url: at, address: r.address, replicas: map[*Replica]struct{}{}}
 		c.run = c.ask
 		p.checks[key] = c
 		defer p.checking.add(&c.job)
 	}
 	c.terms.Store(&terms{health: v.Serving.Health, header: v.Header})
 	c.every.Store(int64(v.Serving.Health.Interval))
-	r.check.Store(c)
+	if r.check.Load() != c {
+		r.leaveCheck()
+		r.check.Store(c)
+		c.replicas[r] = struct{}{}
+	}
 	c.mark(r)
+}
+
+// leaveCheck takes a replica from its check, and reports whether it had one. The
+// pool is locked.
+func (r *Replica) leaveCheck() bool {
+	c := r.check.Swap(nil)
+	if c != nil {
+		delete(c.replicas, r)
+	}
+	return c != nil
 }
 
 // checkURL is where a replica is asked.
@@ -169,11 +185,9 @@ func (c *check) settle(down bool, why Checked) {
 	c.down = down
 	var named []*Replica
 	if changed {
-		for _, r := range p.replicas {
-			if r.check.Load() == c {
-				c.mark(r)
-				named = append(named, r)
-			}
+		for r := range c.replicas {
+			c.mark(r)
+			named = append(named, r)
 		}
 	}
 	p.mu.Unlock()
@@ -188,30 +202,29 @@ func (c *check) settle(down bool, why Checked) {
 
 // uncheck ends the checks of replicas that are retired. The pool is locked.
 func (p *Pool) uncheck() {
-	if len(p.checks) == 0 {
-		return
-	}
-	needed := make(map[*check]bool, len(p.checks))
-	for _, r := range p.replicas {
-		if !r.retired.Load() {
-			needed[r.check.Load()] = true
-		}
-	}
 	for key, c := range p.checks {
-		if !needed[c] {
+		if !c.needed() {
 			c.gone.Store(true)
 			delete(p.checks, key)
 		}
 	}
 }
 
+// needed reports whether some replica in service is checked. The pool is locked.
+func (c *check) needed() bool {
+	for r := range c.replicas {
+		if !r.retired.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 // reached lets the replicas be connected to, which this check was.
 func (c *check) reached() {
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
-	for _, r := range c.pool.replicas {
-		if r.health.down() && r.check.Load() == c {
-			r.health.reached()
-		}
+	for r := range c.replicas {
+		r.health.reached()
 	}
 }

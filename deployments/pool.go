@@ -210,6 +210,7 @@ func (p *Pool) forget() {
 	for key, r := range p.replicas {
 		if r.retired.Load() && r.inFlight.Load() == 0 {
 			delete(p.replicas, key)
+			r.leaveCheck()
 		}
 	}
 }
