@@ -196,7 +196,9 @@ func (s *roster) replace(found map[string][]netip.Addr) {
 	p.mu.Unlock()
 	for _, r := range left {
 		r.closeIdle()
-		p.tell(Change{Kind: Left, Replica: r.label, Use: r.use})
+		if r.address.IsValid() { // not what stood for the name until now
+			p.tell(Change{Kind: Left, Replica: r.label, Use: r.use})
+		}
 	}
 	for _, r := range joined {
 		p.tell(Change{Kind: Joined, Replica: r.label, Use: r.use})

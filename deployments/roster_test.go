@@ -103,7 +103,7 @@ func TestNameThatCannotBeResolvedKeepsItsAddresses(t *testing.T) {
 		w.name("models.svc", "10.0.0.2")
 		wait(12 * time.Second)
 		want := []string{
-			"left http://models.svc/", "joined http://10.0.0.1/", "joined http://10.0.0.2/",
+			"joined http://10.0.0.1/", "joined http://10.0.0.2/",
 			"lookup_failed models.svc", "lookup_works models.svc", "left http://10.0.0.1/",
 		}
 		if diff := cmp.Diff(want, w.told()); diff != "" {
