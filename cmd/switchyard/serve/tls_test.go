@@ -214,7 +214,9 @@ func (counted) Read(p []byte) (int, error) {
 
 // An answer that comes while the request is being sent reaches the caller.
 func TestH06EarlyAnswersOverEveryProtocol(t *testing.T) {
-	url := testbed.HTTP(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "too much", http.StatusRequestEntityTooLarge) })
+	url := testbed.HTTP(t, func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "too much", http.StatusRequestEntityTooLarge)
+	})
 	eachWay(t, model(url), func(t *testing.T, r *running, c *http.Client) {
 		res := call(t, c, http.MethodPost, r.url+"/v1/model", io.LimitReader(counted{}, 4<<20))
 		if body, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusRequestEntityTooLarge || string(body) != "too much\n" {
