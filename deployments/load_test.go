@@ -241,10 +241,10 @@ func TestVersionsTellHowTheirReplicasServe(t *testing.T) {
 		}
 		return v.Version
 	}
-	if diff := cmp.Diff(schema.Serving{Balance: schema.Hash}, load("").Serving); diff != "" {
+	if diff := cmp.Diff(schema.Serving{Balance: schema.Hash, Protocol: schema.AutoProtocol}, load("").Serving); diff != "" {
 		t.Errorf("of the document (-want +got):\n%s", diff)
 	}
-	want := schema.Serving{Balance: schema.RoundRobin, Resolve: &schema.Resolve{Interval: time.Minute}}
+	want := schema.Serving{Balance: schema.RoundRobin, Protocol: schema.AutoProtocol, Resolve: &schema.Resolve{Interval: time.Minute}}
 	if diff := cmp.Diff(want, load(", balance: round-robin, resolve: {by: dns, interval: 1m}").Serving); diff != "" {
 		t.Errorf("of the version (-want +got):\n%s", diff)
 	}

@@ -27,6 +27,8 @@ type Destination struct {
 	// has; the zero Addr: it is looked up when a connection is opened. Whatever it
 	// is, a TLS server has to prove that it bears the name.
 	Address netip.Addr
+	// Protocol is what is spoken over them; empty means schema.AutoProtocol.
+	Protocol schema.Protocol
 }
 
 // PoolOptions say how a Pool reaches replicas.
@@ -48,7 +50,7 @@ type PoolOptions struct {
 }
 
 // Pool holds the running replicas. It outlives snapshots: what two snapshots
-// bind with the same URL and use is the same replica, with the same connections
+// bind with the same URL, protocol and use is the same replica, with the same connections
 // and the same counts, also of failures. It starts no goroutines but in Run. It is
 // safe for concurrent use.
 type Pool struct {
@@ -68,10 +70,23 @@ type Pool struct {
 
 // replicaKey is the identity by which a replica is found again.
 type replicaKey struct {
-	url     string
-	use     Use
-	address netip.Addr
-	named   bool // it stands for a name until that is resolved
+	url      string
+	use      Use
+	protocol schema.Protocol // see spoken
+	address  netip.Addr
+	named    bool // it stands for a name until that is resolved
+}
+
+// spoken is the protocol by which a replica is found again: what auto amounts to
+// is the same as if it were written.
+func spoken(p schema.Protocol, u *url.URL) schema.Protocol {
+	switch {
+	case p != "" && p != schema.AutoProtocol:
+		return p
+	case u.Scheme == "http":
+		return schema.HTTP1
+	}
+	return schema.AutoProtocol
 }
 
 // NewPool makes an empty pool.
@@ -111,7 +126,7 @@ func (p *Pool) Run(ctx context.Context) error {
 }
 
 // Bind returns the replicas of v for one use. A replica that the pool holds
-// already is found again by its URL and use, and one that is draining is taken
+// already is found again by its URL, protocol and use, and one that is draining is taken
 // back into service; the others are new. A replica that several versions name is
 // checked and ejected as the version says that was bound last. Bind opens no
 // connection and does not block.
@@ -129,7 +144,7 @@ func (p *Pool) Bind(v *Version, use Use) *Group {
 	}
 	g.replicas = make([]*Replica, 0, len(v.URLs))
 	for _, u := range v.URLs {
-		r := p.replica(u, replicaKey{url: u.String(), use: use})
+		r := p.replica(u, replicaKey{url: u.String(), use: use, protocol: spoken(v.Serving.Protocol, u)})
 		p.instruct(r, v, g)
 		// A URL that is written twice would be drawn twice as often.
 		if !slices.Contains(g.replicas, r) {

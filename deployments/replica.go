@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Replica is one URL of a version as it is called, or one address of its name: the
@@ -21,6 +23,7 @@ type Replica struct {
 	url     *url.URL
 	label   string
 	use     Use
+	speaks  schema.Protocol
 	address netip.Addr // zero: that of the URL's name
 	seed    uint64     // of its scores
 	pool    *Pool
@@ -48,7 +51,9 @@ func newReplica(key replicaKey, u *url.URL, p *Pool) *Replica {
 		public.Host = hostPort(key.address.String(), u.Port())
 	}
 	label := public.String()
-	r := &Replica{url: &own, label: label, use: key.use, address: key.address, seed: xxhash.Sum64String(label), pool: p}
+	r := &Replica{
+		url: &own, label: label, use: key.use, speaks: key.protocol, address: key.address, seed: xxhash.Sum64String(label), pool: p,
+	}
 	r.health.start, r.health.out = time.Now(), &r.out
 	return r
 }
@@ -66,6 +71,10 @@ func hostPort(host, port string) string {
 // URL is where the replica answers; it must not be changed. Its host is the name
 // also where the replica is one of that name's addresses.
 func (r *Replica) URL() *url.URL { return r.url }
+
+// Multiplexed reports whether HTTP/2 may be spoken with the replica. Its
+// transport may then still read a request's header when it has returned.
+func (r *Replica) Multiplexed() bool { return r.speaks != schema.HTTP1 }
 
 // String is the URL without anything secret, as it stands in records, with the
 // address in place of the name where the replica is one of several addresses.
@@ -154,7 +163,7 @@ func (r *Replica) Release() {
 // thousands of replicas costs next to nothing.
 func (r *Replica) connections() Transport {
 	r.once.Do(func() {
-		t := r.pool.options.Transport(Destination{URL: r.url, Use: r.use, Address: r.address})
+		t := r.pool.options.Transport(Destination{URL: r.url, Use: r.use, Address: r.address, Protocol: r.speaks})
 		r.transport.Store(&t)
 	})
 	return *r.transport.Load()

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Transport is the connections to one replica. After CloseIdleConnections,
@@ -41,12 +43,14 @@ type TransportOptions struct {
 	// Address is connected to instead of what the name in a request's URL
 	// resolves to; the zero Addr means that name.
 	Address netip.Addr
+	// Protocol is what is spoken; empty means schema.AutoProtocol.
+	Protocol schema.Protocol
 }
 
 // NewTransport makes connections for a gateway: what passes through is not
 // changed (no compression is asked for), the environment has no say (no proxy),
-// and nothing waits that the caller's context does not bound. HTTP/2 is spoken
-// where a TLS server offers it, except for WebSockets.
+// and nothing waits that the caller's context does not bound. Where o does not say
+// otherwise, HTTP/2 is spoken where a TLS server offers it, except for WebSockets.
 func NewTransport(o TransportOptions) *http.Transport {
 	connect := cmp.Or(o.ConnectTimeout, DefaultConnectTimeout)
 	dialer := &net.Dialer{
@@ -62,7 +66,7 @@ func NewTransport(o TransportOptions) *http.Transport {
 			MinVersion:         tls.VersionTLS12,
 			ClientSessionCache: tls.NewLRUClientSessionCache(16),
 		},
-		ForceAttemptHTTP2: true, // own dialer and TLS settings would turn it off
+		Protocols: protocols(o.Protocol),
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout: 15 * time.Second, // an HTTP/2 connection carries all requests: notice when it is dead
 			PingTimeout:     10 * time.Second,
@@ -80,6 +84,15 @@ func NewTransport(o TransportOptions) *http.Transport {
 		WriteBufferSize: 16 << 10,
 		ReadBufferSize:  8 << 10,
 	}
+}
+
+// protocols is what a transport may speak.
+func protocols(p schema.Protocol) *http.Protocols {
+	var all http.Protocols
+	all.SetHTTP1(p != schema.HTTP2 && p != schema.H2C)
+	all.SetHTTP2(p != schema.HTTP1 && p != schema.H2C)
+	all.SetUnencryptedHTTP2(p == schema.H2C)
+	return &all
 }
 
 // dialing connects to an address, if it is given, whatever name is asked for.
@@ -100,7 +113,7 @@ func dialing(d *net.Dialer, address netip.Addr) func(ctx context.Context, networ
 // bounded, and their look-ups of names kept off the threads of the system's
 // resolver, of which there are few and live requests need them.
 func OptionsFor(to Destination) TransportOptions {
-	o := TransportOptions{Address: to.Address}
+	o := TransportOptions{Address: to.Address, Protocol: to.Protocol}
 	if to.Use != (Use{}) {
 		o.MaxConns, o.Resolver = DefaultMirrorConns, &net.Resolver{PreferGo: true}
 	}

@@ -121,7 +121,7 @@ timeout: 5s
 }
 
 func version(branch string, number int, alias string) *deployments.Resolved {
-	return &deployments.Resolved{Version: &deployments.Version{Branch: branch, Name: "model", Number: number, Serving: schema.Serving{Balance: schema.LeastRequests}}, Alias: alias}
+	return &deployments.Resolved{Version: &deployments.Version{Branch: branch, Name: "model", Number: number, Serving: schema.Serving{Balance: schema.LeastRequests, Protocol: schema.AutoProtocol}}, Alias: alias}
 }
 
 func endpointAt(path string) string {

@@ -51,6 +51,7 @@ type deploymentAnswer struct {
 	Version  int             `json:"version"` // the resolved number
 	Alias    string          `json:"alias,omitempty"`
 	Balance  schema.Balance  `json:"balance"`
+	Protocol schema.Protocol `json:"protocol"`
 	Replicas []replicaAnswer `json:"replicas"`
 }
 
@@ -133,7 +134,7 @@ func (m *mirrored) describe() mirrorAnswer {
 }
 
 func describe(d *deployments.Resolved, g *deployments.Group) deploymentAnswer {
-	answer := deploymentAnswer{Branch: d.Branch, Name: d.Name, Version: d.Number, Alias: d.Alias, Balance: d.Serving.Balance}
+	answer := deploymentAnswer{Branch: d.Branch, Name: d.Name, Version: d.Number, Alias: d.Alias, Balance: d.Serving.Balance, Protocol: d.Serving.Protocol}
 	for _, r := range g.Replicas() {
 		answer.Replicas = append(answer.Replicas, describeReplica(r))
 	}

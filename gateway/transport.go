@@ -7,6 +7,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // OwnTransport makes the connections of a replica with the gateway's own
@@ -21,7 +22,7 @@ func OwnTransport(to deployments.Destination) deployments.Transport {
 		rest = deployments.Once(standard)
 	}
 	u := to.URL
-	if u.Scheme != "http" {
+	if u.Scheme != "http" || to.Protocol == schema.H2C {
 		return rest
 	}
 	return &ownTransport{

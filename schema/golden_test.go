@@ -158,6 +158,9 @@ func serving(s schema.Serving) string {
 	if s.Balance != schema.LeastRequests {
 		text += "; " + string(s.Balance)
 	}
+	if s.Protocol != schema.AutoProtocol {
+		text += "; " + string(s.Protocol)
+	}
 	if s.Health != nil {
 		text += fmt.Sprintf("; health %+v", *s.Health)
 	}

@@ -57,6 +57,7 @@ var beyond = []struct {
 	{schema.RuleValue, "10ms", "durations cannot be compared"},
 	{schema.RuleValue, "GiB", "sizes with units cannot be compared"},
 	{schema.RuleValue, "whole number of bytes", "sizes with units cannot be compared"},
+	{schema.RuleURL, "is spoken over http", "it takes a look at two places"},
 	{schema.RuleValue, "0 to 65535", "the settings are described by kind only"},
 	{schema.RuleValue, "holds credentials", "the settings are described by kind only"},
 }

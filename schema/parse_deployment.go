@@ -13,7 +13,7 @@ import (
 // deployment reads the document of a deployment.
 func (d *document) deployment(root *mapping) *Deployment {
 	dep := &Deployment{Pos: root.pos, UnreadVersions: true}
-	all := d.serving(root, Serving{Balance: LeastRequests})
+	all := d.serving(root, Serving{Balance: LeastRequests, Protocol: AutoProtocol})
 	if n, ok := root.need("versions"); ok {
 		var known bool
 		dep.Versions, known = d.versions(n, all)
@@ -86,6 +86,7 @@ func (d *document) deploymentVersion(e entry, all Serving) DeploymentVersion {
 		v.Methods = d.methods(n)
 	}
 	v.Serving = d.serving(m, all)
+	d.speaks(v.Serving.Protocol, v.URLs)
 	return v
 }
 

@@ -24,7 +24,10 @@ const longestInterval = time.Hour
 // the document. What is not written stays as it is in s.
 func (d *document) serving(m *mapping, s Serving) Serving {
 	if n, ok := m.take("balance"); ok {
-		s.Balance = d.balance(n)
+		s.Balance = choice(d, n, "balance", Balances())
+	}
+	if n, ok := m.take("protocol"); ok {
+		s.Protocol = choice(d, n, "protocol", Protocols())
 	}
 	if n, ok := m.take("health"); ok {
 		s.Health = off(n, d.health)
@@ -47,21 +50,35 @@ func off[T any](n node, read func(node) *T) *T {
 	return read(n)
 }
 
-func (d *document) balance(n node) Balance {
-	v, ok := d.str(n, "balance")
-	if !ok || slices.Contains(Balances(), Balance(v.V)) {
-		return Balance(v.V)
+// choice is one of some words.
+func choice[T ~string](d *document, n node, what string, words []T) T {
+	v, ok := d.str(n, what)
+	if !ok || slices.Contains(words, T(v.V)) {
+		return T(v.V)
 	}
-	var names []string
-	for _, b := range Balances() {
-		names = append(names, string(b))
+	names := make([]string, len(words))
+	for i, w := range words {
+		names[i] = string(w)
 	}
 	if near, ok := Nearest(v.V, names); ok {
-		d.report(v.Pos, RuleValue, "unknown balance %s; did you mean %q?", quoted(v.V), near)
+		d.report(v.Pos, RuleValue, "unknown %s %s; did you mean %q?", what, quoted(v.V), near)
 		return ""
 	}
-	d.report(v.Pos, RuleValue, "unknown balance %s; allowed are %s", quoted(v.V), enumerate(names))
+	d.report(v.Pos, RuleValue, "unknown %s %s; allowed are %s", what, quoted(v.V), enumerate(names))
 	return ""
+}
+
+// speaks refuses URLs over which the protocol is not spoken.
+func (d *document) speaks(p Protocol, urls []Value[string]) {
+	for _, u := range urls {
+		secure := strings.HasPrefix(strings.ToLower(u.V), "https:")
+		switch {
+		case p == HTTP2 && !secure:
+			d.report(u.Pos, RuleURL, "protocol h2 is spoken over https; for HTTP/2 over http write protocol: h2c")
+		case p == H2C && secure:
+			d.report(u.Pos, RuleURL, "protocol h2c is spoken over http; for HTTP/2 over https write protocol: h2")
+		}
+	}
 }
 
 func (d *document) health(n node) *Health {

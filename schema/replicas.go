@@ -15,6 +15,20 @@ const (
 // Balances lists the ways to balance.
 func Balances() []Balance { return []Balance{LeastRequests, RoundRobin, Hash} }
 
+// Protocol is what is spoken with replicas.
+type Protocol string
+
+// The protocols. The zero value means AutoProtocol.
+const (
+	AutoProtocol Protocol = "auto"  // HTTP/1.1 over http; over https HTTP/2 where the server offers it, else HTTP/1.1
+	HTTP1        Protocol = "http1" // HTTP/1.1 only
+	HTTP2        Protocol = "h2"    // HTTP/2 over TLS only
+	H2C          Protocol = "h2c"   // HTTP/2 without TLS, by prior knowledge
+)
+
+// Protocols lists the protocols.
+func Protocols() []Protocol { return []Protocol{AutoProtocol, HTTP1, HTTP2, H2C} }
+
 // Health says how replicas are asked whether they are well. It is immutable.
 type Health struct {
 	Path           string        // with the query; it stands in place of that of the replica's URL
@@ -64,8 +78,9 @@ const DefaultResolveInterval = 10 * time.Second
 
 // Serving is how the replicas of a version serve together.
 type Serving struct {
-	Balance Balance
-	Health  *Health  // nil: nobody asks
-	Outlier *Outlier // nil: none is left out
-	Resolve *Resolve // nil: names are resolved when a connection is opened
+	Balance  Balance
+	Protocol Protocol
+	Health   *Health  // nil: nobody asks
+	Outlier  *Outlier // nil: none is left out
+	Resolve  *Resolve // nil: names are resolved when a connection is opened
 }

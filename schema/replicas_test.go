@@ -13,7 +13,7 @@ import (
 // servingValue is how replicas serve, as plain values with the keys of a
 // document.
 func servingValue(s schema.Serving) object {
-	o := object{"balance": string(s.Balance), "health": false, "outlier": false, "resolve": object{"by": "system"}}
+	o := object{"balance": string(s.Balance), "protocol": string(s.Protocol), "health": false, "outlier": false, "resolve": object{"by": "system"}}
 	if h := s.Health; h != nil {
 		status := []any{}
 		for _, r := range h.Status {
@@ -40,7 +40,7 @@ func servingValue(s schema.Serving) object {
 // said about its replicas for all versions or by default, and takes the former
 // away.
 func withServingDefaults(document, version object) {
-	for key, value := range (object{"balance": "least-requests", "health": false, "outlier": false, "resolve": "system"}) {
+	for key, value := range (object{"balance": "least-requests", "protocol": "auto", "health": false, "outlier": false, "resolve": "system"}) {
 		if all, ok := document[key]; ok {
 			value = all
 		}

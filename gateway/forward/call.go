@@ -72,7 +72,7 @@ func (t *attempt) outgoing(replica *url.URL) (*http.Request, error) {
 	if host := t.spec.Header["Host"]; len(host) > 0 {
 		out.Host = host[0]
 	}
-	if replica.Scheme != "http" {
+	if t.replica.Multiplexed() {
 		// HTTP/2 may be spoken, and its transport may return before it is done
 		// with the header.
 		out.Header = maps.Clone(out.Header)
