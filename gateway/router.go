@@ -97,12 +97,32 @@ func serveStable(w http.ResponseWriter, r *http.Request) {
 func serveDeclared(w http.ResponseWriter, r *http.Request) {
 	at := routed(r)
 	path := r.URL.EscapedPath()
+	if name := r.Header[headerEndpoint]; len(name) > 0 && forward.IsGRPC(r) {
+		serveNamed(w, r, name[0], path)
+		return
+	}
 	i, length, ok := at.snapshot.places.above(path)
 	if !ok {
 		notFound(w, r)
 		return
 	}
 	at.snapshot.serve(w, r, i, path, path[length:]) //nolint:contextcheck // as above
+}
+
+// headerEndpoint is in the metadata of calls of gRPC, whose paths are those of
+// methods: it names the endpoint.
+const headerEndpoint = "X-Switchyard-Endpoint"
+
+// serveNamed serves a call of gRPC that names its endpoint. The whole path is
+// passed on.
+func serveNamed(w http.ResponseWriter, r *http.Request, name, path string) {
+	at := routed(r)
+	i, ok := at.snapshot.places.named(name)
+	if !ok {
+		noEndpoint(w, r, name)
+		return
+	}
+	at.snapshot.serve(w, r, i, path, path)
 }
 
 // serve serves a request to the i-th endpoint. rest is what of path comes below
@@ -118,13 +138,23 @@ func (s *Snapshot) serve(w http.ResponseWriter, r *http.Request, i int, path, re
 // notFound answers 404, with the name of the endpoint that was meant if one is
 // near.
 func notFound(w http.ResponseWriter, r *http.Request) {
-	message := "no endpoint serves this path; endpoints are called at /v1/NAME"
-	if rest, ok := strings.CutPrefix(r.URL.Path, prefix); ok {
+	rest, ok := strings.CutPrefix(r.URL.Path, prefix)
+	switch {
+	case ok:
 		name, _, _ := strings.Cut(rest, "/")
-		message = "no endpoint " + quoted(name)
-		if near, ok := nearest(r, name); ok {
-			message += "; did you mean " + quoted(near) + "?"
-		}
+		noEndpoint(w, r, name)
+	case forward.IsGRPC(r):
+		forward.WriteError(w, r, http.StatusMethodNotAllowed, // which is UNIMPLEMENTED, as servers say of methods that they lack
+			"no endpoint serves this method; name one in the metadata x-switchyard-endpoint", forward.RequestID(r))
+	default:
+		forward.WriteError(w, r, http.StatusNotFound, "no endpoint serves this path; endpoints are called at /v1/NAME", forward.RequestID(r))
+	}
+}
+
+func noEndpoint(w http.ResponseWriter, r *http.Request, name string) {
+	message := "no endpoint " + quoted(name)
+	if near, ok := nearest(r, name); ok {
+		message += "; did you mean " + quoted(near) + "?"
 	}
 	forward.WriteError(w, r, http.StatusNotFound, message, forward.RequestID(r))
 }

@@ -142,6 +142,11 @@ func (q *request) attempt() forward.Result {
 		Group: b.group, Subject: q.subject, Path: q.rest, Header: b.Deployment.Header,
 		Timeout: q.e.Timeout, Began: q.tried, RequestID: q.id, Body: q.body,
 	}
+	if forward.IsGRPC(q.r) {
+		if d, ok := forward.GRPCTimeout(q.r); ok {
+			a.Deadline = q.tried.Add(d)
+		}
+	}
 	return q.e.gateway.live.Serve(q.w, q.r, a)
 }
 

@@ -29,8 +29,12 @@ type alarm struct {
 // which memory that nobody uses any more is kept by it.
 const horizon = 5 * time.Second
 
-// setAlarm has the attempt expire at the limit, instead of at any before.
+// setAlarm has the attempt expire at the limit, instead of at any before, and at
+// its deadline anyway.
 func (t *attempt) setAlarm(limit time.Time) {
+	if deadline := t.spec.Deadline; !deadline.IsZero() && deadline.Before(limit) {
+		limit = deadline
+	}
 	t.alarm.mu.Lock()
 	defer t.alarm.mu.Unlock()
 	t.alarm.limit = limit

@@ -59,8 +59,13 @@ func (r *Result) fail(f Failure) {
 }
 
 // WriteError answers with one of the gateway's errors: the JSON of the contract,
-// {"error": message, "requestId": requestID}.
+// {"error": message, "requestId": requestID}. A caller that speaks gRPC gets the
+// status of its own that the HTTP status amounts to.
 func WriteError(w http.ResponseWriter, r *http.Request, status int, message, requestID string) {
+	if IsGRPC(r) {
+		writeGRPCError(w, status, message, requestID)
+		return
+	}
 	body, err := json.Marshal(struct {
 		Error     string `json:"error"`
 		RequestID string `json:"requestId"`

@@ -77,6 +77,8 @@ type Attempt struct {
 	// of unknown length and an event stream may go on for ever, but a silence in
 	// it is bounded by the same time. 0 means DefaultTimeout.
 	Timeout time.Duration
+	// Deadline bounds the whole attempt, streams included; the zero time is none.
+	Deadline time.Time
 	// Began is when the time of the attempt began, the zero time for now.
 	Began time.Time
 	// RequestID is what RequestID returned for the request; if empty, Serve calls
