@@ -78,6 +78,8 @@ func TestHowReplicasServeIsAChange(t *testing.T) {
 		want          []string
 	}{
 		{document("", ""), document("balance: hash\n", ""), []string{"balance"}},
+		{document("", ""), document("protocol: h2c\n", ""), []string{"protocol"}},
+		{document("", ""), document("", ", protocol: auto"), nil},
 		{document("", ""), document("", ", balance: least-requests, health: false, resolve: system"), nil},
 		{document("health: {path: /a}\n", ""), document("", ", health: {path: /a, interval: 10s}"), nil},
 		{document("health: {path: /a}\n", ""), document("", ", health: {path: /b}, outlier: {}, resolve: dns"), []string{"health", "outlier", "resolve"}},

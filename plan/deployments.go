@@ -157,6 +157,7 @@ func changedSettings(was, is schema.Serving) []string {
 		differ bool
 	}{
 		{"balance", was.Balance != is.Balance},
+		{"protocol", was.Protocol != is.Protocol},
 		{"health", !reflect.DeepEqual(was.Health, is.Health)},
 		{"outlier", !reflect.DeepEqual(was.Outlier, is.Outlier)},
 		{"resolve", !reflect.DeepEqual(was.Resolve, is.Resolve)},
