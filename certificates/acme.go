@@ -33,7 +33,7 @@ func (a *ACME) apply(config *tls.Config) error {
 	if len(a.Hosts) == 0 || a.State == "" {
 		return errors.New("an ACME server issues certificates for named hosts, and they are kept in a folder")
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
+	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if a.CAFile != "" {
 		text, err := readFile(a.CAFile)
 		if err != nil {

@@ -5,7 +5,9 @@
 // builds a [Snapshot] and swaps it in. A snapshot is immutable; swapping is one
 // atomic pointer, so a request that began under one snapshot ends under it, and
 // callers notice nothing. One chi router takes the URLs of all apart, and the
-// snapshot that the request carries says which endpoint is meant.
+// snapshot that the request carries says which endpoint is meant. A call of gRPC,
+// whose path is that of a method, may name its endpoint in the metadata
+// x-switchyard-endpoint.
 //
 // What has to outlive snapshots is kept beside them and found again by name:
 // replicas with their connections in a [deployments.Pool], the queues of

@@ -41,7 +41,7 @@ func GRPCTimeout(r *http.Request) (time.Duration, bool) {
 	if n > uint64(most/time.Nanosecond)/uint64(max(unit, 1)) {
 		return most, ok
 	}
-	return time.Duration(n) * unit, ok //nolint:gosec // it has at most 8 digits
+	return time.Duration(n) * unit, ok // n has at most 8 digits
 }
 
 // grpcStatus is the status of gRPC for one of the gateway's errors.
