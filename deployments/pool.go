@@ -145,11 +145,13 @@ func (p *Pool) Bind(v *Version, use Use) *Group {
 	g.replicas = make([]*Replica, 0, len(v.URLs))
 	for _, u := range v.URLs {
 		r := p.replica(u, replicaKey{url: u.String(), use: use, protocol: spoken(v.Serving.Protocol, u)})
-		p.instruct(r, v, g)
 		// A URL that is written twice would be drawn twice as often.
 		if !slices.Contains(g.replicas, r) {
 			g.replicas = append(g.replicas, r)
 		}
+	}
+	for _, r := range g.replicas { // requests meet the group by them, so it is complete by now
+		p.instruct(r, v, g)
 	}
 	return g
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -384,9 +385,11 @@ func TestHeadlessServiceIsFollowed(t *testing.T) {
 
 // TestAddressesProveTheirName: TLS is spoken with the name, not with the address.
 func TestAddressesProveTheirName(t *testing.T) {
-	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Host+" as "+r.TLS.ServerName)
 	}))
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	s.StartTLS()
 	defer s.Close()
 	p := deployments.NewPool(deployments.PoolOptions{
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
