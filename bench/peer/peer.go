@@ -98,6 +98,7 @@ func switchyard(name, path, version, engine string) Peer {
 		argv: func(s Site) []string {
 			return []string{
 				path, "serve", "--front", engine, "--upstream", engine, "--repo", repository(s), "--poll", "24h",
+				"--mirror-workers", "64", // a copy at a time for each caller, where other peers know no bound
 				"--listen", "127.0.0.1:" + strconv.Itoa(s.Port), "--admin", "127.0.0.1:" + strconv.Itoa(s.Admin),
 				"--log", s.Log(), "--log-max-size", "128MiB", "--log-max-files", "1", "--grace-period", "500ms",
 			}
