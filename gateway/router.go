@@ -98,7 +98,7 @@ func serveDeclared(w http.ResponseWriter, r *http.Request) {
 	at := routed(r)
 	path := r.URL.EscapedPath()
 	if name := r.Header[headerEndpoint]; len(name) > 0 && forward.IsGRPC(r) {
-		serveNamed(w, r, name[0], path)
+		serveNamed(w, r, name[0], path) //nolint:contextcheck // the attempt derives its context from the request's
 		return
 	}
 	i, length, ok := at.snapshot.places.above(path)

@@ -84,7 +84,7 @@ func TestTLSServesBothVersions(t *testing.T) {
 		protocols.SetHTTP1(!h2)
 		protocols.SetHTTP2(h2)
 		tr := &http.Transport{TLSClientConfig: s.as, Protocols: &protocols}
-		res, err := (&http.Client{Transport: tr, Timeout: patience}).Get("https://" + s.addr) //nolint:noctx // it has a time limit
+		res, err := (&http.Client{Transport: tr, Timeout: patience}).Get("https://" + s.addr)
 		if err != nil {
 			t.Fatal(err)
 		}

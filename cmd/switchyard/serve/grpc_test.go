@@ -114,7 +114,7 @@ func grpcFiles(url string) map[string]string {
 		"endpoints/model.yaml":   alias("") + "mirrors: {copy: {deployment: {branch: main, name: model, version: 1}}}\n",
 		"endpoints/hasty.yaml":   alias("timeout: 50ms\n"),
 		"endpoints/gone.yaml":    strings.Replace(alias(""), "version: 1}", "version: 2}", 1),
-		"endpoints/path.yaml":    strings.Replace(alias("path: /inference.Declared\n"), "version: 1}", "version: 1}", 1),
+		"endpoints/path.yaml":    alias("path: /inference.Declared\n"),
 	}
 }
 

@@ -110,7 +110,7 @@ func TestH09StreamsOverEveryProtocol(t *testing.T) {
 	eachWay(t, model(url), func(t *testing.T, r *running, c *http.Client) {
 		going := make(chan *http.Response, 1)
 		go func() {
-			res, err := c.Post(r.url+"/v1/model", "application/json", strings.NewReader("{}")) //nolint:noctx // it has a time limit
+			res, err := c.Post(r.url+"/v1/model", "application/json", strings.NewReader("{}"))
 			if err != nil {
 				t.Error(err)
 			}
