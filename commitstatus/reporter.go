@@ -100,14 +100,14 @@ func (r *Reporter) tell(ctx context.Context, w waiting) {
 		return
 	}
 	if err == nil {
-		r.count(resultSent)
 		r.journal.sent(w.Status)
+		r.count(resultSent)
 		return
 	}
 	w.tries++
 	if !err.again || w.tries >= maxTries {
-		r.count(resultFailed)
 		r.journal.failed(w.Status, fmt.Errorf("gave up after try %d: %w", w.tries, err))
+		r.count(resultFailed)
 		return
 	}
 	r.count(resultRetried)
