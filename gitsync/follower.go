@@ -99,8 +99,10 @@ func (f *Follower) start() bool {
 	return first
 }
 
-// end waits for the read that its context has ended, and sends all away who wait.
+// end keeps what serves, waits for the read that its context has ended, and sends
+// all away who wait.
 func (f *Follower) end() {
+	f.keep()
 	if f.reading != nil {
 		f.answer(f.reading.asked, func(*asking) error { return ErrStopped })
 		<-f.reading.done
