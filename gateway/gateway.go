@@ -26,8 +26,11 @@ type Options struct {
 	Forward forward.Options
 	Mirror  mirror.Options // Done and Panicked are the gateway's own
 	Records *record.Log
-	Logger  zerolog.Logger // the life of the process: swap, reject
-	Webhook http.Handler   // serves WebhookPath, also before the first revision does; nil: nothing does
+	// Observers are told of each record besides the log, in its goroutine, which may
+	// be that of a live request: they must not block, and must not keep the record.
+	Observers []func(*record.Record)
+	Logger    zerolog.Logger // the life of the process: swap, reject
+	Webhook   http.Handler   // serves WebhookPath, also before the first revision does; nil: nothing does
 }
 
 // Gateway serves the current snapshot. Its methods are safe for concurrent use.
@@ -36,6 +39,7 @@ type Gateway struct {
 	live    *forward.Forwarder
 	mirrors *mirror.Engine
 	records *record.Log
+	observe []func(*record.Record)
 	logger  zerolog.Logger
 	metrics *metrics
 	webhook http.Handler
@@ -64,6 +68,7 @@ func New(o Options) *Gateway {
 		loaders: newLoaders(o.Secrets),
 		live:    forward.New(o.Forward),
 		records: o.Records,
+		observe: o.Observers,
 		logger:  o.Logger,
 		webhook: o.Webhook,
 		mux:     newMux(),
@@ -167,11 +172,24 @@ func (g *Gateway) Drain(ctx context.Context) error {
 }
 
 // copyDone writes the record of a copy, exactly one for each sampled copy.
-func (g *Gateway) copyDone(r *record.Record) {
-	if s := g.metrics.find(r); s != nil {
-		s.count(r)
+func (g *Gateway) copyDone(c *mirror.Copy) {
+	if s := g.metrics.find(&c.Record); s != nil {
+		s.count(&c.Record)
 	}
+	g.write(&c.Record)
+	c.Tap.Release()
+}
+
+// write gives a record to the log and to the observers.
+func (g *Gateway) write(r *record.Record) {
 	g.records.Append(r)
+	if len(g.observe) == 0 {
+		return
+	}
+	told := *r // what is passed to a function that is not known is on the heap
+	for _, tell := range g.observe {
+		tell(&told)
+	}
 }
 
 // panicked logs a panic on the way of a copy. It touches nothing else.

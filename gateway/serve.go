@@ -185,5 +185,5 @@ func (q *request) finish(result *forward.Result) {
 	}
 	b.series.inFlight.Add(-1)
 	b.series.count(&rec)
-	q.e.gateway.records.Append(&rec)
+	q.e.gateway.write(&rec)
 }

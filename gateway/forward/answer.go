@@ -100,6 +100,9 @@ func (t *attempt) write(p []byte, flush bool) bool {
 	if err == nil && flush {
 		err = t.control().Flush()
 	}
+	if t.spec.Tap != nil {
+		_, _ = t.spec.Tap.Write(p) // after it was passed on, whether it arrived or not
+	}
 	if err != nil {
 		t.cutShort(t.callerGone(err))
 		return false
@@ -124,6 +127,9 @@ func (t *attempt) complete(res *http.Response) {
 		t.result.Outcome, t.result.Kind = record.Error, record.Status
 	}
 	t.result.Took = time.Since(t.started)
+	if t.spec.Tap != nil {
+		t.spec.Tap.End()
+	}
 }
 
 // cutShort is the end of an answer that was not.
@@ -154,6 +160,9 @@ func (t *attempt) commit(res *http.Response) bool {
 	if expired {
 		t.refuse(t.explain(errTimeout))
 		return false
+	}
+	if t.spec.Tap != nil {
+		t.spec.Tap.Begin(res.Header)
 	}
 	t.mergeHeader(res)
 	h := t.w.Header()

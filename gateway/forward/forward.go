@@ -11,6 +11,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/tap"
 )
 
 // Defaults of Options and Attempt.
@@ -84,6 +85,10 @@ type Attempt struct {
 	// RequestID is what RequestID returned for the request; if empty, Serve calls
 	// it.
 	RequestID string
+	// Tap keeps the beginning of the deployment's answer, and not of one that the
+	// gateway gives itself. It is written to until Serve returns. Nil: nothing is
+	// kept.
+	Tap *tap.Tap
 	// Body replaces the request's Body if it is not nil: the same bytes, captured
 	// on their way or read ahead. Serve never closes it. No Read of it is in
 	// progress when Serve returns, and none begins after that. Do not replace

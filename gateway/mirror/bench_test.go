@@ -52,7 +52,7 @@ func benchmarkCopy(b *testing.B, size int, do func(*mirror.Capture, []byte, *byt
 
 func benchmarkBody(b *testing.B, body []byte, remove *mirror.Removal, do func(*mirror.Capture, []byte, *bytes.Reader)) {
 	done := make(chan struct{}, 1)
-	e := mirror.NewEngine(mirror.Options{Done: func(*record.Record) { done <- struct{}{} }})
+	e := mirror.NewEngine(mirror.Options{Done: func(*mirror.Copy) { done <- struct{}{} }})
 	pool := deployments.NewPool(transport(noSend).over())
 	u := &url.URL{Scheme: "http", Host: "mirror.invalid", Path: "/predict"}
 	group := pool.Bind(&deployments.Version{URLs: []*url.URL{u}}, deployments.Use{Endpoint: "e", Mirror: "m"})

@@ -12,6 +12,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/tap"
 )
 
 // Copy is one live request as it goes to one mirror. Whoever offered it fills in
@@ -25,7 +26,9 @@ type Copy struct {
 	Fields []byte             // the header, complete, each line with its CRLF, with the version's own fields and the mark of copies
 	Group  *deployments.Group // of the snapshot that serves the live request
 	Remove *Removal           // what is left out of the body; nil: nothing
-	Record record.Record      // the template given to Offer; the engine's from then on
+	Tap    *tap.Tap           // keeps the beginning of the answer; nil: nothing is kept. Options.Done is given it
+	Note   any                // whatever Options.Done wants to know again; the engine does not look at it
+	Record record.Record      // the template given to Offer; the engine's until Options.Done
 
 	queue  *Queue
 	place  place // in the queue
@@ -131,6 +134,9 @@ func (c *Copy) answered(n, most int64) {
 		c.Record.Outcome, c.Record.ErrorKind = record.Error, record.TooLarge
 		c.Record.Error = fmt.Sprintf("the answer was read up to %d bytes only", most)
 	}
+	if c.Tap != nil && n <= most {
+		c.Tap.End()
+	}
 	c.failed = n > most && time.Since(c.Record.Start)-c.Record.TTFB < floodTime
 }
 
@@ -196,6 +202,6 @@ func (c *Copy) end() {
 		c.Record.Start = c.Record.End
 	}
 	c.queue.settle(c)
-	e.opts.Done(&c.Record)
+	e.opts.Done(c)
 	c.recycle()
 }

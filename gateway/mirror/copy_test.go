@@ -184,7 +184,7 @@ func TestM15SettlesWhileARecordSinkPanics(t *testing.T) {
 	var mu sync.Mutex
 	q := make(chan struct{}, 10)
 	e := mirror.NewEngine(mirror.Options{
-		Done: func(*record.Record) { panic("a bug in whoever keeps records") },
+		Done: func(*mirror.Copy) { panic("a bug in whoever keeps records") },
 		Panicked: func(v any, stack []byte) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
 
 // Options are the limits of an Engine. What is zero gets its default.
@@ -25,10 +23,12 @@ type Options struct {
 	BreakerMin      time.Duration // for so long at first; 1 s
 	BreakerMax      time.Duration // and twice as long after each failed probe, up to this; 30 s
 
-	// Done gets the record of every copy that was offered, exactly once, and must
-	// not keep it. It is called by the live request's goroutine where a copy is
-	// dropped on its way to the queue: it must not block.
-	Done func(*record.Record)
+	// Done gets every copy that was offered, exactly once, with its record, and
+	// must not keep it. The hold of its Tap, if it has one, is Done's. It is called
+	// by the live request's goroutine where a copy is dropped on its way to the
+	// queue: it must not block. A copy that was dropped by Offer has neither Tap nor
+	// Note.
+	Done func(*Copy)
 	// Panicked, if set, is told of panics in the engine, which are bugs, and in
 	// transports. The copy's record has the panic as its error.
 	Panicked func(value any, stack []byte)
@@ -46,7 +46,7 @@ func (o Options) withDefaults() Options {
 	byDefault(&o.BreakerMin, time.Second)
 	byDefault(&o.BreakerMax, 30*time.Second)
 	if o.Done == nil {
-		o.Done = func(*record.Record) {}
+		o.Done = func(c *Copy) { c.Tap.Release() }
 	}
 	if o.Panicked == nil {
 		o.Panicked = func(any, []byte) {}

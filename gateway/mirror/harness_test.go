@@ -20,6 +20,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/tap"
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
@@ -55,10 +56,11 @@ func newFixtureOver(t *testing.T, opts mirror.Options, over deployments.PoolOpti
 	return f
 }
 
-func (f *fixture) done(r *record.Record) {
+func (f *fixture) done(c *mirror.Copy) {
+	c.Tap.Release()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.records = append(f.records, *r)
+	f.records = append(f.records, c.Record)
 	select {
 	case f.more <- struct{}{}:
 	default:
@@ -138,6 +140,7 @@ type target struct {
 	name  string
 
 	remove *mirror.Removal // from the bodies of its copies
+	tap    func() *tap.Tap // of the answers to its copies; nil: none
 }
 
 // mirror adds a mirror that is called at the URL.
@@ -167,6 +170,9 @@ func (f *fixture) offer(c *mirror.Capture, r *http.Request, to ...target) {
 		if copied := c.Offer(m.queue, &template); copied != nil {
 			copied.Method, copied.Path, copied.Query = r.Method, r.URL.EscapedPath(), r.URL.RawQuery
 			copied.Fields, copied.Group, copied.Remove = fields(r.Header), m.group, m.remove
+			if m.tap != nil {
+				copied.Tap = m.tap()
+			}
 		}
 	}
 }

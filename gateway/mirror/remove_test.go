@@ -37,7 +37,7 @@ type remover struct {
 func newRemover(tb testing.TB) *remover {
 	tb.Helper()
 	r := &remover{got: make(chan *http.Request, 1), bodies: make(chan []byte, 1), records: make(chan record.Record, 1)}
-	r.Engine = mirror.NewEngine(mirror.Options{Done: func(rec *record.Record) { r.records <- *rec }})
+	r.Engine = mirror.NewEngine(mirror.Options{Done: func(c *mirror.Copy) { r.records <- c.Record }})
 	r.pool = deployments.NewPool(transport(r.take).over())
 	u := &url.URL{Scheme: "http", Host: "mirror.invalid"}
 	r.group = r.pool.Bind(&deployments.Version{URLs: []*url.URL{u}}, deployments.Use{Endpoint: "e", Mirror: "m"})

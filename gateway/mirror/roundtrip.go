@@ -37,7 +37,12 @@ func (c *Copy) roundTrip(w *worker, replica *deployments.Replica) {
 	defer res.Body.Close()
 	c.Record.TTFB = time.Since(c.Record.Start)
 	c.Record.Status = res.StatusCode
-	n, err := io.CopyN(io.Discard, res.Body, opts.MaxAnswer+1)
+	answer := io.Reader(res.Body)
+	if c.Tap != nil {
+		c.Tap.Begin(res.Header)
+		answer = io.TeeReader(answer, c.Tap)
+	}
+	n, err := io.CopyN(io.Discard, answer, opts.MaxAnswer+1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.Record.ResponseBytes = min(n, opts.MaxAnswer)
 		c.fail(ctx, err)

@@ -72,6 +72,10 @@ func (w *worker) post(c *Copy, replica *deployments.Replica) bool {
 		}
 	}
 	defer clear(m.Body)
+	if c.Tap != nil {
+		m.Keep = c.Tap
+		defer func() { m.Keep = nil }()
+	}
 	m.Request.Method, m.Request.Host, m.Fields = c.Method, c.host(&w.url), c.Fields
 	w.span.until(c.Record.Start.Add(w.queue.engine.opts.Timeout))
 	called, err := replica.Try(w.call)

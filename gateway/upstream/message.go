@@ -12,8 +12,8 @@ import (
 // MaxMessage is the most bytes that a Message's body may have: what leaves with the head in one write.
 const MaxMessage = smallBody
 
-// Message is a small request whose body is in memory and whose answer nobody reads, and what is kept of that answer. A Message may be
-// sent again and again, by one goroutine at a time; that costs no allocation.
+// Message is a small request whose body is in memory and whose answer nobody waits for, and what is kept of that answer. A Message may be
+// sent again and again, by one goroutine at a time; that costs no allocation as long as there is no Keep.
 type Message struct {
 	// Request has the Method, the URL, the Host and the context. Its other fields are not looked at.
 	Request *http.Request
@@ -24,11 +24,19 @@ type Message struct {
 	Body [][]byte
 	// MaxAnswer is how many bytes of the answer's body are read.
 	MaxAnswer int64
+	// Keep gets the answer as it is read; nil: nobody does.
+	Keep Keeper
 
 	Status   int       // of the answer; 0 when there is none
 	Heard    time.Time // when its head had come
 	Received int64     // bytes of its body; more than MaxAnswer when there are more than that
 	exchange exchange
+}
+
+// Keeper gets an answer piece by piece, of which it may keep copies only.
+type Keeper interface {
+	Begin(header http.Header) // comes first; the strings, and nothing else of the header, stay valid
+	Write(p []byte) (int, error)
 }
 
 // ErrUnusual is why a Message was not sent: it needs RoundTrip.
@@ -39,7 +47,10 @@ const ErrUnusual = requestError("only RoundTrip can send it")
 func (p *Pool) Post(m *Message) error {
 	x := &m.exchange
 	m.Status, m.Heard, m.Received = 0, time.Time{}, 0
-	*x = exchange{pool: p, request: m.Request, scratch: p.getScratch(), terse: true}
+	*x = exchange{pool: p, request: m.Request, scratch: p.getScratch(), once: true, terse: m.Keep == nil}
+	if m.Keep != nil {
+		x.response.Header = x.scratch.header
+	}
 	defer x.forget()
 	if err := m.render(&x.scratch.out); err != nil {
 		x.finish(false)
@@ -52,6 +63,9 @@ func (p *Pool) Post(m *Message) error {
 		return e
 	}
 	m.Status, m.Heard = x.response.StatusCode, time.Now()
+	if m.Keep != nil {
+		m.Keep.Begin(x.response.Header)
+	}
 	err := x.discard(m)
 	whole := err == io.EOF //nolint:errorlint // the bare io.EOF of readBody is the clean end
 	if err != nil && !whole {
@@ -125,7 +139,7 @@ func isPlain(name []byte) bool {
 // unusualFields are those that have one, and are sorted out by outgoing.judge in what RoundTrip sends.
 var unusualFields = []string{"Host", "Expect", "Upgrade", "Trailer", "Connection", "Content-Length", "Transfer-Encoding"}
 
-// discard reads the answer's body, as much of it as is wanted, and forgets it; io.EOF is its clean end, and nil an end before that.
+// discard reads the answer's body, as much of it as is wanted, for its Keeper or for nobody; io.EOF is its clean end, and nil an end before that.
 func (x *exchange) discard(m *Message) error {
 	buf := x.scratch.out[:cap(x.scratch.out)] // the request has left
 	if x.framing != noBody && x.left > uint64(len(buf)) || x.framing == byClose {
@@ -136,6 +150,9 @@ func (x *exchange) discard(m *Message) error {
 	for m.Received <= m.MaxAnswer {
 		n, err := x.readBody(buf[:min(int64(len(buf)), m.MaxAnswer+1-m.Received)])
 		m.Received += int64(n)
+		if n > 0 && m.Keep != nil {
+			_, _ = m.Keep.Write(buf[:n]) // what becomes of it is not ours
+		}
 		if err != nil {
 			return err
 		}

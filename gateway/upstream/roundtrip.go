@@ -22,6 +22,7 @@ type exchange struct {
 	out      outgoing
 	scratch  *scratch
 	conn     *conn
+	once     bool        // it is never sent again once a byte of it may have arrived
 	terse    bool        // of the answer only status and framing are wanted
 	sent     bool        // a byte of the request was taken by the kernel
 	sender   *sender     // nil if the request left in one write
@@ -138,7 +139,7 @@ func (x *exchange) salvage(ctx context.Context, err error) error {
 // mayRepeat reports whether the request may be sent a second time after err ended the wait for its answer: RFC 9110 9.2.2,
 // RFC 9112 9.3.1.
 func (x *exchange) mayRepeat(ctx context.Context, err error) bool {
-	if !x.conn.reused() || x.conn.heard || x.out.body != nil || x.terse || x.pool.opt.NoRetry || !died(ctx, err) {
+	if !x.conn.reused() || x.conn.heard || x.out.body != nil || x.once || x.pool.opt.NoRetry || !died(ctx, err) {
 		return false
 	}
 	switch x.request.Method {
