@@ -22,6 +22,7 @@ type AdminOptions struct {
 	Sync     func(context.Context) error // syncs now, answers when done
 	Status   func() any                  // how syncing goes; shown under "sync" in /status
 	Version  string
+	Records  http.Handler // what /records shows; nil: no records are kept
 
 	// Revisions that are kept, and going back to them. All or none of them are set.
 	Accept    func(ctx context.Context, commit string) error // is Sync, and takes this commit even if it is held
@@ -43,7 +44,8 @@ func (e *StatusError) Error() string { return e.Err.Error() }
 func (e *StatusError) Unwrap() error { return e.Err }
 
 // Admin is the handler of the admin listener: /healthz, /readyz, /status,
-// /endpoints, /metrics, /revisions, /debug/pprof/, POST /sync, /pin and /unpin.
+// /endpoints, /metrics, /records, /revisions, /debug/pprof/, POST /sync, /pin and
+// /unpin.
 // It has no access control of its own and belongs on loopback; what a browser
 // sends there for some page is refused nevertheless.
 func (g *Gateway) Admin(o AdminOptions) http.Handler {
@@ -60,6 +62,7 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 		writeJSON(w, http.StatusOK, g.table())
 	})
 	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}))
+	r.Method(http.MethodGet, "/records", records(o.Records))
 	g.changes(r, o)
 	r.HandleFunc("/debug/pprof/*", pprof.Index)
 	r.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
@@ -67,6 +70,16 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 	r.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	r.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return r
+}
+
+// records is h, or else what says why there is none.
+func records(h http.Handler) http.Handler {
+	if h != nil {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusNotFound, changeAnswer{Error: "no records are kept in memory; see the setting recentRecords"})
+	})
 }
 
 func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request) {

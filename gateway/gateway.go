@@ -183,12 +183,8 @@ func (g *Gateway) copyDone(c *mirror.Copy) {
 // write gives a record to the log and to the observers.
 func (g *Gateway) write(r *record.Record) {
 	g.records.Append(r)
-	if len(g.observe) == 0 {
-		return
-	}
-	told := *r // what is passed to a function that is not known is on the heap
 	for _, tell := range g.observe {
-		tell(&told)
+		tell(r)
 	}
 }
 

@@ -43,6 +43,7 @@ type request struct {
 
 	identity forward.Identity
 	result   forward.Result
+	record   record.Record // of the live attempt, filled when it has ended
 }
 
 // requests is memory for requests that are done: their header values lie in it,
@@ -171,7 +172,8 @@ func (q *request) finish(result *forward.Result) {
 		q.capture.Finish()
 	}
 	b := q.backend
-	rec := b.template
+	rec := &q.record
+	*rec = b.template
 	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
 	rec.Commit = q.s.commit
 	rec.Start, rec.End = q.started, q.tried.Add(result.Took)
@@ -184,6 +186,6 @@ func (q *request) finish(result *forward.Result) {
 		rec.Error = result.Err.Error()
 	}
 	b.series.inFlight.Add(-1)
-	b.series.count(&rec)
-	q.e.gateway.write(&rec)
+	b.series.count(rec)
+	q.e.gateway.write(rec)
 }

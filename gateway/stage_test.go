@@ -71,7 +71,8 @@ type options struct {
 	forward forward.Options
 	secrets map[string]string
 
-	records   record.Options                                              // without a Writer, the stage's own
+	records   record.Options // without a Writer, the stage's own
+	observers []func(*record.Record)
 	transport func(deployments.Destination) (deployments.Transport, bool) // instead of the engine's, where it says so
 	lookup    func(context.Context, string) ([]netip.Addr, error)         // of names whose addresses are replicas
 	server    func(*http.Server)                                          // changes the public server's settings
@@ -94,7 +95,8 @@ func newStage(t *testing.T, o options) *stage {
 	writer.Go(func() { _ = pool.Run(ctx) })
 	s.gateway = gateway.New(gateway.Options{
 		Pool: pool, Forward: o.forward, Mirror: o.mirror, Records: s.records, Logger: zerolog.New(s.records),
-		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
+		Observers: o.observers,
+		Secrets:   deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})
 	s.stop = sync.OnceFunc(s.listen(o))
 	t.Cleanup(func() {

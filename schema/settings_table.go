@@ -127,6 +127,8 @@ func logSettings() []Setting {
 		{Key: "logMaxAge", Kind: KindDuration, Default: "0s", Help: "Age above which rotated log files are removed; 0s: they are kept."},
 		{Key: "logMaxFiles", Kind: KindInt, Default: "0", min: "0", max: "100000", Help: "Number of rotated log files above which the oldest are removed, up to 100000; 0: they are kept."},
 		{Key: "logCompress", Kind: KindBool, Default: "false", Help: "Compress rotated log files with gzip: true or false."},
+		{Key: "recentRecords", Kind: KindInt, Default: "10000", min: "0", max: "10000000", Help: "Number of the newest records that are kept in memory, for /records of the admin listener, up to 10000000; 0: none."},
+		{Key: "recentBytes", Kind: KindSize, Default: "8MiB", min: "1MiB", max: "16GiB", Help: "Memory that these records take at most, 1MiB to 16GiB."},
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gitsync"
 )
@@ -112,6 +113,9 @@ func serveOptions(p process, s settings) serve.Options {
 		GracePeriod:       s.duration("gracePeriod"),
 		LogLevel:          must(zerolog.ParseLevel(s.text("logLevel"))),
 		Stdout:            p.stdout,
+	}
+	if n := s.number("recentRecords"); n > 0 {
+		o.Recent = &recent.Options{Records: n, Bytes: s.size("recentBytes")}
 	}
 	if path := s.text("log"); path != "stdout" {
 		o.LogFile = &record.FileOptions{

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gitsync"
 )
 
@@ -118,6 +119,7 @@ func (d *demonstration) serveOptions(started chan<- serve.Addresses) serve.Optio
 		Admin:       freeAddress(d.options.Admin),
 		Repository:  gitsync.Options{URL: d.setting.dir, Branch: "main", Poll: pollEvery},
 		GracePeriod: gracePeriod,
+		Recent:      &recent.Options{},
 		Stdout:      &decoder{readers: readers},
 		Abort:       d.options.Abort,
 		Started:     func(at serve.Addresses) { started <- at },

@@ -13,7 +13,7 @@ import (
 
 // adminOptions joins the admin listener to the follower.
 func (p *process) adminOptions(gatherer prometheus.Gatherer) gateway.AdminOptions {
-	return gateway.AdminOptions{
+	o := gateway.AdminOptions{
 		Gatherer: gatherer,
 		Status:   func() any { return newSyncStatus(p.follower.Status(), p.gateway.Applied()) },
 		Version:  p.options.Version,
@@ -29,6 +29,10 @@ func (p *process) adminOptions(gatherer prometheus.Gatherer) gateway.AdminOption
 			return NewRevisions(list), answered(err)
 		},
 	}
+	if p.recent != nil {
+		o.Records = p.recent
+	}
+	return o
 }
 
 // statusCodes are the HTTP statuses for what can become of a call. What is not

@@ -11,6 +11,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gitsync"
 )
@@ -49,6 +50,7 @@ type Options struct {
 	ShutdownDelay time.Duration // from readiness off to refusing connections
 	GracePeriod   time.Duration // for live requests and copies to end, together
 
+	Recent   *recent.Options     // of the newest records for the admin listener; nil: none are kept
 	Records  record.Options      // Writer is the process's own
 	LogLevel zerolog.Level       // the least level of process events that is logged; records always are
 	Stdout   io.Writer           // where the log goes if LogFile is nil

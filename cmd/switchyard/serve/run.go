@@ -18,6 +18,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gateway/front"
+	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gitsync"
 )
@@ -47,6 +48,7 @@ type process struct {
 	certificates *certificates.Store // of the public listener; nil if it speaks plain HTTP
 
 	pool     *deployments.Pool
+	recent   *recent.Ring // nil if no records are kept in memory
 	gateway  *gateway.Gateway
 	follower *gitsync.Follower
 	webhook  *hook                  // nil without secrets
@@ -114,7 +116,19 @@ func (p *process) makeGateway() {
 		Records: p.log,
 		Logger:  p.logger,
 		Webhook: p.webhook.handler(),
+
+		Observers: p.observers(),
 	})
+}
+
+// observers are who looks at records besides the log.
+func (p *process) observers() []func(*record.Record) {
+	var all []func(*record.Record)
+	if p.options.Recent != nil {
+		p.recent = recent.New(*p.options.Recent)
+		all = append(all, p.recent.Observe)
+	}
+	return all
 }
 
 func (p *process) makeServers() {
