@@ -111,6 +111,7 @@ func newEndpoint(declared *schema.Endpoint, found []deployments.Resolved) *Endpo
 		}
 		e.Mirrors = append(e.Mirrors, Mirror{
 			Name: d.Name.V, Percent: d.Percent.V, Deployment: found[0], Remove: values(d.Remove),
+			Compare: d.Compare, Noise: d.Noise, Gates: d.Gates,
 			salt: salt("sample", e.Name, d.Name.V),
 		})
 		found = found[1:]

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Endpoint is a declared endpoint whose deployments are resolved. It is
@@ -33,7 +34,10 @@ type Mirror struct {
 	Name       string
 	Percent    float64 // in (0, 100]
 	Deployment deployments.Resolved
-	Remove     []string // names of top-level members that are left out of JSON bodies
+	Remove     []string        // names of top-level members that are left out of JSON bodies
+	Compare    *schema.Compare // nil: answers are not compared
+	Noise      bool            // what differs is the noise of the live deployment itself
+	Gates      *schema.Gates   // nil: none
 
 	salt uint64 // of sampling; 0: not computed beforehand
 }

@@ -39,10 +39,13 @@ type mirrorAnswer struct {
 	Name       string           `json:"name"`
 	Percent    float64          `json:"percent"`
 	Deployment deploymentAnswer `json:"deployment"`
-	Remove     []string         `json:"remove"`  // members that are left out of JSON bodies
-	Breaker    string           `json:"breaker"` // closed, or open while the mirror is left alone for its failures
-	Waiting    int              `json:"waiting"` // copies that are being captured or wait to be sent
-	Sending    int              `json:"sending"` // copies that are on their way
+	Remove     []string         `json:"remove"`          // members that are left out of JSON bodies
+	Compare    *schema.Compare  `json:"compare"`         // as it is written, {} for the default; false: answers are not compared
+	Noise      bool             `json:"noise"`           // it is a second deployment of what is live
+	Gates      *schema.Gates    `json:"gates,omitempty"` // as they are written
+	Breaker    string           `json:"breaker"`         // closed, or open while the mirror is left alone for its failures
+	Waiting    int              `json:"waiting"`         // copies that are being captured or wait to be sent
+	Sending    int              `json:"sending"`         // copies that are on their way
 }
 
 type deploymentAnswer struct {
@@ -122,7 +125,7 @@ func (m *mirrored) describe() mirrorAnswer {
 	state := m.queue.State()
 	answer := mirrorAnswer{
 		Name: m.Name, Percent: m.Percent, Deployment: describe(&m.Deployment, m.group),
-		Remove: []string{}, Breaker: "closed", Waiting: state.Slots, Sending: state.Sending,
+		Remove: []string{}, Compare: m.Compare, Noise: m.Noise, Gates: m.Gates, Breaker: "closed", Waiting: state.Slots, Sending: state.Sending,
 	}
 	if state.BreakerOpen {
 		answer.Breaker = "open"

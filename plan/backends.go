@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
@@ -120,7 +121,7 @@ func (c *comparison) mirrors(from, to *endpoints.Endpoint) []Mirror {
 		m.sample(anew)
 		if m.Change == Changed {
 			m.Redefined = c.isRedefined(&m.From.Deployment, &m.To.Deployment)
-			if *m.From == *m.To && !m.Redefined && m.NewlySampled == 0 && m.NoLongerSampled == 0 {
+			if m.From.equal(m.To) && !m.Redefined && m.NewlySampled == 0 && m.NoLongerSampled == 0 {
 				continue
 			}
 		}
@@ -136,13 +137,35 @@ func mirrorStates(e *endpoints.Endpoint, off map[string][]schema.Mirror) states[
 	}
 	for i := range e.Mirrors {
 		m := &e.Mirrors[i]
-		all.add(m.Name, MirrorState{Deployment: resolved(m.Deployment), Percent: m.Percent, Enabled: true})
+		s := MirrorState{Deployment: resolved(m.Deployment), Percent: m.Percent, Enabled: true, Noise: m.Noise}
+		s.Compare, s.Gates = asWritten(m.Compare), asWritten(m.Gates)
+		all.add(m.Name, s)
 	}
 	for i := range off[e.Name] {
 		m := &off[e.Name][i]
-		all.add(m.Name.V, MirrorState{Deployment: written(m.Deployment), Percent: m.Percent.V})
+		s := MirrorState{Deployment: written(m.Deployment), Percent: m.Percent.V, Noise: m.Noise}
+		s.Compare, s.Gates = asWritten(m.Compare), asWritten(m.Gates)
+		all.add(m.Name.V, s)
 	}
 	return all
+}
+
+// asWritten is the JSON of a part of a document.
+func asWritten(part json.Marshaler) json.RawMessage {
+	text, err := part.MarshalJSON()
+	if err != nil {
+		panic("plan: what is declared has no form in JSON: " + err.Error())
+	}
+	return text
+}
+
+func (s *MirrorState) equal(t *MirrorState) bool {
+	return s.Deployment == t.Deployment && s.Percent == t.Percent && s.Enabled == t.Enabled && s.judgedAs(t)
+}
+
+// judgedAs reports whether answers are judged in the same way.
+func (s *MirrorState) judgedAs(t *MirrorState) bool {
+	return bytes.Equal(s.Compare, t.Compare) && s.Noise == t.Noise && bytes.Equal(s.Gates, t.Gates)
 }
 
 // sample computes who is sampled newly and no longer. With the same key the

@@ -101,6 +101,10 @@ type MirrorState struct {
 	Deployment Deployed `json:"deployment"`
 	Percent    float64  `json:"percent"` // in (0, 100]
 	Enabled    bool     `json:"enabled"`
+	// How its answers are judged, as it is written: {} for the default.
+	Compare json.RawMessage `json:"compare"` // false: they are not compared
+	Noise   bool            `json:"noise"`
+	Gates   json.RawMessage `json:"gates"` // null: none
 }
 
 // Deployed is a resolved version of a deployment.

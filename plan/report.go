@@ -3,7 +3,6 @@ package plan
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/switchyard-gateway/switchyard/schema"
 )
@@ -247,53 +246,4 @@ func pathText(e *Endpoint) phrase {
 		return say(text, "callers of ", from, " are still served, with a longer rest of the path")
 	}
 	return say(text, "callers of ", from, " get the endpoint ", value(e.PathTaker))
-}
-
-// mirrorLine says how a mirror changes.
-func (p *Plan) mirrorLine(m *Mirror) line {
-	l := line{m.Change.mark(), say("mirror ", value(m.Name)), nil}
-	switch m.Change {
-	case Added:
-		l.text = say(p.deployedText(&m.To.Deployment), ", copies of "+percent(m.To.Percent/100)+" of subjects")
-		if !m.To.Enabled {
-			l.text = say(p.deployedText(&m.To.Deployment), ", switched off")
-		}
-	case Removed:
-		l.text = say("removed; it was ", p.deployedText(&m.From.Deployment))
-	case Changed:
-		l.text = joined(p.mirrorParts(m), "; ")
-	}
-	return l
-}
-
-func (p *Plan) mirrorParts(m *Mirror) []phrase {
-	var parts []phrase
-	switch {
-	case m.From.Enabled && !m.To.Enabled:
-		parts = append(parts, say("switched off"))
-	case !m.From.Enabled && m.To.Enabled:
-		parts = append(parts, say("switched on"))
-	}
-	if m.From.Deployment != m.To.Deployment && m.From.Enabled == m.To.Enabled {
-		parts = append(parts, p.deployedChange(&m.From.Deployment, &m.To.Deployment))
-	} else if m.To.Enabled != m.From.Enabled {
-		parts = append(parts, p.deployedText(&m.To.Deployment))
-	}
-	if m.Redefined {
-		parts = append(parts, say(p.deployedText(&m.To.Deployment), " is declared otherwise, see deployments"))
-	}
-	if m.From.Percent != m.To.Percent {
-		parts = append(parts, say("percent ", number(m.From.Percent), " -> ", number(m.To.Percent)))
-	}
-	var copies []string
-	if m.NewlySampled > 0 {
-		copies = append(copies, percent(m.NewlySampled)+" of subjects newly copied")
-	}
-	if m.NoLongerSampled > 0 {
-		copies = append(copies, percent(m.NoLongerSampled)+" no longer")
-	}
-	if len(copies) > 0 {
-		parts = append(parts, say(strings.Join(copies, ", ")))
-	}
-	return parts
 }

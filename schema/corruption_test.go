@@ -149,12 +149,83 @@ func endpointValue(e *schema.Endpoint) any {
 		}
 		mirrors[m.Name.V] = object{
 			"deployment": referenceValue(m.Deployment), "percent": m.Percent.V, "enabled": m.Enabled, "body": object{"remove": removed},
+			"compare": compareValue(m.Compare), "noise": m.Noise, "gates": gatesValue(m.Gates),
 		}
 	}
 	return object{
 		"schemaVersion": 1.0, "backends": backends, "mirrors": mirrors, "assignment": ladderValue(e.Assignment), "sampling": ladderValue(e.Sampling),
 		"path": e.Path.V, "timeout": e.Timeout.V,
 	}
+}
+
+func compareValue(c *schema.Compare) any {
+	if c == nil {
+		return false
+	}
+	o := object{"ignore": listValue(c.Ignore), "unordered": listValue(c.Unordered), "label": c.Label, "score": c.Score, "text": any(string(c.Text))}
+	if c.Tolerance != nil {
+		o["tolerance"] = object{"abs": c.Tolerance.Abs, "rel": c.Tolerance.Rel}
+	}
+	if c.Similarity != schema.DefaultSimilarity {
+		o["text"] = object{"similarity": c.Similarity}
+	}
+	return o
+}
+
+func listValue(all []string) any {
+	values := []any{}
+	for _, v := range all {
+		values = append(values, v)
+	}
+	return values
+}
+
+func gatesValue(g *schema.Gates) any {
+	if g == nil {
+		return nil
+	}
+	o := object{"minPairs": float64(g.MinPairs)}
+	for _, gate := range g.Gates {
+		o[string(gate.Metric)] = gate.String()
+	}
+	return o
+}
+
+// withJudgementDefaults is how a mirror's answers are judged with what was not
+// written filled in, and gates as they are printed.
+func withJudgementDefaults(mirror object) error {
+	absent(mirror, "noise", false)
+	absent(mirror, "gates", nil)
+	absent(mirror, "compare", object{})
+	if c, ok := mirror["compare"].(object); ok {
+		for key, value := range (object{"ignore": []any{}, "unordered": []any{}, "label": "", "score": "", "text": "exact"}) {
+			absent(c, key, value)
+		}
+		for _, key := range []string{"ignore", "unordered"} {
+			if one, ok := c[key].(string); ok {
+				c[key] = []any{one}
+			}
+		}
+		if t, ok := c["tolerance"].(object); ok {
+			absent(t, "abs", 0.0)
+			absent(t, "rel", 0.0)
+		}
+	}
+	g, ok := mirror["gates"].(object)
+	if !ok {
+		return nil
+	}
+	absent(g, "minPairs", float64(schema.DefaultMinPairs))
+	for _, m := range schema.Metrics() {
+		if text, ok := g[string(m)].(string); ok {
+			gate, err := schema.ParseGate(m, text)
+			if err != nil {
+				return err
+			}
+			g[string(m)] = gate.String()
+		}
+	}
+	return nil
 }
 
 func referenceValue(r schema.DeploymentRef) any {
@@ -200,6 +271,9 @@ func withEndpointDefaults(plain map[string]any) any {
 		absent(m.(object), "enabled", true)
 		absent(m.(object), "body", object{})
 		absent(m.(object)["body"].(object), "remove", []any{"/response_webhook"})
+		if err := withJudgementDefaults(m.(object)); err != nil {
+			return err
+		}
 	}
 	for _, key := range []string{"assignment", "sampling"} {
 		ladder := o[key].(object)

@@ -38,7 +38,10 @@ type Mirror struct {
 	Enabled    bool           // true where not written
 	// Remove names the top-level members that are left out of JSON bodies;
 	// DefaultRemove where not written.
-	Remove []Value[string]
+	Remove  []Value[string]
+	Compare *Compare // DefaultCompare where not written; nil: answers are not compared
+	Noise   bool     // it is a second deployment of what is live, whose differences are noise
+	Gates   *Gates   // nil: none
 }
 
 // DefaultRemove names the members that are left out of the bodies of copies

@@ -109,10 +109,36 @@ func readEndpoint(f schema.File) (string, schema.Diagnostics) {
 		for _, name := range m.Remove {
 			b.WriteString("; without " + name.V)
 		}
-		b.WriteString("\n")
+		b.WriteString(judged(m) + "\n")
 	}
 	fmt.Fprintf(&b, "  assignment%s; sampling%s; path %q; timeout %v\n", ladder(e.Assignment), ladder(e.Sampling), e.Path.V, e.Timeout.V)
 	return b.String(), ds
+}
+
+// judged is what is not the default.
+func judged(m schema.Mirror) string {
+	text := ""
+	switch c := m.Compare; {
+	case c == nil:
+		text = "; not compared"
+	case !cmp.Equal(c, schema.DefaultCompare()):
+		plain := *c
+		plain.Tolerance = nil
+		text = fmt.Sprintf("; compare %+v", plain)
+		if c.Tolerance != nil {
+			text += fmt.Sprintf(" within %+v", *c.Tolerance)
+		}
+	}
+	if m.Noise {
+		text += "; noise"
+	}
+	if m.Gates != nil {
+		text += fmt.Sprintf("; gates from %d pairs on", m.Gates.MinPairs)
+		for _, g := range m.Gates.Gates {
+			text += fmt.Sprintf(", %s %s", g.Metric, g)
+		}
+	}
+	return text
 }
 
 func reference(r schema.DeploymentRef) string {

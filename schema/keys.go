@@ -36,7 +36,7 @@ func ParseKey(s string) (Key, error) {
 			return Key{}, fmt.Errorf("%s is no name of a query parameter; write query:NAME, of at most %d bytes", quoted(name), longestName)
 		}
 	case KeyBody:
-		if problem := pointerProblem(name); problem != "" {
+		if problem := pointerProblem(name, "body:/user/id"); problem != "" {
 			return Key{}, fmt.Errorf("%s is no JSON pointer: %s", quoted(name), problem)
 		}
 	default:
@@ -59,13 +59,13 @@ func headerKey(name string) (Key, error) {
 	return Key{KeyHeader, canonical}, nil
 }
 
-// pointerProblem says why s is no JSON pointer of RFC 6901 to a part of the
-// body; it is empty for a good one.
-func pointerProblem(s string) string {
+// pointerProblem says why s is no JSON pointer of RFC 6901 to a part of a body;
+// it is empty for a good one.
+func pointerProblem(s, example string) string {
 	const longest = 1024
 	switch {
 	case !strings.HasPrefix(s, "/"):
-		return "it must begin with /, such as body:/user/id"
+		return "it must begin with /, such as " + example
 	case len(s) > longest:
 		return fmt.Sprintf("it is longer than %d bytes", longest)
 	}

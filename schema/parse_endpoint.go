@@ -137,7 +137,7 @@ func (d *document) mirrors(root *mapping, e *Endpoint, backends *mapping) {
 }
 
 func (d *document) mirror(e entry, name Value[string]) Mirror {
-	mirror := Mirror{Name: name, Percent: Value[float64]{100, e.key.pos}, Enabled: true}
+	mirror := Mirror{Name: name, Percent: Value[float64]{100, e.key.pos}, Enabled: true, Compare: DefaultCompare()}
 	m, ok := d.mapping(e.value, "mirror "+quoted(e.name))
 	if !ok {
 		return mirror
@@ -155,6 +155,7 @@ func (d *document) mirror(e entry, name Value[string]) Mirror {
 		mirror.Enabled, _ = d.boolean(n, "enabled")
 	}
 	mirror.Remove = d.removed(m)
+	d.judged(m, &mirror)
 	return mirror
 }
 

@@ -41,12 +41,43 @@ func soundEndpoint(t *testing.T, e *schema.Endpoint) {
 		if !(m.Percent.V > 0 && m.Percent.V <= 100) {
 			t.Errorf("percent %v", m.Percent.V)
 		}
+		soundJudgement(t, m)
 	}
 	if e.Timeout.V <= 0 || e.Timeout.V > 24*time.Hour || len(e.Sampling) == 0 {
 		t.Errorf("timeout %v, sampling %v", e.Timeout.V, e.Sampling)
 	}
 	soundKeys(t, slices.Concat(e.Assignment, e.Sampling))
 	soundPath(t, e.Path.V)
+}
+
+// soundJudgement checks how answers are compared, and that gates read as they are
+// printed.
+func soundJudgement(t *testing.T, m schema.Mirror) {
+	t.Helper()
+	if c := m.Compare; c != nil {
+		for _, p := range slices.Concat(c.Ignore, c.Unordered) {
+			if p == "" || p[0] != '/' {
+				t.Errorf("unsound pattern %q", p)
+			}
+		}
+		if !slices.Contains(schema.TextMatches(), c.Text) || !(c.Similarity > 0 && c.Similarity <= 1) {
+			t.Errorf("unsound comparison of texts %+v", *c)
+		}
+		if d := c.Tolerance; d != nil && !(d.Abs >= 0 && d.Rel >= 0 && d.Rel < 1) {
+			t.Errorf("unsound tolerance %+v", *d)
+		}
+	}
+	if m.Gates == nil {
+		return
+	}
+	if m.Compare == nil || m.Noise || m.Gates.MinPairs < 1 {
+		t.Errorf("unsound gates %+v of mirror %+v", *m.Gates, m)
+	}
+	for _, g := range m.Gates.Gates {
+		if again, err := schema.ParseGate(g.Metric, g.String()); err != nil || again != g {
+			t.Errorf("the gate %+v, written as %q, reads as %+v: %v", g, g, again, err)
+		}
+	}
 }
 
 // partEndpoint checks what holds for what could be understood of an endpoint.
