@@ -25,6 +25,7 @@ type check struct {
 	url       *url.URL
 	address   netip.Addr
 	protocol  schema.Protocol
+	tls       *TLS
 	terms     atomic.Pointer[terms]
 	transport Transport // of its own: a pool of connections at its limit is no illness
 
@@ -42,6 +43,7 @@ type checkKey struct {
 	url      string
 	address  netip.Addr
 	protocol schema.Protocol
+	tls      string
 }
 
 // terms are how it is asked: those of the version that was bound last.
@@ -68,10 +70,10 @@ func (p *Pool) attend(r *Replica, v *Version) {
 		return
 	}
 	at := checkURL(r.url, v.Serving.Health.Path)
-	key := checkKey{url: at.String(), address: r.address, protocol: r.speaks}
+	key := checkKey{url: at.String(), address: r.address, protocol: r.speaks, tls: r.tls.identity()}
 	c := p.checks[key]
 	if c == nil {
-		c = &check{pool: p, url: at, address: r.address, protocol: r.speaks, replicas: map[*Replica]struct{}{}}
+		c = &check{pool: p, url: at, address: r.address, protocol: r.speaks, tls: r.tls, replicas: map[*Replica]struct{}{}}
 		c.run = c.ask
 		p.checks[key] = c
 		defer p.checking.add(&c.job)
@@ -147,7 +149,7 @@ func (c *check) ask(ctx context.Context) {
 func (c *check) call(ctx context.Context, t *terms) (outcome Checked) {
 	outcome.Time = time.Now()
 	if c.transport == nil {
-		c.transport = c.pool.options.Transport(Destination{URL: c.url, Address: c.address, Protocol: c.protocol})
+		c.transport = c.pool.options.Transport(Destination{URL: c.url, Address: c.address, Protocol: c.protocol, TLS: c.tls})
 	}
 	req := &http.Request{
 		Method: http.MethodGet, URL: c.url, Host: c.url.Host, Header: make(http.Header, len(t.header)+1), Close: true,

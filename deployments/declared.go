@@ -17,6 +17,7 @@ type Version struct {
 	Header  http.Header // set on every request, secrets filled in; never log it
 	Methods []string    // allowed ones, upper case; empty: any
 	Serving schema.Serving
+	TLS     *TLS // nil: nothing is said about it
 }
 
 // Resolved is a version together with the alias by which it was found.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -106,7 +105,7 @@ func newDeployment(branch string, doc *schema.Parsed[schema.Deployment], secrets
 	for i := range declared.Versions {
 		v, more := newVersion(&declared.Versions[i], secrets)
 		v.Branch, v.Name = branch, declared.Name
-		d.secret = d.secret || holdsSecret(declared.Versions[i].Headers)
+		d.secret = d.secret || holdsSecret(&declared.Versions[i])
 		problems = append(problems, more...)
 		if v.Number > 0 {
 			d.versions[v.Number] = v
@@ -127,9 +126,10 @@ func newDeployment(branch string, doc *schema.Parsed[schema.Deployment], secrets
 	return d, problems
 }
 
-// holdsSecret reports whether a header's value has to be looked up.
-func holdsSecret(headers []schema.Header) bool {
-	return slices.ContainsFunc(headers, func(h schema.Header) bool { return strings.Contains(h.Value.V, "${") })
+// holdsSecret reports whether something of a version has to be looked up.
+func holdsSecret(v *schema.DeploymentVersion) bool {
+	return v.Serving.TLS != nil ||
+		slices.ContainsFunc(v.Headers, func(h schema.Header) bool { return strings.Contains(h.Value.V, "${") })
 }
 
 func newVersion(declared *schema.DeploymentVersion, secrets *resolver) (*Version, schema.Diagnostics) {
@@ -155,6 +155,9 @@ func newVersion(declared *schema.DeploymentVersion, secrets *resolver) (*Version
 		}
 		v.Header.Set(h.Name.V, value)
 	}
+	var more schema.Diagnostics
+	v.TLS, more = newTLS(declared.Serving.TLS, secrets)
+	problems = append(problems, more...)
 	for _, m := range declared.Methods {
 		v.Methods = append(v.Methods, m.V)
 	}
@@ -167,5 +170,5 @@ func (v *Version) equal(w *Version) bool {
 	return v.Branch == w.Branch && v.Name == w.Name && v.Number == w.Number &&
 		slices.EqualFunc(v.URLs, w.URLs, func(a, b *url.URL) bool { return a.String() == b.String() }) &&
 		maps.EqualFunc(v.Header, w.Header, slices.Equal[[]string]) &&
-		slices.Equal(v.Methods, w.Methods) && reflect.DeepEqual(v.Serving, w.Serving)
+		slices.Equal(v.Methods, w.Methods) && v.Serving.Same(w.Serving)
 }

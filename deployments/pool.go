@@ -29,6 +29,7 @@ type Destination struct {
 	Address netip.Addr
 	// Protocol is what is spoken over them; empty means schema.AutoProtocol.
 	Protocol schema.Protocol
+	TLS      *TLS // nil: nothing is said about it
 }
 
 // PoolOptions say how a Pool reaches replicas.
@@ -50,7 +51,7 @@ type PoolOptions struct {
 }
 
 // Pool holds the running replicas. It outlives snapshots: what two snapshots
-// bind with the same URL, protocol and use is the same replica, with the same connections
+// bind with the same URL, protocol, TLS and use is the same replica, with the same connections
 // and the same counts, also of failures. It starts no goroutines but in Run. It is
 // safe for concurrent use.
 type Pool struct {
@@ -73,6 +74,7 @@ type replicaKey struct {
 	url      string
 	use      Use
 	protocol schema.Protocol // see spoken
+	tls      string          // see TLS.identity
 	address  netip.Addr
 	named    bool // it stands for a name until that is resolved
 }
@@ -126,7 +128,7 @@ func (p *Pool) Run(ctx context.Context) error {
 }
 
 // Bind returns the replicas of v for one use. A replica that the pool holds
-// already is found again by its URL, protocol and use, and one that is draining is taken
+// already is found again by its URL, protocol, TLS and use, and one that is draining is taken
 // back into service; the others are new. A replica that several versions name is
 // checked and ejected as the version says that was bound last. Bind opens no
 // connection and does not block.
@@ -144,7 +146,7 @@ func (p *Pool) Bind(v *Version, use Use) *Group {
 	}
 	g.replicas = make([]*Replica, 0, len(v.URLs))
 	for _, u := range v.URLs {
-		r := p.replica(u, replicaKey{url: u.String(), use: use, protocol: spoken(v.Serving.Protocol, u)})
+		r := p.replica(v, u, replicaKey{use: use})
 		// A URL that is written twice would be drawn twice as often.
 		if !slices.Contains(g.replicas, r) {
 			g.replicas = append(g.replicas, r)
@@ -162,11 +164,13 @@ func (p *Pool) instruct(r *Replica, v *Version, g *Group) {
 	p.supervise(r, v, g)
 }
 
-// replica finds or makes a replica. The pool is locked.
-func (p *Pool) replica(u *url.URL, key replicaKey) *Replica {
+// replica finds or makes a replica of a version, whose use and address the key has.
+// The pool is locked.
+func (p *Pool) replica(v *Version, u *url.URL, key replicaKey) *Replica {
+	key.url, key.protocol, key.tls = u.String(), spoken(v.Serving.Protocol, u), v.TLS.identity()
 	r := p.replicas[key]
 	if r == nil {
-		r = newReplica(key, u, p)
+		r = newReplica(key, u, v.TLS, p)
 		p.replicas[key] = r
 	}
 	r.retired.Store(false)

@@ -24,6 +24,7 @@ type Replica struct {
 	label   string
 	use     Use
 	speaks  schema.Protocol
+	tls     *TLS
 	address netip.Addr // zero: that of the URL's name
 	seed    uint64     // of its scores
 	pool    *Pool
@@ -44,7 +45,7 @@ type Replica struct {
 	ejections    *ejections            // guarded by pool.ejecting; nil: it was never watched
 }
 
-func newReplica(key replicaKey, u *url.URL, p *Pool) *Replica {
+func newReplica(key replicaKey, u *url.URL, t *TLS, p *Pool) *Replica {
 	own, public := *u, *u
 	public.User, public.RawQuery, public.Fragment = nil, "", ""
 	if key.address.IsValid() {
@@ -52,7 +53,7 @@ func newReplica(key replicaKey, u *url.URL, p *Pool) *Replica {
 	}
 	label := public.String()
 	r := &Replica{
-		url: &own, label: label, use: key.use, speaks: key.protocol, address: key.address, seed: xxhash.Sum64String(label), pool: p,
+		url: &own, label: label, use: key.use, speaks: key.protocol, tls: t, address: key.address, seed: xxhash.Sum64String(label), pool: p,
 	}
 	r.health.start, r.health.out = time.Now(), &r.out
 	return r
@@ -163,7 +164,7 @@ func (r *Replica) Release() {
 // thousands of replicas costs next to nothing.
 func (r *Replica) connections() Transport {
 	r.once.Do(func() {
-		t := r.pool.options.Transport(Destination{URL: r.url, Use: r.use, Address: r.address, Protocol: r.speaks})
+		t := r.pool.options.Transport(Destination{URL: r.url, Use: r.use, Address: r.address, Protocol: r.speaks, TLS: r.tls})
 		r.transport.Store(&t)
 	})
 	return *r.transport.Load()

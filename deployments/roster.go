@@ -48,6 +48,7 @@ type rosterKey struct {
 func (p *Pool) enroll(g *Group, use Use) {
 	v := g.version
 	var key strings.Builder
+	key.WriteString(v.TLS.identity() + "\n")
 	for _, u := range v.URLs {
 		key.WriteString(string(spoken(v.Serving.Protocol, u)) + " " + u.String() + "\n")
 	}
@@ -76,7 +77,7 @@ func (s *roster) compose() (joined, left []*Replica) {
 	for _, u := range s.urls {
 		addresses := s.addresses(u)
 		for _, a := range addresses {
-			r := s.pool.replica(u, replicaKey{url: u.String(), use: s.use, protocol: spoken(v.Serving.Protocol, u), address: a, named: !a.IsValid()})
+			r := s.pool.replica(v, u, replicaKey{use: s.use, address: a, named: !a.IsValid()})
 			s.pool.instruct(r, v, s.group.Load())
 			if !slices.Contains(now, r) {
 				now = append(now, r)

@@ -27,6 +27,9 @@ type Secrets struct {
 	// File reads a file by its absolute path. It must not wait for special
 	// files, and need not read more than MaxSecretFile + 1 bytes.
 	File func(path string) (string, error)
+	// Assumed is what Env and File say of secrets that this machine does not hold,
+	// where it only checks; it is not looked into. Empty: it holds all.
+	Assumed string
 }
 
 // resolver looks every placeholder up once, so that all headers of a revision
@@ -51,6 +54,18 @@ func (r *resolver) expand(value string) (string, error) {
 			found = r.lookUp(p)
 			r.known[p] = found
 		}
+		if found.err == nil && strings.ContainsFunc(found.value, forbidden) {
+			return "", fmt.Errorf("%s holds a line end or another control character, which no header can", p)
+		}
+		return found.value, found.err
+	})
+}
+
+// text is what a placeholder that stands alone stands for, which may have many
+// lines.
+func (r *resolver) text(value string) (string, error) {
+	return schema.Expand(value, func(p schema.Placeholder) (string, error) {
+		found := r.lookUp(p)
 		return found.value, found.err
 	})
 }
@@ -66,8 +81,6 @@ func (r *resolver) lookUp(p schema.Placeholder) secret {
 		return secret{err: fmt.Errorf("%s: %w", p, err)}
 	case value == "":
 		return secret{err: fmt.Errorf("%s is empty", p)}
-	case strings.ContainsFunc(value, forbidden):
-		return secret{err: fmt.Errorf("%s holds a line end or another control character, which no header can", p)}
 	}
 	return secret{value: value}
 }

@@ -45,6 +45,10 @@ type TransportOptions struct {
 	Address netip.Addr
 	// Protocol is what is spoken; empty means schema.AutoProtocol.
 	Protocol schema.Protocol
+	// TLS is how a server is met over https, and Host the one that is; nil: as
+	// crypto/tls does.
+	TLS  *TLS
+	Host string
 }
 
 // NewTransport makes connections for a gateway: what passes through is not
@@ -59,14 +63,13 @@ func NewTransport(o TransportOptions) *http.Transport {
 		// A host that vanished without a word is noticed after some 30 s.
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
 	}
+	secure := &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(16)}
+	o.TLS.configure(secure, o.Host)
 	return &http.Transport{
 		DialContext:         dialing(dialer, o.Address),
 		TLSHandshakeTimeout: connect,
-		TLSClientConfig: &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			ClientSessionCache: tls.NewLRUClientSessionCache(16),
-		},
-		Protocols: protocols(o.Protocol),
+		TLSClientConfig:     secure,
+		Protocols:           protocols(o.Protocol),
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout: 15 * time.Second, // an HTTP/2 connection carries all requests: notice when it is dead
 			PingTimeout:     10 * time.Second,
@@ -113,7 +116,7 @@ func dialing(d *net.Dialer, address netip.Addr) func(ctx context.Context, networ
 // bounded, and their look-ups of names kept off the threads of the system's
 // resolver, of which there are few and live requests need them.
 func OptionsFor(to Destination) TransportOptions {
-	o := TransportOptions{Address: to.Address, Protocol: to.Protocol}
+	o := TransportOptions{Address: to.Address, Protocol: to.Protocol, TLS: to.TLS, Host: to.URL.Hostname()}
 	if to.Use != (Use{}) {
 		o.MaxConns, o.Resolver = DefaultMirrorConns, &net.Resolver{PreferGo: true}
 	}

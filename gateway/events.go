@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/rs/zerolog"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
@@ -14,7 +17,8 @@ const (
 	eventReject = "reject"
 	eventPanic  = "panic"
 
-	eventReplica = "replica"
+	eventReplica  = "replica"
+	eventInsecure = "insecure"
 )
 
 // Fields of these events beside those of records.
@@ -27,6 +31,7 @@ const (
 	fieldChange      = "change" // a deployments.ChangeKind
 	fieldMirror      = "mirror" // whose replica it is, if it is a mirror's
 	fieldFor         = "forMs"
+	fieldDeployments = "deployments"
 )
 
 // LogChanges tells a log what becomes of replicas: when they go down, and come
@@ -63,4 +68,22 @@ var changes = map[deployments.ChangeKind]string{
 	deployments.LookupFailed: "a name cannot be resolved; its last addresses go on serving",
 	deployments.LookupWorks:  "a name can be resolved again",
 	deployments.NoneUp:       "no replica of a deployment is up; those that can be connected to get the requests all the same",
+}
+
+// warnInsecure says of a snapshot which versions let anybody answer.
+func (g *Gateway) warnInsecure(s *Snapshot) {
+	var named []string
+	for _, group := range s.groups() {
+		v := group.Version()
+		if t := v.Serving.TLS; t == nil || !t.Insecure {
+			continue
+		}
+		if name := fmt.Sprintf("%s version %d on %s", v.Name, v.Number, v.Branch); !slices.Contains(named, name) {
+			named = append(named, name)
+		}
+	}
+	if len(named) > 0 {
+		g.logger.Warn().Str(record.FieldEvent, eventInsecure).Strs(fieldDeployments, named).
+			Msg("tls is insecure: these deployments prove nothing, and anybody may answer in their place")
+	}
 }

@@ -134,6 +134,7 @@ func (g *Gateway) swap(s *Snapshot) {
 	g.pool.Retain(s.groups())
 	g.mirrors.Retain(s.queues())
 	g.metrics.retain(s)
+	g.warnInsecure(s)
 }
 
 func (g *Gateway) refuse(rev schema.Revision, err error) {

@@ -55,6 +55,7 @@ type deploymentAnswer struct {
 	Alias    string          `json:"alias,omitempty"`
 	Balance  schema.Balance  `json:"balance"`
 	Protocol schema.Protocol `json:"protocol"`
+	TLS      *tlsAnswer      `json:"tls,omitempty"`
 	Replicas []replicaAnswer `json:"replicas"`
 }
 
@@ -137,7 +138,7 @@ func (m *mirrored) describe() mirrorAnswer {
 }
 
 func describe(d *deployments.Resolved, g *deployments.Group) deploymentAnswer {
-	answer := deploymentAnswer{Branch: d.Branch, Name: d.Name, Version: d.Number, Alias: d.Alias, Balance: d.Serving.Balance, Protocol: d.Serving.Protocol}
+	answer := deploymentAnswer{Branch: d.Branch, Name: d.Name, Version: d.Number, Alias: d.Alias, Balance: d.Serving.Balance, Protocol: d.Serving.Protocol, TLS: describeTLS(d.Serving.TLS)}
 	for _, r := range g.Replicas() {
 		answer.Replicas = append(answer.Replicas, describeReplica(r))
 	}

@@ -161,6 +161,7 @@ func changedSettings(was, is schema.Serving) []string {
 		{"health", !reflect.DeepEqual(was.Health, is.Health)},
 		{"outlier", !reflect.DeepEqual(was.Outlier, is.Outlier)},
 		{"resolve", !reflect.DeepEqual(was.Resolve, is.Resolve)},
+		{"tls", !was.TLS.Same(is.TLS)},
 	} {
 		if s.differ {
 			keys = append(keys, s.key)

@@ -345,7 +345,7 @@ func withDeploymentDefaults(plain map[string]any) any {
 		version["headers"] = headers
 		withServingDefaults(o, version)
 	}
-	for _, key := range []string{"balance", "protocol", "health", "outlier", "resolve"} {
+	for _, key := range []string{"balance", "protocol", "health", "outlier", "resolve", "tls"} {
 		delete(o, key)
 	}
 	return o

@@ -196,6 +196,9 @@ func serving(s schema.Serving) string {
 	if s.Resolve != nil {
 		text += fmt.Sprintf("; resolve %+v", *s.Resolve)
 	}
+	if t := s.TLS; t != nil {
+		text += fmt.Sprintf("; tls %q %q %q %q %t", t.CA.V, t.Cert.V, t.Key.V, t.ServerName, t.Insecure)
+	}
 	return text
 }
 

@@ -60,6 +60,7 @@ var beyond = []struct {
 	{schema.RuleURL, "is spoken over http", "it takes a look at two places"},
 	{schema.RuleConflict, "noise is measured by comparing", "it compares two places"},
 	{schema.RuleConflict, "and has gates", "it compares two places"},
+	{schema.RuleURL, "tls is for https", "it takes a look at two places"},
 	{schema.RuleValue, "0 to 65535", "the settings are described by kind only"},
 	{schema.RuleValue, "holds credentials", "the settings are described by kind only"},
 }

@@ -86,7 +86,7 @@ func (d *document) deploymentVersion(e entry, all Serving) DeploymentVersion {
 		v.Methods = d.methods(n)
 	}
 	v.Serving = d.serving(m, all)
-	d.speaks(v.Serving.Protocol, v.URLs)
+	d.speaks(v.Serving, v.URLs)
 	return v
 }
 

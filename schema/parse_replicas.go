@@ -38,6 +38,9 @@ func (d *document) serving(m *mapping, s Serving) Serving {
 	if n, ok := m.take("resolve"); ok {
 		s.Resolve = d.resolving(n)
 	}
+	if n, ok := m.take("tls"); ok {
+		s.TLS = off(n, d.tls)
+	}
 	return s
 }
 
@@ -68,8 +71,9 @@ func choice[T ~string](d *document, n node, what string, words []T) T {
 	return ""
 }
 
-// speaks refuses URLs over which the protocol is not spoken.
-func (d *document) speaks(p Protocol, urls []Value[string]) {
+// speaks refuses URLs over which that is not spoken.
+func (d *document) speaks(s Serving, urls []Value[string]) {
+	p := s.Protocol
 	for _, u := range urls {
 		secure := strings.HasPrefix(strings.ToLower(u.V), "https:")
 		switch {
@@ -77,6 +81,8 @@ func (d *document) speaks(p Protocol, urls []Value[string]) {
 			d.report(u.Pos, RuleURL, "protocol h2 is spoken over https; for HTTP/2 over http write protocol: h2c")
 		case p == H2C && secure:
 			d.report(u.Pos, RuleURL, "protocol h2c is spoken over http; for HTTP/2 over https write protocol: h2")
+		case s.TLS != nil && !secure:
+			d.report(u.Pos, RuleURL, "tls is for https; write the URL with https, or tls: false")
 		}
 	}
 }

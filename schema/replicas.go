@@ -1,6 +1,9 @@
 package schema
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // Balance says how requests are given to the replicas of a version.
 type Balance string
@@ -83,4 +86,12 @@ type Serving struct {
 	Health   *Health  // nil: nobody asks
 	Outlier  *Outlier // nil: none is left out
 	Resolve  *Resolve // nil: names are resolved when a connection is opened
+	TLS      *TLS     // nil: the system's authorities and the host of the URL say whom to trust
+}
+
+// Same reports whether replicas serve in the same way, wherever that is written.
+func (s Serving) Same(t Serving) bool {
+	same := s.TLS.Same(t.TLS)
+	s.TLS, t.TLS = nil, nil
+	return same && reflect.DeepEqual(s, t)
 }

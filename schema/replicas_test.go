@@ -13,7 +13,7 @@ import (
 // servingValue is how replicas serve, as plain values with the keys of a
 // document.
 func servingValue(s schema.Serving) object {
-	o := object{"balance": string(s.Balance), "protocol": string(s.Protocol), "health": false, "outlier": false, "resolve": object{"by": "system"}}
+	o := object{"balance": string(s.Balance), "protocol": string(s.Protocol), "health": false, "outlier": false, "resolve": object{"by": "system"}, "tls": false}
 	if h := s.Health; h != nil {
 		status := []any{}
 		for _, r := range h.Status {
@@ -33,6 +33,9 @@ func servingValue(s schema.Serving) object {
 	if s.Resolve != nil {
 		o["resolve"] = object{"by": "dns", "interval": s.Resolve.Interval}
 	}
+	if t := s.TLS; t != nil {
+		o["tls"] = object{"ca": t.CA.V, "cert": t.Cert.V, "key": t.Key.V, "serverName": t.ServerName, "insecure": t.Insecure}
+	}
 	return o
 }
 
@@ -40,7 +43,7 @@ func servingValue(s schema.Serving) object {
 // said about its replicas for all versions or by default, and takes the former
 // away.
 func withServingDefaults(document, version object) {
-	for key, value := range (object{"balance": "least-requests", "protocol": "auto", "health": false, "outlier": false, "resolve": "system"}) {
+	for key, value := range (object{"balance": "least-requests", "protocol": "auto", "health": false, "outlier": false, "resolve": "system", "tls": false}) {
 		if all, ok := document[key]; ok {
 			value = all
 		}
@@ -52,6 +55,7 @@ func withServingDefaults(document, version object) {
 	version["health"] = filled(version["health"], object{"interval": "10s", "timeout": "2s", "status": "200-299", "healthyAfter": 2.0, "unhealthyAfter": 3.0})
 	version["outlier"] = filled(version["outlier"], object{"consecutive5xx": 5.0, "consecutiveFailures": 5.0, "ejection": "30s", "maxEjection": "5m"})
 	version["resolve"] = filled(version["resolve"], object{"interval": "10s"})
+	version["tls"] = filled(version["tls"], object{"ca": "", "cert": "", "key": "", "serverName": "", "insecure": false})
 	if o := version["resolve"].(object); o["by"] == "system" {
 		delete(o, "interval")
 	}

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -77,13 +76,7 @@ func portAllowed(u *url.URL) bool {
 
 // hostProblem refuses what url.Parse lets pass and no resolver takes.
 func hostProblem(host string) string {
-	if _, err := netip.ParseAddr(host); err == nil {
-		return ""
-	}
-	bad := func(r rune) bool {
-		return r > 0x7F || !alphanumeric(byte(r)) && !strings.ContainsRune("-._", r)
-	}
-	if strings.ContainsFunc(host, bad) {
+	if !isHost(host) {
 		return "the URL has the host " + quoted(host) + "; letters, digits, - . and _ are allowed (write other scripts in punycode)"
 	}
 	return ""

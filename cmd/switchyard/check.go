@@ -213,6 +213,7 @@ func assumeSecrets(s deployments.Secrets) deployments.Secrets {
 			}
 			return assumed, nil
 		},
+		Assumed: assumed,
 	}
 }
 

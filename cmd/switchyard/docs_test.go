@@ -156,7 +156,9 @@ func TestDocumentedEndpointsAreClean(t *testing.T) {
 		rev.Trees[branch] = schema.Tree{FS: files}
 	}
 	declared, problems := gateway.Check(rev, deployments.Secrets{
-		Env: func(string) (string, bool) { return "token", true },
+		Env:     func(string) (string, bool) { return "token", true },
+		File:    func(string) (string, error) { return "file", nil },
+		Assumed: "file",
 	})
 	if len(problems) > 0 {
 		t.Errorf("docs/endpoints.md:\n%v", problems)
