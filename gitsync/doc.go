@@ -38,6 +38,11 @@
 // restarts, until Unpin; what is new meanwhile is read and checked, but not
 // taken, and so not kept.
 //
+// [Publish] makes a commit of changed files and pushes it, with credentials of
+// its own if need be: whoever edits documents for people, such as the console,
+// changes the repository and never what serves. It never loses what others have
+// pushed.
+//
 // [Read] reads a repository once, and [WorkTree] finds the branches of the
 // repository around a directory; both are for checking before a push.
 package gitsync

@@ -55,6 +55,12 @@ var (
 	ErrNoState = errors.New("no revisions are kept; give the gateway a folder with --state")
 	// ErrUnrecorded means that a change would not outlive the process, as the state folder could not be written.
 	ErrUnrecorded = errors.New("but this could not be recorded for the next start")
+	// ErrMoved means that a branch to push to is not where the commit begins.
+	ErrMoved = errors.New("somebody else has pushed")
+	// ErrDeclined means that the server does not take a push, such as to a protected branch.
+	ErrDeclined = errors.New("the git server declined the push")
+	// ErrUnchanged means that a commit would change nothing.
+	ErrUnchanged = errors.New("there is nothing to commit; the files are like that already")
 	// ErrStopped means that the follower has ended.
 	ErrStopped = errors.New("following the repository has ended")
 )
@@ -122,15 +128,19 @@ func retryAfter(err error) (time.Duration, bool) {
 // secrets are the strings that no text may show.
 type secrets []string
 
-// hide replaces every secret in text, which a server may have echoed, and
-// shortens the text to what fits a log line.
-func (s secrets) hide(text string) string {
+// redact replaces every secret in text, which a server may have echoed.
+func (s secrets) redact(text string) string {
 	for _, secret := range s {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, "REDACTED")
 		}
 	}
-	text = strings.Join(strings.Fields(text), " ")
+	return text
+}
+
+// hide redacts a text and shortens it to what fits a log line.
+func (s secrets) hide(text string) string {
+	text = strings.Join(strings.Fields(s.redact(text)), " ")
 	const longest = 300
 	if len(text) > longest {
 		text = strings.ToValidUTF8(text[:longest], "") + "..."

@@ -203,6 +203,7 @@ const (
 // band reads what a server sends as the data of an answer in bands.
 type band struct {
 	in   *pktReader
+	said io.Writer // gets what is meant for people; nil: nobody wants it
 	left []byte
 	done bool
 }
@@ -240,6 +241,9 @@ func (b *band) take(data []byte) error {
 	case bandData:
 		b.left = data[1:]
 	case bandProgress:
+		if b.said != nil {
+			_, _ = b.said.Write(data[1:]) // keeps what it can
+		}
 	case bandError:
 		return refusalError(data[1:])
 	default:

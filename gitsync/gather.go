@@ -135,6 +135,39 @@ func (s *remoteSession) gather(ctx context.Context, into *store, commits []plumb
 	return nil
 }
 
+// tree brings a commit with its top tree, or one tree, without files; from
+// servers that do not give out single objects, the whole commit.
+func (s *remoteSession) tree(ctx context.Context, into *store, commit, tree plumbing.Hash) error {
+	if s.broken { // of a list of references no more was read than was needed
+		if err := s.again(ctx); err != nil {
+			return err
+		}
+	}
+	whole := fetching{wants: []plumbing.Hash{commit}}
+	if s.visit.greeting().filters() {
+		whole.filter = filterLarge
+	}
+	f := whole
+	if s.selects() && s.remote.choice < bySize {
+		f.filter = filterTop
+		if !tree.IsZero() {
+			f = fetching{wants: []plumbing.Hash{tree}, plain: true, filter: filterCommit}
+		}
+	}
+	err := s.pack(ctx, into, f)
+	if said, refused := errors.AsType[refusalError](err); refused && !said.notOurs() && f.filter != whole.filter {
+		s.broken, s.remote.choice = true, bySize
+		if err = s.again(ctx); err == nil {
+			err = s.pack(ctx, into, whole)
+		}
+	}
+	if err != nil {
+		s.broken = true
+		return s.remote.wire.explain(ctx, errBroken, err)
+	}
+	return nil
+}
+
 // topTrees brings the top trees of commits.
 func (s *remoteSession) topTrees(ctx context.Context, into *store, commits []plumbing.Hash) error {
 	var wants []plumbing.Hash

@@ -22,6 +22,7 @@ import (
 // httpWire speaks smart HTTP. It has a client of its own, so that connections
 // are kept between polls and nothing is shared with the rest of the process.
 type httpWire struct {
+	service    string // what is spoken with
 	base       string // of the repository, without credentials
 	scheme     string
 	host       string
@@ -36,12 +37,15 @@ type httpWire struct {
 	redirected string    // where that one came from
 }
 
-// service is the program on the server that gives out objects.
-const service = "git-upload-pack"
+// The programs on the server that give out objects and take them.
+const (
+	uploadPack  = "git-upload-pack"
+	receivePack = "git-receive-pack"
+)
 
-func newHTTPWire(a address, o Options) (*httpWire, error) {
+func newHTTPWire(a address, o Options, service string) (*httpWire, error) {
 	w := &httpWire{
-		base: strings.TrimSuffix(a.show, "/"), scheme: a.scheme, host: a.host, max: o.MaxBytes,
+		service: service, base: strings.TrimSuffix(a.show, "/"), scheme: a.scheme, host: a.host, max: o.MaxBytes,
 		username: a.user, token: a.password, tokenFile: o.Auth.TokenFile,
 	}
 	if o.Auth.Token != "" {
@@ -110,7 +114,7 @@ func (w *httpWire) visit(ctx context.Context) (visit, error) {
 	if v.greeted != nil {
 		return v, nil
 	}
-	resp, err := w.send(ctx, http.MethodGet, w.base+"/info/refs?service="+service, nil) //nolint:bodyclose // drain closes it
+	resp, err := w.send(ctx, http.MethodGet, w.base+"/info/refs?service="+w.service, nil) //nolint:bodyclose // drain closes it
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +153,7 @@ func (v *httpVisit) greeting() *greeting { return v.greeted }
 func (v *httpVisit) close(bool)          {}
 
 func (v *httpVisit) exchange(ctx context.Context, request []byte) (io.ReadCloser, error) {
-	resp, err := v.wire.send(ctx, http.MethodPost, cmp.Or(v.base, v.wire.redirected)+"/"+service, request) //nolint:bodyclose // the caller closes it
+	resp, err := v.wire.send(ctx, http.MethodPost, cmp.Or(v.base, v.wire.redirected)+"/"+v.wire.service, request) //nolint:bodyclose // the caller closes it
 	if err != nil {
 		return nil, err
 	}
@@ -209,10 +213,12 @@ func (w *httpWire) try(ctx context.Context, method, to string, body []byte) (*ht
 		return nil, &problem{kind: ErrNotGit, detail: "its URL cannot be used"}
 	}
 	req.Header.Set("User-Agent", userAgent)
-	req.Header.Set("Git-Protocol", "version=2")
 	if method == http.MethodPost {
-		req.Header.Set("Content-Type", "application/x-"+service+"-request")
-		req.Header.Set("Accept", "application/x-"+service+"-result")
+		req.Header.Set("Content-Type", "application/x-"+w.service+"-request")
+		req.Header.Set("Accept", "application/x-"+w.service+"-result")
+	}
+	if w.service == uploadPack {
+		req.Header.Set("Git-Protocol", "version=2")
 		req.Header["Idempotency-Key"] = nil // not sent: it may be repeated when an idle connection turns out to be closed
 	}
 	if (w.token != "" || w.username != "") && req.URL.Host == w.host && req.URL.Scheme == w.scheme {
@@ -222,7 +228,7 @@ func (w *httpWire) try(ctx context.Context, method, to string, body []byte) (*ht
 	if err != nil {
 		return nil, w.explain(ctx, ErrUnreachable, withoutURL(err))
 	}
-	if p := judge(method, resp); p != nil {
+	if p := w.judge(method, resp); p != nil {
 		drain(resp.Body)
 		return nil, p.hidden(w.hidden())
 	}
@@ -274,7 +280,7 @@ func (w *httpWire) explain(ctx context.Context, kind, err error) error {
 }
 
 // judge says what is wrong with an answer, or nil.
-func judge(method string, resp *http.Response) *problem {
+func (w *httpWire) judge(method string, resp *http.Response) *problem {
 	detail := "status " + resp.Status
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
@@ -288,9 +294,9 @@ func judge(method string, resp *http.Response) *problem {
 		}
 		return &problem{kind: ErrUnreachable, detail: detail, after: pauseAsked(resp, time.Now())}
 	}
-	want := "application/x-" + service + "-advertisement"
+	want := "application/x-" + w.service + "-advertisement"
 	if method == http.MethodPost {
-		want = "application/x-" + service + "-result"
+		want = "application/x-" + w.service + "-result"
 	}
 	if got := resp.Header.Get("Content-Type"); got != want {
 		return &problem{kind: ErrNotGit, detail: fmt.Sprintf("content type %q", got)}

@@ -167,14 +167,7 @@ func (s *localSession) fetch(ctx context.Context, into *store, commits []plumbin
 }
 
 func (s *localSession) commit(ctx context.Context, into *store, h plumbing.Hash) error {
-	if err := s.object(ctx, into, plumbing.CommitObject, h); err != nil {
-		return err
-	}
-	c, err := into.commit(h)
-	if err != nil {
-		return err
-	}
-	if err := s.object(ctx, into, plumbing.TreeObject, c.TreeHash); err != nil {
+	if err := s.tree(ctx, into, h, plumbing.ZeroHash); err != nil {
 		return err
 	}
 	tops, err := into.tops(h, s.folders)
@@ -190,6 +183,21 @@ func (s *localSession) commit(ctx context.Context, into *store, h plumbing.Hash)
 		}
 	}
 	return nil
+}
+
+// tree copies a commit and its top tree, or one tree.
+func (s *localSession) tree(ctx context.Context, into *store, commit, tree plumbing.Hash) error {
+	if !tree.IsZero() {
+		return s.object(ctx, into, plumbing.TreeObject, tree)
+	}
+	if err := s.object(ctx, into, plumbing.CommitObject, commit); err != nil {
+		return err
+	}
+	c, err := into.commit(commit)
+	if err != nil {
+		return err
+	}
+	return s.object(ctx, into, plumbing.TreeObject, c.TreeHash)
 }
 
 // folder copies what is missing of a folder.

@@ -153,10 +153,10 @@ func (o Options) source(a address) (source, error) {
 	case "file":
 		return &local{path: a.path, folders: o.Folders}, nil
 	case "ssh":
-		w, err := newSSHWire(a, o.Auth)
+		w, err := newSSHWire(a, o.Auth, uploadPack)
 		return &remote{wire: w, folders: o.Folders, max: o.MaxBytes}, err
 	default:
-		w, err := newHTTPWire(a, o)
+		w, err := newHTTPWire(a, o, uploadPack)
 		return &remote{wire: w, folders: o.Folders, max: o.MaxBytes}, err
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // FuzzGreeting: whatever a server says first, it is understood or refused, and
@@ -146,6 +147,38 @@ func FuzzEntries(f *testing.F) {
 				t.Errorf("entry %q, %s", n.name, n.mode)
 			}
 			seen[n.name] = true
+		}
+	})
+}
+
+// FuzzReport: whatever answers a push, it counts as done only where the server
+// says so of the very reference, and what people are shown is plain text.
+func FuzzReport(f *testing.F) {
+	const ref = "refs/heads/main"
+	report := string(pkts("unpack ok\n", "ok "+ref+"\n", ""))
+	f.Add(true, pkts("\x02remote: \x1b[1mhello\x1b[0m\r\n", "\x01"+report, "\x02bye\n", ""))
+	f.Add(true, pkts("\x01"+string(pkts("unpack ok\n", "ng "+ref+" pre-receive hook declined\n", "")), ""))
+	f.Add(true, pkts("\x01"+report))
+	f.Add(true, pkts("\x03no\n", ""))
+	f.Add(false, []byte(report))
+	f.Add(false, pkts("unpack ok\n", "ok refs/heads/other\n", ""))
+	f.Add(false, pkts("unpack index-pack abnormal exit\n", "ok "+ref+"\n", ""))
+	f.Fuzz(func(t *testing.T, bands bool, data []byte) {
+		p := &push{wire: localWire{}, ref: ref}
+		g := &greeting{capabilities: capabilities{}}
+		if bands {
+			g.capabilities["side-band-64k"] = ""
+		}
+		said, err := p.answer(t.Context(), g, bytes.NewReader(data))
+		reported := bytes.Contains(data, []byte("unpack ok")) && (bands || bytes.Contains(data, []byte("ok "+ref)))
+		if err == nil && !reported {
+			t.Errorf("done: %q", data)
+		}
+		if declined, ok := errors.AsType[*DeclinedError](err); ok {
+			said += declined.Said + declined.Reason
+		}
+		if strings.ContainsFunc(said, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }) || !utf8.ValidString(said) {
+			t.Errorf("shown: %q", said)
 		}
 	})
 }

@@ -15,7 +15,7 @@ import (
 // wire is a way to a git server. Its errors are the package's, without
 // credentials.
 type wire interface {
-	// visit opens a conversation with upload-pack, which ends with ctx at the latest.
+	// visit opens a conversation, which ends with ctx at the latest.
 	visit(ctx context.Context) (visit, error)
 	// forget makes the next visit begin anew, and tells whether the last one did
 	// not: then what went wrong may be mended by another.
@@ -23,11 +23,13 @@ type wire interface {
 	// explain turns an error of a conversation into one of the package's, which
 	// is kind if nothing better is known.
 	explain(ctx context.Context, kind, err error) error
+	// hidden is what no text may show that came from the server.
+	hidden() secrets
 	received() int64
 	close()
 }
 
-// visit is one conversation with upload-pack.
+// visit is one conversation with upload-pack or receive-pack.
 type visit interface {
 	greeting() *greeting
 	// exchange sends a request and gives the answer, which is to be closed before

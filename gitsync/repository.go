@@ -33,6 +33,9 @@ type session interface {
 	// directly in folders, and maybe more. Of files that are too large it may
 	// leave a mark only.
 	fetch(ctx context.Context, into *store, commits []plumbing.Hash) error
+	// tree brings one tree of a commit or, without a name of a tree, the commit
+	// with its top tree, and maybe more.
+	tree(ctx context.Context, into *store, commit, tree plumbing.Hash) error
 	close()
 }
 
@@ -120,11 +123,7 @@ func wait(ctx context.Context, d time.Duration) {
 // attempt reads once. A panic in here is go-git's, met while decoding what
 // others sent; it must not end the gateway.
 func (r *repository) attempt(ctx context.Context, rev string) (got *Revision, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			got, err = nil, fmt.Errorf("%w: go-git gave up on what was sent: %v", errBroken, p)
-		}
-	}()
+	defer recovered(&err)
 	begin, before := time.Now(), r.source.received()
 	defer func() { r.cost.Bytes += r.source.received() - before }()
 	s, err := r.source.open(ctx, r.refs(r.names))
@@ -154,6 +153,13 @@ func (r *repository) attempt(ctx context.Context, rev string) (got *Revision, er
 		r.trust = trust{since: time.Now()}
 	}
 	return r.selfCheck(ctx, s, got), nil
+}
+
+// recovered makes a panic an error; it is to be deferred.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%w: go-git gave up on what was sent: %v", errBroken, p)
+	}
 }
 
 // unmoved tells whether every branch that the last revision watched, those

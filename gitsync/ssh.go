@@ -16,9 +16,10 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// sshWire runs git-upload-pack on an ssh server. The connection is kept between
-// visits, each of which runs the program anew.
+// sshWire runs git-upload-pack or git-receive-pack on an ssh server. The
+// connection is kept between visits, each of which runs the program anew.
 type sshWire struct {
+	service    string
 	address    address
 	auth       Auth
 	knownHosts string
@@ -38,7 +39,7 @@ const (
 	leaveSSH = time.Second
 )
 
-func newSSHWire(a address, auth Auth) (*sshWire, error) {
+func newSSHWire(a address, auth Auth, service string) (*sshWire, error) {
 	if a.password != "" {
 		return nil, errors.New("passwords are not supported for ssh; use a key file or an agent")
 	}
@@ -49,7 +50,7 @@ func newSSHWire(a address, auth Auth) (*sshWire, error) {
 		a.user = "git"
 	}
 	received := &atomic.Int64{}
-	w := &sshWire{address: a, auth: auth, knownHosts: auth.KnownHostsFile, dialer: dialer(received), bytes: received}
+	w := &sshWire{service: service, address: a, auth: auth, knownHosts: auth.KnownHostsFile, dialer: dialer(received), bytes: received}
 	if w.knownHosts == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
@@ -65,8 +66,10 @@ func (w *sshWire) received() int64 { return w.bytes.Load() }
 // forget has nothing to let go of: every visit is greeted.
 func (w *sshWire) forget() bool { return false }
 
+func (w *sshWire) hidden() secrets { return nil }
+
 func (w *sshWire) explain(ctx context.Context, kind, err error) error {
-	return explained(ctx, nil, kind, err)
+	return explained(ctx, w.hidden(), kind, err)
 }
 
 // close ends the connection and waits for its goroutines.

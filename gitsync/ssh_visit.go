@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// sshVisit is a conversation with one run of git-upload-pack, or, in versions 0
+// sshVisit is a conversation with one run of the program, or, in versions 0
 // and 1, which give one answer only, with one run for each request. When the
 // context of visit ends, the connection ends.
 type sshVisit struct {
@@ -62,9 +62,11 @@ func (v *sshVisit) start() (err error) {
 	if v.out, err = v.run.StdoutPipe(); err != nil {
 		return err
 	}
-	_ = v.run.Setenv("GIT_PROTOCOL", "version=2") // many servers refuse it, and speak version 0
+	if v.wire.service == uploadPack {
+		_ = v.run.Setenv("GIT_PROTOCOL", "version=2") // many servers refuse it, and speak version 0
+	}
 	path := strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(v.wire.address.path)
-	return v.run.Start(service + " '" + path + "'")
+	return v.run.Start(v.wire.service + " '" + path + "'")
 }
 
 // exchange sends a request. The answer of version 2 ends where its reader finds
