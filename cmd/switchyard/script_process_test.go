@@ -108,8 +108,8 @@ func cmdSignal(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(s.cmd.Process.Signal(signals[args[1]]))
 }
 
-// stop NAME [CODE]: sends SIGTERM, waits for the end, and compares the exit code (0).
-func cmdStop(ts *testscript.TestScript, _ bool, args []string) {
+// end NAME [CODE]: sends SIGTERM, waits for the end, and compares the exit code (0).
+func cmdEnd(ts *testscript.TestScript, _ bool, args []string) {
 	s := processOf(ts, args[0])
 	want := 0
 	if len(args) > 1 {

@@ -86,6 +86,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"await":     cmdAwait,
 		"call":      cmdCall,
 		"commit":    cmdCommit,
+		"end":       cmdEnd,
 		"exits":     cmdExits,
 		"expand":    cmdExpand,
 		"gitserver": cmdGitServer,
@@ -93,7 +94,6 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"record":    cmdRecord,
 		"serve":     cmdServe,
 		"signal":    cmdSignal,
-		"stop":      cmdStop,
 	}
 }
 
