@@ -64,5 +64,8 @@
 //	salt = XXH64("sample" 0x00 endpoint 0x00 mirror)
 //
 // Raising the percentage therefore only adds subjects, and mirrors sample
-// independently of each other and of the assignment.
+// independently of each other and of the assignment. Bodies are captured by the
+// same rule, with
+//
+//	salt = XXH64("capture" 0x00 endpoint 0x00)
 package endpoints

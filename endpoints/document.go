@@ -95,6 +95,7 @@ func newEndpoint(declared *schema.Endpoint, found []deployments.Resolved) *Endpo
 		Backends:   make([]Backend, 0, len(declared.Backends)),
 		Assignment: keys(declared.Assignment),
 		Sampling:   keys(declared.Sampling),
+		Capture:    newCapture(declared.Name, declared.Capture),
 	}
 	for i := range declared.Backends {
 		d := &declared.Backends[i]

@@ -17,6 +17,7 @@ type Endpoint struct {
 	Mirrors    []Mirror  // the enabled ones, in the order of the file
 	Assignment Keys
 	Sampling   Keys
+	Capture    *Capture // nil: nothing is captured
 }
 
 // Backend may answer the live request: a deployment or a static value.

@@ -41,6 +41,9 @@ func (q *request) fill(m *mirrored, c *mirror.Copy) {
 	}
 	c.Method, c.Path, c.Query, c.Group = q.r.Method, q.rest, q.r.URL.RawQuery, m.group
 	c.Remove = m.removal
+	if rule := q.kept.rule; rule != nil && rule.Response {
+		c.Tap, c.Note = q.e.gateway.tap(rule), rule
+	}
 	c.Host = m.header.Get("Host")
 	c.Fields = q.e.gateway.live.AppendCopyFields(c.Fields, q.r, m.header)
 }
@@ -100,13 +103,13 @@ func (q *request) mirrorRecord(m *mirrored) record.Record {
 	return rec
 }
 
-// static answers with the backend's own value. Mirrors want the body all the
-// same: it is read once the answer is out, as far as they take it.
+// static answers with the backend's own value. Mirrors and records want the body
+// all the same: it is read once the answer is out, as far as mirrors take it.
 func (q *request) static() forward.Result {
 	answer := q.backend.Static
 	result := forward.Result{Status: http.StatusOK, Outcome: record.OK, Committed: true, ResponseBytes: int64(len(answer))}
 	control := http.NewResponseController(q.w)
-	if q.captured {
+	if q.captured || q.kept.body != nil {
 		_ = control.EnableFullDuplex() // where it is not supported, it is not needed
 	}
 	h := q.w.Header()
@@ -118,7 +121,12 @@ func (q *request) static() forward.Result {
 	} else if _, err := q.w.Write(answer); err != nil {
 		result.Outcome, result.Kind, result.Err = record.Canceled, record.CallerLeft, err
 	}
-	if q.captured && control.Flush() == nil {
+	if t := q.kept.answer; t != nil {
+		t.Begin(h)
+		_, _ = t.Write(answer[:result.ResponseBytes])
+		t.End()
+	}
+	if (q.captured || q.kept.body != nil) && control.Flush() == nil {
 		result.RequestBytes, _ = io.CopyN(io.Discard, q.body, q.e.gateway.mirrors.MaxBody()+1)
 	}
 	return result

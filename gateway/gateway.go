@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -13,9 +14,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/capture"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/tap"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -29,8 +32,11 @@ type Options struct {
 	// Observers are told of each record besides the log, in its goroutine, which may
 	// be that of a live request: they must not block, and must not keep the record.
 	Observers []func(*record.Record)
-	Logger    zerolog.Logger // the life of the process: swap, reject
-	Webhook   http.Handler   // serves WebhookPath, also before the first revision does; nil: nothing does
+	// CaptureBudget is the memory for captured bodies that are not written yet, in
+	// bytes; DefaultCaptureBudget when 0.
+	CaptureBudget int64
+	Logger        zerolog.Logger // the life of the process: swap, reject
+	Webhook       http.Handler   // serves WebhookPath, also before the first revision does; nil: nothing does
 }
 
 // Gateway serves the current snapshot. Its methods are safe for concurrent use.
@@ -41,6 +47,10 @@ type Gateway struct {
 	records *record.Log
 	observe []func(*record.Record)
 	logger  zerolog.Logger
+
+	bodies   *tap.Budget
+	captures *capture.Writer
+
 	metrics *metrics
 	webhook http.Handler
 	mux     *chi.Mux
@@ -72,7 +82,9 @@ func New(o Options) *Gateway {
 		logger:  o.Logger,
 		webhook: o.Webhook,
 		mux:     newMux(),
+		bodies:  tap.NewBudget(cmp.Or(o.CaptureBudget, DefaultCaptureBudget)),
 	}
+	g.captures = capture.NewWriter(capture.Options{Done: g.write})
 	g.metrics = newMetrics(g)
 	o.Mirror.Done, o.Mirror.Panicked = g.copyDone, g.panicked
 	g.mirrors = mirror.NewEngine(o.Mirror)
@@ -167,9 +179,11 @@ func (g *Gateway) Ready() bool { return g.current.Load() != nil && !g.stopped.Lo
 func (g *Gateway) Stop() { g.stopped.Store(true) }
 
 // Drain ends the mirrors: it waits for the copies until ctx ends, and records
-// the rest as dropped. Call it when no live request is in flight any more.
+// the rest as dropped. All records have been written when it returns, if need be
+// without the bodies that were captured for them. Call it when no live request is
+// in flight any more.
 func (g *Gateway) Drain(ctx context.Context) error {
-	return g.mirrors.Drain(ctx)
+	return errors.Join(g.mirrors.Drain(ctx), g.captures.Drain(ctx))
 }
 
 // copyDone writes the record of a copy, exactly one for each sampled copy.
@@ -177,8 +191,13 @@ func (g *Gateway) copyDone(c *mirror.Copy) {
 	if s := g.metrics.find(&c.Record); s != nil {
 		s.count(&c.Record)
 	}
-	g.write(&c.Record)
-	c.Tap.Release()
+	rule, _ := c.Note.(*capture.Rule)
+	if rule == nil || !c.Tap.Begun() {
+		g.write(&c.Record)
+		c.Tap.Release()
+		return
+	}
+	g.captures.Add(&c.Record, rule, nil, c.Tap)
 }
 
 // write gives a record to the log and to the observers.
@@ -199,6 +218,9 @@ func (g *Gateway) panicked(reason any, stack []byte) {
 func (g *Gateway) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descLost, prometheus.CounterValue, float64(g.records.Lost().Total()))
 	ch <- prometheus.MustNewConstMetric(descCaptured, prometheus.GaugeValue, float64(g.mirrors.Captured()))
+	ch <- prometheus.MustNewConstMetric(descKept, prometheus.GaugeValue, float64(g.bodies.Held()))
+	ch <- counter(descOmitted, g.bodies.Refused(), capture.OmittedMemory)
+	ch <- counter(descOmitted, g.captures.Omitted(), capture.OmittedQueue)
 	counts := g.pool.Counts()
 	ch <- counter(descEjections, counts.Ejected)
 	ch <- counter(descNoneUp, counts.NoneUp)

@@ -137,6 +137,11 @@ var (
 		"The revision that serves; always 1.", []string{"branch", "commit"}, nil)
 	descEndpoints = prometheus.NewDesc("switchyard_endpoints",
 		"Endpoints that serve.", nil, nil)
+	descKept = prometheus.NewDesc("switchyard_capture_bytes",
+		"Bytes held for bodies that are captured for records, bounded by the budget.", nil, nil)
+	descOmitted = prometheus.NewDesc("switchyard_capture_omitted_total",
+		"Bodies that were not captured whole because the budget was used up (memory), and records written without theirs because more came than could be written (queue_full).",
+		[]string{"reason"}, nil)
 	descLost = prometheus.NewDesc("switchyard_records_lost_total",
 		"Records that could not be kept because the log did not take them.", nil, nil)
 )
@@ -145,7 +150,7 @@ var (
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descRequests, descStatus, descDuration, descInFlight, descCopies, descCaptured,
-		descRevision, descEndpoints, descLost,
+		descRevision, descEndpoints, descLost, descKept, descOmitted,
 		descReplicaUp, descReplicaInFlight, descEjections, descNoneUp,
 	} {
 		ch <- d

@@ -41,6 +41,7 @@ type request struct {
 
 	captured bool // body is captured as it is read
 
+	kept     kept // for its records
 	identity forward.Identity
 	result   forward.Result
 	record   record.Record // of the live attempt, filled when it has ended
@@ -135,13 +136,14 @@ func (q *request) attempt() forward.Result {
 			Message: "the deployment does not take " + q.r.Method,
 		})
 	}
+	q.keep()
 	q.offer()
 	if b.group == nil {
 		return q.static()
 	}
 	a := forward.Attempt{
 		Group: b.group, Subject: q.subject, Path: q.rest, Header: b.Deployment.Header,
-		Timeout: q.e.Timeout, Began: q.tried, RequestID: q.id, Body: q.body,
+		Timeout: q.e.Timeout, Began: q.tried, RequestID: q.id, Body: q.body, Tap: q.kept.answer,
 	}
 	if forward.IsGRPC(q.r) {
 		if d, ok := forward.GRPCTimeout(q.r); ok {
@@ -187,5 +189,5 @@ func (q *request) finish(result *forward.Result) {
 	}
 	b.series.inFlight.Add(-1)
 	b.series.count(rec)
-	q.e.gateway.write(rec)
+	q.writeLive(rec)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/gateway/capture"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
@@ -52,8 +53,9 @@ type endpoint struct {
 	gateway  *Gateway
 	backends []backend
 	mirrors  []mirrored
-	sampled  bool // some mirror gets less than all
-	readBody bool // some key is in the body
+	rule     *capture.Rule // what is captured; nil: nothing
+	sampled  bool          // some mirror gets less than all
+	readBody bool          // some key is in the body
 }
 
 // backend is a declared backend bound to its replicas.
@@ -160,7 +162,11 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 		gateway:  g,
 		backends: make([]backend, len(d.Backends)),
 		mirrors:  make([]mirrored, len(d.Mirrors)),
+		rule:     newRule(d.Capture),
 		readBody: d.Assignment.NeedBody(),
+	}
+	if d.Capture != nil && d.Capture.Percent < 100 {
+		e.readBody = e.readBody || d.Sampling.NeedBody()
 	}
 	for i := range d.Backends {
 		b := &d.Backends[i]

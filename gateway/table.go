@@ -25,6 +25,17 @@ type endpointAnswer struct {
 	Assignment []string        `json:"assignment"` // the ladder of keys; empty is random by weight
 	Sampling   []string        `json:"sampling"`
 	TimeoutMs  int64           `json:"timeoutMs"`
+	Capture    *captureAnswer  `json:"capture,omitempty"`
+}
+
+// captureAnswer is which bodies stand in records.
+type captureAnswer struct {
+	Request  bool     `json:"request"`
+	Response bool     `json:"response"`
+	Percent  float64  `json:"percent"`
+	MaxBytes int64    `json:"maxBytes"`
+	Redact   []string `json:"redact"`
+	Headers  []string `json:"headers"`
 }
 
 type backendAnswer struct {
@@ -96,6 +107,11 @@ func (e *endpoint) describe() endpointAnswer {
 		Backends: []backendAnswer{}, Mirrors: []mirrorAnswer{},
 		Assignment: keyNames(e.Assignment), Sampling: keyNames(e.Sampling),
 		TimeoutMs: e.Timeout.Milliseconds(),
+	}
+	if c := e.Capture; c != nil {
+		answer.Capture = &captureAnswer{
+			Request: c.Request, Response: c.Response, Percent: c.Percent, MaxBytes: c.MaxBytes, Redact: c.Redact, Headers: c.Headers,
+		}
 	}
 	if len(e.backends) > 1 {
 		answer.Kind = "split"

@@ -133,6 +133,7 @@ func (c *comparison) compare(from, to *endpoints.Endpoint) Endpoint {
 	if !slices.Equal(was.Sampling, is.Sampling) {
 		e.Sampling = &Change[[]string]{ladder(was.Sampling), ladder(is.Sampling)}
 	}
+	e.Capture = compareCapture(was, is)
 	if e.Change == "" && e.differs() {
 		e.Change = Changed
 	}
@@ -150,7 +151,7 @@ func (c *comparison) taker(path string) string {
 }
 
 func (e *Endpoint) differs() bool {
-	return e.Path != nil || e.Timeout != nil || e.Assignment != nil || e.Sampling != nil || len(e.Backends) > 0 || len(e.Mirrors) > 0
+	return e.Path != nil || e.Timeout != nil || e.Assignment != nil || e.Sampling != nil || e.Capture != nil || len(e.Backends) > 0 || len(e.Mirrors) > 0
 }
 
 // ladder is keys as they are written.

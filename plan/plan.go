@@ -63,6 +63,7 @@ type Endpoint struct {
 	Timeout    *Change[string]   `json:"timeout,omitempty"`    // durations such as 1m30s; nil: as before
 	Assignment *Change[[]string] `json:"assignment,omitempty"` // ladders of keys, empty: at random; nil: as before
 	Sampling   *Change[[]string] `json:"sampling,omitempty"`   // nil: as before
+	Capture    *Change[*Capture] `json:"capture,omitempty"`    // a nil side: nothing is captured; nil: as before
 	Backends   []Backend         `json:"backends"`             // those that change, in the order of the file
 	Mirrors    []Mirror          `json:"mirrors"`              // likewise
 	Live       *Live             `json:"live,omitempty"`       // nil unless the endpoint is there before and after

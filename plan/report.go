@@ -179,6 +179,9 @@ func singleLines(e *Endpoint) []line {
 	if c := e.Sampling; c != nil && (e.Change != Added || len(e.Mirrors) > 0 && !isDefaultSampling(c.To)) {
 		lines = append(lines, line{markChanged, say("sampling"), samplingText(e, c)})
 	}
+	if e.Capture != nil {
+		lines = append(lines, captureLine(e))
+	}
 	return lines
 }
 

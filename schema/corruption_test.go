@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
+	"net/textproto"
 	"strings"
 	"testing"
 	"time"
@@ -154,8 +155,50 @@ func endpointValue(e *schema.Endpoint) any {
 	}
 	return object{
 		"schemaVersion": 1.0, "backends": backends, "mirrors": mirrors, "assignment": ladderValue(e.Assignment), "sampling": ladderValue(e.Sampling),
-		"path": e.Path.V, "timeout": e.Timeout.V,
+		"path": e.Path.V, "timeout": e.Timeout.V, "capture": captureValue(e.Capture),
 	}
+}
+
+func captureValue(c *schema.Capture) any {
+	if c == nil {
+		return nil
+	}
+	headers := []any{}
+	for _, h := range c.Headers {
+		headers = append(headers, h.V)
+	}
+	return object{
+		"request": c.Request, "response": c.Response, "percent": c.Percent.V, "maxBytes": float64(c.MaxBytes.V),
+		"redact": listValue(c.Redact), "headers": headers,
+	}
+}
+
+// withCaptureDefaults is a capture with what was not written filled in.
+func withCaptureDefaults(o object) error {
+	absent(o, "capture", nil)
+	c, ok := o["capture"].(object)
+	if !ok {
+		return nil
+	}
+	for key, value := range (object{"request": false, "response": false, "percent": 100.0, "maxBytes": "64KiB", "redact": []any{}, "headers": []any{}}) {
+		absent(c, key, value)
+	}
+	for _, key := range []string{"redact", "headers"} {
+		if one, ok := c[key].(string); ok {
+			c[key] = []any{one}
+		}
+	}
+	for i, h := range c["headers"].([]any) {
+		c["headers"].([]any)[i] = textproto.CanonicalMIMEHeaderKey(h.(string))
+	}
+	if text, ok := c["maxBytes"].(string); ok {
+		n, err := schema.ParseSize(text)
+		if err != nil {
+			return err
+		}
+		c["maxBytes"] = float64(n)
+	}
+	return nil
 }
 
 func compareValue(c *schema.Compare) any {
@@ -287,6 +330,9 @@ func withEndpointDefaults(plain map[string]any) any {
 			}
 			ladder["key"].([]any)[i] = parsed.String()
 		}
+	}
+	if err := withCaptureDefaults(o); err != nil {
+		return err
 	}
 	if o["timeout"], err = time.ParseDuration(o["timeout"].(string)); err != nil {
 		return err

@@ -16,6 +16,17 @@ type Endpoint struct {
 	Sampling   []Value[Key]         // the ladder of keys; the default ladder where not written
 	Path       Value[string]        // empty: none
 	Timeout    Value[time.Duration] // DefaultTimeout where not written
+	Capture    *Capture             // nil: nothing is captured
+}
+
+// Capture is which bodies stand in the records of an endpoint's requests. Request
+// or Response is true, or both are.
+type Capture struct {
+	Request, Response bool
+	Percent           Value[float64]  // in (0, 100]; 100 where not written
+	MaxBytes          Value[int64]    // of each body, 1 to 256 KiB; 64 KiB where not written
+	Redact            []string        // JSON pointers of RFC 6901, in which a token * is every member or element
+	Headers           []Value[string] // canonical header field names
 }
 
 // DefaultTimeout bounds the live attempt of an endpoint that does not say.

@@ -112,6 +112,10 @@ func readEndpoint(f schema.File) (string, schema.Diagnostics) {
 		b.WriteString(judged(m) + "\n")
 	}
 	fmt.Fprintf(&b, "  assignment%s; sampling%s; path %q; timeout %v\n", ladder(e.Assignment), ladder(e.Sampling), e.Path.V, e.Timeout.V)
+	if c := e.Capture; c != nil {
+		fmt.Fprintf(&b, "  capture request %t response %t percent %v maxBytes %d redact %s headers%s\n",
+			c.Request, c.Response, c.Percent.V, c.MaxBytes.V, strings.Join(c.Redact, " "), list(c.Headers))
+	}
 	return b.String(), ds
 }
 
@@ -139,6 +143,14 @@ func judged(m schema.Mirror) string {
 		}
 	}
 	return text
+}
+
+func list(texts []schema.Value[string]) string {
+	var b strings.Builder
+	for _, v := range texts {
+		b.WriteString(" " + v.V)
+	}
+	return b.String()
 }
 
 func reference(r schema.DeploymentRef) string {

@@ -30,6 +30,9 @@ func (d *document) endpoint(root *mapping) *Endpoint {
 	if n, ok := root.take("timeout"); ok {
 		e.Timeout, _ = d.timeout(n)
 	}
+	if n, ok := root.take("capture"); ok {
+		e.Capture = d.capture(n)
+	}
 	root.done()
 	return e
 }
@@ -149,7 +152,7 @@ func (d *document) mirror(e entry, name Value[string]) Mirror {
 		}
 	}
 	if n, ok := m.take("percent"); ok {
-		mirror.Percent = d.percent(n)
+		mirror.Percent = d.share(n, "to switch a mirror off write enabled: false")
 	}
 	if n, ok := m.take("enabled"); ok {
 		mirror.Enabled, _ = d.boolean(n, "enabled")
@@ -159,12 +162,13 @@ func (d *document) mirror(e entry, name Value[string]) Mirror {
 	return mirror
 }
 
-func (d *document) percent(n node) Value[float64] {
+// share is a percentage; off says how to have none.
+func (d *document) share(n node, off string) Value[float64] {
 	v, ok := d.number(n, "percent")
 	switch {
 	case !ok:
 	case v.V == 0:
-		d.report(v.Pos, RuleValue, "percent must be above 0, up to 100; to switch a mirror off write enabled: false")
+		d.report(v.Pos, RuleValue, "percent must be above 0, up to 100; %s", off)
 	case v.V < 0 || v.V > 100:
 		d.report(v.Pos, RuleValue, "percent must be above 0, up to 100, not %s", n.Value)
 	}

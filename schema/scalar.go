@@ -180,3 +180,22 @@ func (d *document) oneOrMore(n node, what string) ([]node, bool) {
 	}
 	return d.list(n, what)
 }
+
+// bytes is a size from least to most; allowed says so in words.
+func (d *document) bytes(n node, what string, least, most int64, allowed string) int64 {
+	text := Value[string]{n.Value, n.pos}
+	if n.Kind != yaml.ScalarNode || n.Tag != intTag && n.Tag != floatTag {
+		var ok bool
+		if text, ok = d.str(n, what); !ok {
+			return 0
+		}
+	}
+	size, err := ParseSize(text.V)
+	switch {
+	case err != nil:
+		d.report(n.pos, RuleValue, "%s: %s", what, err)
+	case size < least || size > most:
+		d.report(n.pos, RuleValue, "%s must be %s, not %s", what, allowed, n.Value)
+	}
+	return size
+}

@@ -122,6 +122,7 @@ func mirroringSettings() []Setting {
 func logSettings() []Setting {
 	return grouped(groupLog, []Setting{
 		{Key: "log", Kind: KindString, Default: "stdout", Help: "Where records and the life of the process are logged: stdout or the path of a file, which is rotated."},
+		{Key: "captureBudget", Kind: KindSize, Default: "64MiB", min: "1MiB", Help: "Memory that all bodies captured for records share until they are written, 1MiB or more; what does not fit is cut and counted."},
 		{Key: "logLevel", Kind: KindString, Default: "info", oneOf: []string{"debug", "info", "warn", "error"}, Help: "Least level of process events that is logged: debug, info, warn or error; records always are."},
 		{Key: "logMaxSize", Kind: KindSize, Default: "100MiB", min: "1MiB", Help: "Size at which a log file is rotated, 1MiB or more."},
 		{Key: "logMaxAge", Kind: KindDuration, Default: "0s", Help: "Age above which rotated log files are removed; 0s: they are kept."},

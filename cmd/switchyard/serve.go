@@ -104,6 +104,7 @@ func serveOptions(p process, s settings) serve.Options {
 			Workers: s.number("mirrorWorkers"),
 			Timeout: s.duration("mirrorTimeout"),
 		},
+		CaptureBudget:     s.size("captureBudget"),
 		OwnFront:          s.text("front") == "own",
 		OwnUpstream:       s.text("upstream") == "own",
 		ReadHeaderTimeout: s.duration("readHeaderTimeout"),

@@ -21,19 +21,20 @@ func AppendJSON(dst []byte, r *Record) []byte {
 	dst = append(dst, `","`+FieldEvent+`":"`+EventInference+`"`...)
 	dst = appendIdentity(dst, r)
 	dst = appendResult(dst, r)
+	dst = appendCaptured(dst, r)
 	return append(dst, '}', '\n')
 }
 
 // appendIdentity writes what is known before the attempt: who, whom, by which commit.
 func appendIdentity(dst []byte, r *Record) []byte {
 	dst = append(dst, `,"`+FieldRequestID+`":`...)
-	dst = appendString(dst, r.RequestID)
+	dst = AppendString(dst, r.RequestID)
 	dst = append(dst, `,"`+FieldEndpoint+`":`...)
-	dst = appendString(dst, r.Endpoint)
+	dst = AppendString(dst, r.Endpoint)
 	dst = append(dst, `,"`+FieldBackend+`":`...)
-	dst = appendString(dst, r.Backend)
+	dst = AppendString(dst, r.Backend)
 	dst = append(dst, `,"`+FieldRole+`":`...)
-	dst = appendString(dst, string(r.Role))
+	dst = AppendString(dst, string(r.Role))
 	dst = append(dst, `,"`+FieldDeploymentName+`":`...)
 	dst = appendStringOrNull(dst, r.DeploymentName)
 	dst = append(dst, `,"`+FieldDeploymentVersion+`":`...)
@@ -44,16 +45,16 @@ func appendIdentity(dst []byte, r *Record) []byte {
 	dst = appendStringOrNull(dst, r.Branch)
 	if r.Subject != "" {
 		dst = append(dst, `,"`+FieldSubjectID+`":`...)
-		dst = appendString(dst, r.Subject)
+		dst = AppendString(dst, r.Subject)
 	}
 	dst = append(dst, `,"`+FieldCommit+`":`...)
-	return appendString(dst, r.Commit)
+	return AppendString(dst, r.Commit)
 }
 
 // appendResult writes how the attempt went.
 func appendResult(dst []byte, r *Record) []byte {
 	dst = append(dst, `,"`+FieldOutcome+`":`...)
-	dst = appendString(dst, string(r.Outcome))
+	dst = AppendString(dst, string(r.Outcome))
 	dst = append(dst, `,"`+FieldStatus+`":`...)
 	dst = appendIntOrNull(dst, r.Status)
 	dst = append(dst, `,"`+FieldError+`":`...)
@@ -79,9 +80,26 @@ func appendResult(dst []byte, r *Record) []byte {
 	dst = append(dst, `,"`+FieldReplica+`":`...)
 	dst = appendStringOrNull(dst, r.Replica)
 	dst = append(dst, `,"`+FieldMethod+`":`...)
-	dst = appendString(dst, r.Method)
+	dst = AppendString(dst, r.Method)
 	dst = append(dst, `,"`+FieldPath+`":`...)
-	return appendString(dst, r.Path)
+	return AppendString(dst, r.Path)
+}
+
+// appendCaptured writes what is known of the bodies, if anything is.
+func appendCaptured(dst []byte, r *Record) []byte {
+	if r.ResultCount > 0 {
+		dst = append(dst, `,"`+FieldResultCount+`":`...)
+		dst = strconv.AppendInt(dst, int64(r.ResultCount), 10)
+	}
+	if r.Request != nil {
+		dst = append(dst, `,"`+FieldRequest+`":`...)
+		dst = append(dst, r.Request...)
+	}
+	if r.Response != nil {
+		dst = append(dst, `,"`+FieldResponse+`":`...)
+		dst = append(dst, r.Response...)
+	}
+	return dst
 }
 
 func level(o Outcome) string {
@@ -98,7 +116,7 @@ func appendStringOrNull(dst []byte, s string) []byte {
 	if s == "" {
 		return append(dst, null...)
 	}
-	return appendString(dst, s)
+	return AppendString(dst, s)
 }
 
 func appendIntOrNull(dst []byte, n int) []byte {

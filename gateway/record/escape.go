@@ -13,9 +13,9 @@ var plain = func() (table [256]bool) {
 	return table
 }()
 
-// appendString writes s as a JSON string (RFC 8259, section 7). Bytes that are
+// AppendString appends s as a JSON string (RFC 8259, section 7). Bytes that are
 // not UTF-8 become U+FFFD, one each.
-func appendString(dst []byte, s string) []byte {
+func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for i := range len(s) {
 		if !plain[s[i]] {
@@ -26,7 +26,7 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// appendEscaped writes the rest of appendString's string, s[:i] of which is plain.
+// appendEscaped writes the rest of AppendString's string, s[:i] of which is plain.
 func appendEscaped(dst []byte, s string, i int) []byte {
 	start := 0
 	for i < len(s) {

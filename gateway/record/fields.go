@@ -30,6 +30,21 @@ const (
 	FieldMethod            = "method"
 	FieldPath              = "path"
 
+	// Each of these only where it applies.
+	FieldResultCount = "resultCount"
+	FieldRequest     = "request"  // a captured object, see below
+	FieldResponse    = "response" // a captured object
+
+	// Members of captured objects.
+	FieldContentType     = "contentType" // null when the message has none
+	FieldBytes           = "bytes"       // of the body as it passed, encoded or not
+	FieldTruncated       = "truncated"   // true when the body is not here as a whole
+	FieldBody            = "body"        // a JSON value
+	FieldBodyBase64      = "bodyBase64"  // any other body
+	FieldContentEncoding = "contentEncoding"
+	FieldOmitted         = "omitted" // why there is no body
+	FieldHeaders         = "headers"
+
 	// Of the line about lost lines.
 	FieldCount   = "count"   // all lines lost
 	FieldLive    = "live"    // records of live attempts among them

@@ -9,8 +9,9 @@ import (
 )
 
 // maxLine bounds one line, in bytes, so that a sink with a limit of its own (a
-// file of at least 1 MiB) can take every batch. Longer lines count as lost.
-const maxLine = 512 << 10
+// file of at least 1 MiB) can take every batch. Longer lines count as lost; package
+// capture sees to it that captured bodies make none.
+const maxLine = 832 << 10
 
 // maxFree bounds the memory that is kept after a burst, in batches.
 const maxFree = 4

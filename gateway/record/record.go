@@ -73,4 +73,7 @@ type Record struct {
 	Replica           string        // the URL that was called
 	Method            string
 	Path              string // of the caller's URL, without the query
+	ResultCount       int    // rows of an answer in Modelbit's form of batches; 0 where that is not known
+	Request           []byte // the captured request, a JSON object; nil: none
+	Response          []byte // the captured answer, likewise
 }

@@ -39,6 +39,7 @@ type Options struct {
 	Secrets        deployments.Secrets
 	Forward        forward.Options
 	Mirror         mirror.Options
+	CaptureBudget  int64 // bytes for captured bodies; gateway.DefaultCaptureBudget when 0
 
 	OwnFront    bool // serve plain HTTP/1.1 with the gateway's own server instead of net/http's
 	OwnUpstream bool // call replicas with the gateway's own client instead of net/http's, where Pool does not say

@@ -115,7 +115,9 @@ func (p *process) makeGateway() {
 		Mirror:  mirroring,
 		Records: p.log,
 		Logger:  p.logger,
-		Webhook: p.webhook.handler(),
+
+		CaptureBudget: p.options.CaptureBudget,
+		Webhook:       p.webhook.handler(),
 
 		Observers: p.observers(),
 	})
