@@ -286,3 +286,18 @@ func (r *Record) RequestHeader(name string) (value string) {
 	})
 	return value
 }
+
+// ResponseNumber is the number at a JSON pointer (RFC 6901) in the captured answer.
+func (r *Record) ResponseNumber(pointer string) Number {
+	if r.Response == "" {
+		return Number{}
+	}
+	at := gjson.Get(r.Response, "body")
+	unescape := strings.NewReplacer("~1", "/", "~0", "~")
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		if pointer != "" {
+			at = at.Get(gjson.Escape(unescape.Replace(token)))
+		}
+	}
+	return number(at)
+}

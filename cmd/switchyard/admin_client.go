@@ -95,6 +95,27 @@ func (c adminClient) call(ctx context.Context, method, path string, query url.Va
 	return nil
 }
 
+// stream makes a request whose answer may be long, and gives it as it comes.
+func (c adminClient) stream(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path+"?"+query.Encode(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask the gateway: %w; is it running, and is %s its admin listener?", err, c.base)
+	}
+	if response.StatusCode == http.StatusOK {
+		return response.Body, nil
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read the gateway's answer: %w", err)
+	}
+	return nil, refusal(response.Status, body)
+}
+
 func refusal(status string, body []byte) error {
 	var answer adminAnswer
 	if json.Unmarshal(body, &answer) != nil || answer.Error == "" {

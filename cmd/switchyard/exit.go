@@ -14,6 +14,8 @@ const (
 	exitProblems = 1 // a check found problems, or a plan that was asked to say so changes; they are printed
 	exitUsage    = 2 // the call itself is wrong
 	exitFailure  = 3 // it could not be done
+
+	exitUndecided = 3 // a report that was asked to say so cannot decide yet; it is printed
 )
 
 // errProblems ends a command that has printed the problems it found.
@@ -21,6 +23,9 @@ var errProblems = errors.New("problems found")
 
 // errChanges ends a plan that has printed changes and was asked for an exit code.
 var errChanges = errors.New("changes found")
+
+// errUndecided ends a report that was asked for an exit code and cannot decide yet.
+var errUndecided = errors.New("not enough data")
 
 // usageError is a mistake in how a command was called.
 type usageError struct{ err error }
@@ -32,15 +37,17 @@ func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
-// report says on w what ended a command, if anything did, and returns the exit
+// conclude says on w what ended a command, if anything did, and returns the exit
 // code for it. It is the one place where errors become words and codes.
-func report(w io.Writer, command *cobra.Command, err error) int {
+func conclude(w io.Writer, command *cobra.Command, err error) int {
 	var usage usageError
 	switch {
 	case err == nil:
 		return exitClean
 	case errors.Is(err, errProblems), errors.Is(err, errChanges):
 		return exitProblems
+	case errors.Is(err, errUndecided):
+		return exitUndecided
 	case errors.As(err, &usage):
 		fmt.Fprintf(w, "switchyard: %v\nRun '%s --help' for how it is called.\n", err, command.CommandPath())
 		return exitUsage

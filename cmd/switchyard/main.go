@@ -9,6 +9,7 @@ func main() {
 	os.Exit(run(process{
 		args:   os.Args[1:],
 		env:    os.Environ(),
+		stdin:  os.Stdin,
 		stdout: os.Stdout,
 		stderr: os.Stderr,
 	}))
@@ -19,6 +20,7 @@ func main() {
 type process struct {
 	args   []string
 	env    environment
+	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
 }
@@ -30,5 +32,5 @@ func run(p process) int {
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	command, err := root.ExecuteC()
-	return report(p.stderr, command, err)
+	return conclude(p.stderr, command, err)
 }

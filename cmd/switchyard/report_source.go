@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/switchyard-gateway/switchyard/records"
+	"github.com/switchyard-gateway/switchyard/report"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// sourceFlags say where records come from, and what is declared.
+type sourceFlags struct {
+	from  []string
+	since string
+	admin string
+	repo  string
+}
+
+func (f *sourceFlags) add(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringArrayVar(&f.from, "from", nil, "File of records, with its rotated ones, a directory of them, or - for stdin; may be repeated (default: ask the running gateway).")
+	flags.StringVar(&f.since, "since", "", "Only records since a time, or for as long as 90m, 24h or 7d.")
+	flags.StringVar(&f.repo, "repo", "", "URL or path of the repository that declares the endpoint, with --from (default: the work tree here, if it is one).")
+	addAdmin(command, &f.admin)
+}
+
+func (f *sourceFlags) validate() error {
+	if len(f.from) > 0 && f.admin != "" {
+		return usagef("either --from or --admin can be given, not both")
+	}
+	if len(f.from) == 0 && f.repo != "" {
+		return usagef("--repo goes with --from: a running gateway knows what it serves")
+	}
+	return nil
+}
+
+// readSummary is what came of reading records.
+type readSummary struct {
+	records int64 // of the endpoint
+	unread  int64 // lines
+	since   time.Time
+	others  map[string]bool // other endpoints
+	served  map[string]bool // backends of this one
+}
+
+// read gives the records of an endpoint to use.
+func (f *sourceFlags) read(ctx context.Context, p process, endpoint string, use func(*records.Record)) (readSummary, error) {
+	summary := readSummary{others: map[string]bool{}, served: map[string]bool{}}
+	if f.since != "" {
+		since, err := records.ParseSince(f.since, time.Now())
+		if err != nil {
+			return summary, usagef("--since: %w", err)
+		}
+		summary.since = since
+	}
+	var reader records.Reader
+	take := func(_ []byte, r *records.Record) error {
+		summary.take(r, endpoint, use)
+		return nil
+	}
+	err := f.stream(ctx, p, &reader, summary.since, take)
+	summary.unread = reader.Unread
+	return summary, err
+}
+
+func (f *sourceFlags) stream(ctx context.Context, p process, reader *records.Reader, since time.Time, take func([]byte, *records.Record) error) error {
+	if len(f.from) > 0 {
+		return reader.ReadFiles(ctx, f.from, p.stdin, take)
+	}
+	client, err := newAdminClient(p, f.admin)
+	if err != nil {
+		return err
+	}
+	body, err := client.stream(ctx, "/records", records.Filter{Since: since}.Query())
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	return reader.Read(ctx, body, take)
+}
+
+// maxNames bounds the names that are kept to offer them.
+const maxNames = 1000
+
+func (s *readSummary) take(r *records.Record, endpoint string, use func(*records.Record)) {
+	if r.Event != records.Inference || r.Time.Before(s.since) {
+		return
+	}
+	if r.Endpoint != endpoint {
+		if len(s.others) < maxNames {
+			s.others[r.Endpoint] = true
+		}
+		return
+	}
+	if r.Role == records.Live && len(s.served) < maxNames {
+		s.served[r.Backend] = true
+	}
+	s.records++
+	use(r)
+}
+
+func (s *readSummary) backends() []string { return slices.Sorted(maps.Keys(s.served)) }
+
+// nothing says that there are no records of an endpoint, and of what there are.
+func (s *readSummary) nothing(endpoint string) error {
+	return fmt.Errorf("there are no records of an endpoint %s%s", endpoint, offer(endpoint, slices.Sorted(maps.Keys(s.others))))
+}
+
+func (s *readSummary) notes() []string {
+	if s.unread == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s could not be read.", plural(int(s.unread), "line", ""))}
+}
+
+// declaration is what is declared of an endpoint; empty: it is not known.
+type declaration struct {
+	mirrors map[string]declaredMirror
+	weight  map[string]float64
+}
+
+type declaredMirror struct {
+	gates     *schema.Gates
+	tolerance *schema.Tolerance
+}
+
+func (d declaration) gates(mirror string) *schema.Gates { return d.mirrors[mirror].gates }
+
+// tolerance is that of a mirror, or of the only one; zero if it is not declared.
+func (d declaration) tolerance(mirror string) report.Tolerance {
+	if mirror == "" && len(d.mirrors) == 1 {
+		for name := range d.mirrors {
+			mirror = name
+		}
+	}
+	if t := d.mirrors[mirror].tolerance; t != nil {
+		return report.Tolerance(*t)
+	}
+	return report.Tolerance{}
+}
+
+// weights are those of backends; nil if one is not known.
+func (d declaration) weights(backends []string) map[string]float64 {
+	for _, name := range backends {
+		if _, ok := d.weight[name]; !ok {
+			return nil
+		}
+	}
+	return d.weight
+}
+
+// declared finds out what is declared of an endpoint: from the gateway that runs, from
+// --repo, or from the work tree here if there is one.
+func (f *sourceFlags) declared(ctx context.Context, p process, s settings, endpoint string) (declaration, error) {
+	if err := f.validate(); err != nil {
+		return declaration{}, err
+	}
+	switch {
+	case len(f.from) == 0:
+		return f.served(ctx, p, endpoint)
+	case f.repo != "":
+		rev, err := readRepository(ctx, p, s, f.repo, "")
+		if err != nil {
+			return declaration{}, err
+		}
+		return declaredIn(rev.Trees[rev.Branch].FS, endpoint)
+	default:
+		return declaredIn(os.DirFS("."), endpoint)
+	}
+}
+
+// served asks the gateway.
+func (f *sourceFlags) served(ctx context.Context, p process, endpoint string) (declaration, error) {
+	client, err := newAdminClient(p, f.admin)
+	if err != nil {
+		return declaration{}, err
+	}
+	var table struct {
+		Endpoints []struct {
+			Name     string
+			Backends []struct {
+				Name   string
+				Weight float64
+			}
+			Mirrors []struct {
+				Name    string
+				Gates   map[string]json.RawMessage
+				Compare json.RawMessage
+			}
+		}
+	}
+	if err := client.call(ctx, http.MethodGet, "/endpoints", nil, &table); err != nil {
+		return declaration{}, err
+	}
+	d := declaration{mirrors: map[string]declaredMirror{}, weight: map[string]float64{}}
+	for _, e := range table.Endpoints {
+		if e.Name != endpoint {
+			continue
+		}
+		for _, b := range e.Backends {
+			d.weight[b.Name] = b.Weight
+		}
+		for _, m := range e.Mirrors {
+			gates, err := readGates(m.Gates)
+			if err != nil {
+				return d, fmt.Errorf("the gateway's gates of %s: %w", m.Name, err)
+			}
+			d.mirrors[m.Name] = declaredMirror{gates: gates, tolerance: readTolerance(m.Compare)}
+		}
+	}
+	return d, nil
+}
+
+// readGates reads gates as /endpoints shows them.
+func readGates(written map[string]json.RawMessage) (*schema.Gates, error) {
+	if len(written) == 0 {
+		return nil, nil
+	}
+	gates := &schema.Gates{MinPairs: schema.DefaultMinPairs}
+	if n, ok := written["minPairs"]; ok {
+		if err := json.Unmarshal(n, &gates.MinPairs); err != nil {
+			return nil, err
+		}
+	}
+	for _, metric := range schema.Metrics() {
+		var text string
+		if raw, ok := written[string(metric)]; !ok || json.Unmarshal(raw, &text) != nil {
+			continue
+		}
+		gate, err := schema.ParseGate(metric, text)
+		if err != nil {
+			return nil, err
+		}
+		gates.Gates = append(gates.Gates, gate)
+	}
+	return gates, nil
+}
+
+func readTolerance(compare json.RawMessage) *schema.Tolerance {
+	var written struct{ Tolerance *schema.Tolerance }
+	if json.Unmarshal(compare, &written) != nil {
+		return nil // false: answers are not compared
+	}
+	return written.Tolerance
+}
+
+// declaredIn reads an endpoint from a tree; a tree that does not hold it declares nothing.
+func declaredIn(tree fs.FS, endpoint string) (declaration, error) {
+	for _, extension := range []string{".yaml", ".yml"} {
+		path := schema.EndpointsFolder + "/" + endpoint + extension
+		text, err := fs.ReadFile(tree, path)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+			continue
+		}
+		if err != nil {
+			return declaration{}, err
+		}
+		parsed, problems := schema.ParseEndpoint(schema.File{Path: filepath.ToSlash(path), Data: text})
+		if err := problems.Err(); err != nil {
+			return declaration{}, fmt.Errorf("%s declares the gates, and has problems: %w", path, err)
+		}
+		return declarationOf(parsed), nil
+	}
+	return declaration{}, nil
+}
+
+func declarationOf(e *schema.Endpoint) declaration {
+	d := declaration{mirrors: map[string]declaredMirror{}, weight: map[string]float64{}}
+	for _, b := range e.Backends {
+		d.weight[b.Name.V] = b.Weight.V
+	}
+	for _, m := range e.Mirrors {
+		declared := declaredMirror{gates: m.Gates}
+		if m.Compare != nil {
+			declared.tolerance = m.Compare.Tolerance
+		}
+		d.mirrors[m.Name.V] = declared
+	}
+	return d
+}

@@ -1,0 +1,147 @@
+package stat_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/switchyard-gateway/switchyard/report/stat"
+)
+
+// looks are after how many values somebody looks, again and again.
+const looks = 50
+
+// A sequence misses the truth, ever, in at most alpha of all runs, where the usual
+// interval at the same looks misses it in many more.
+func TestSequencesMissTheTruthAtNoLook(t *testing.T) {
+	const runs, values, alpha = 200, 1500, .05
+	for _, truth := range []float64{.5, .98, .999} {
+		random := rand.New(rand.NewPCG(1, uint64(truth*1000)))
+		missed, usual := 0, 0
+		for range runs {
+			m, u := run(random, truth, values, alpha)
+			missed, usual = missed+m, usual+u
+		}
+		t.Logf("%v: the sequence missed in %d of %d runs, Wilson's interval in %d", truth, missed, runs, usual)
+		if share := float64(missed) / runs; share > alpha {
+			t.Errorf("of %v the sequence misses in %.1f %% of the runs", truth, 100*share)
+		}
+		if usual < missed {
+			t.Errorf("of %v the usual interval misses less", truth)
+		}
+	}
+}
+
+func run(random *rand.Rand, truth float64, values int64, alpha float64) (missed, usual int) {
+	ones := int64(0)
+	for n := int64(1); n <= values; n++ {
+		if random.Float64() < truth {
+			ones++
+		}
+		if n%looks != 0 {
+			continue
+		}
+		if in := stat.MeanSequence(stat.Counts{{Value: 1, N: ones}, {Value: 0, N: n - ones}}, 0, 1, alpha); truth < in.Low || truth > in.High {
+			missed = 1
+		}
+		if in := stat.Wilson(ones, n, 1-alpha); truth < in.Low || truth > in.High {
+			usual = 1
+		}
+	}
+	return missed, usual
+}
+
+// The quantile of a distribution that is known, exponential with mean 1: -ln(1-p).
+func TestSequencesOfQuantilesMissAtNoLook(t *testing.T) {
+	const runs, values, alpha = 60, 1500, .05
+	for _, p := range []float64{.5, .99} {
+		random := rand.New(rand.NewPCG(7, uint64(p*100)))
+		truth, missed := -math.Log(1-p), 0
+		for range runs {
+			var d stat.Durations
+			miss := false
+			for n := 1; n <= values; n++ {
+				d.Add(random.ExpFloat64())
+				if n%looks == 0 {
+					in := stat.QuantileSequence(&d, p, alpha)
+					miss = miss || truth < in.Low || truth > in.High
+				}
+			}
+			if miss {
+				missed++
+			}
+		}
+		if share := float64(missed) / runs; share > alpha {
+			t.Errorf("the sequence of the %v-quantile misses in %.1f %% of the runs", p, 100*share)
+		}
+	}
+}
+
+// Sequences close in on the truth: at most twice as wide as Wilson's interval, which
+// holds for one look only.
+func TestSequencesAreNarrow(t *testing.T) {
+	for _, c := range []struct{ ones, n int64 }{{500, 1000}, {980, 1000}, {99_000, 100_000}, {1_000_000, 1_000_000}} {
+		in := stat.MeanSequence(stat.Counts{{Value: 1, N: c.ones}, {Value: 0, N: c.n - c.ones}}, 0, 1, .05)
+		w := stat.Wilson(c.ones, c.n, .95)
+		if mean := float64(c.ones) / float64(c.n); in.Low > mean || in.High < mean {
+			t.Errorf("%d of %d: %v is outside of %v", c.ones, c.n, mean, in)
+		}
+		if (in.High - in.Low) > 2.2*(w.High-w.Low) {
+			t.Errorf("%d of %d: the sequence is %v, Wilson's interval %v", c.ones, c.n, in, w)
+		}
+	}
+	// No failure of either side in 10,000 pairs: the rates differ by less than 0.001.
+	in := stat.MeanSequence(stat.Counts{{Value: 0, N: 10_000}}, -1, 1, .05)
+	if in.Low < -.001 || in.High > .001 || in.Low > 0 || in.High < 0 {
+		t.Errorf("without failures: %v", in)
+	}
+	var d stat.Durations
+	for i := range 100_000 {
+		d.Add(float64(i%1000) + 1)
+	}
+	if in := stat.QuantileSequence(&d, .99, .05); in.Low < 980 || in.High > 1000 {
+		t.Errorf("the 0.99-quantile of 1 to 1000 is in %v", in)
+	}
+}
+
+func TestSequencesOfLittleSayNothing(t *testing.T) {
+	if in := stat.MeanSequence(nil, -1, 1, .05); in != (stat.Interval{Low: -1, High: 1}) {
+		t.Errorf("of nothing: %v", in)
+	}
+	if in := stat.MeanSequence(stat.Counts{{Value: 1, N: 1}}, 0, 1, .05); in.Low > .2 || in.High != 1 {
+		t.Errorf("of one value: %v", in)
+	}
+	var d stat.Durations
+	if in := stat.QuantileSequence(&d, .99, .05); in.Low != 0 || !math.IsInf(in.High, 1) {
+		t.Errorf("of no duration: %v", in)
+	}
+	d.Add(5)
+	if in := stat.QuantileSequence(&d, .99, .05); in.Low > 5 || !math.IsInf(in.High, 1) {
+		t.Errorf("of one duration: %v", in)
+	}
+}
+
+// FuzzSequencesHoldTheirMean: whatever came, the mean of it is inside, the bounds are
+// in order and within the range, and more of the same makes them no wider.
+func FuzzSequencesHoldTheirMean(f *testing.F) {
+	f.Add(uint32(3), uint32(1), uint32(1000))
+	f.Add(uint32(0), uint32(0), uint32(7))
+	f.Fuzz(func(t *testing.T, up, down, same uint32) {
+		counts := func(times int64) stat.Counts {
+			return stat.Counts{{Value: 1, N: times * int64(up)}, {Value: -1, N: times * int64(down)}, {Value: 0, N: times * int64(same)}}
+		}
+		n := int64(up) + int64(down) + int64(same)
+		if n == 0 {
+			return
+		}
+		mean := (float64(up) - float64(down)) / float64(n)
+		in := stat.MeanSequence(counts(1), -1, 1, .05)
+		const rounding = 1e-9
+		if !(in.Low >= -1 && in.Low <= mean+rounding && in.High >= mean-rounding && in.High <= 1) {
+			t.Fatalf("mean %v, interval %v", mean, in)
+		}
+		if more := stat.MeanSequence(counts(4), -1, 1, .05); more.High-more.Low > in.High-in.Low+rounding {
+			t.Fatalf("%v of some, %v of four times as many", in, more)
+		}
+	})
+}
