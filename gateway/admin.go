@@ -51,17 +51,13 @@ func (e *StatusError) Unwrap() error { return e.Err }
 func (g *Gateway) Admin(o AdminOptions) http.Handler {
 	r := chi.NewRouter()
 	r.Use(refuseBrowsers)
-	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	})
-	r.Get("/readyz", g.readyz)
+	g.watched(r, o.Gatherer)
 	r.Get("/status", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, g.status(o))
 	})
 	r.Get("/endpoints", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, g.table())
 	})
-	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}))
 	r.Method(http.MethodGet, "/records", records(o.Records))
 	g.changes(r, o)
 	r.HandleFunc("/debug/pprof/*", pprof.Index)
@@ -80,6 +76,24 @@ func records(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusNotFound, changeAnswer{Error: "no records are kept in memory; see the setting recentRecords"})
 	})
+}
+
+// Metrics is the handler of the metrics listener: /metrics, /healthz and /readyz.
+// It changes nothing and tells no more than they say, so that it may be reached
+// from where the admin listener must not be.
+func (g *Gateway) Metrics(gatherer prometheus.Gatherer) http.Handler {
+	r := chi.NewRouter()
+	g.watched(r, gatherer)
+	return r
+}
+
+// watched adds what is for those who watch.
+func (g *Gateway) watched(r chi.Router, gatherer prometheus.Gatherer) {
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	r.Get("/readyz", g.readyz)
+	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
 }
 
 func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request) {

@@ -58,14 +58,8 @@ func repositorySettings() []Setting {
 		{Key: "state", Kind: KindString, Help: "Directory that keeps the last good revisions, to serve the newest at start while the git server is down and to pin any of them; empty: nothing is kept."},
 		{Key: "stateRevisions", Kind: KindInt, Default: "10", min: "1", max: "1000", Help: "Number of revisions that the state directory keeps, 1 to 1000; a pinned one is kept beside them."},
 		{Key: "gitUsername", Kind: KindString, Help: "User name for the git server over http or https; empty: what the server's kind expects."},
-		{Key: "gitTokenFile", Kind: KindString, Help: "File with the token or password for the git server over http or https, read again when access is refused; or the variable SWITCHYARD_GIT_TOKEN."},
-		{Key: "gitCredentialsFile", Kind: KindString, Help: "File with user names and passwords by server, as git credential-store writes it, for http and https; read again when access is refused."},
-		{Key: "gitAppId", Kind: KindString, Help: "Id of the GitHub App that signs in at the git server over https; its tokens are exchanged before they end."},
-		{Key: "gitAppInstallation", Kind: KindString, check: checkDigits, Help: "Number of the GitHub App's installation for the repository."},
-		{Key: "gitAppKeyFile", Kind: KindString, Help: "File with the GitHub App's private key, in PEM."},
-		{Key: "gitAppApi", Kind: KindString, Help: "Base URL of GitHub's API, such as https://git.example.com/api/v3; empty: it follows from the repository's URL."},
+		{Key: "gitTokenFile", Kind: KindString, Help: "File with the token or password for the git server over http or https; read again at each sync."},
 		{Key: "gitSshKeyFile", Kind: KindString, Help: "File with the private key for the git server over ssh; empty: the ssh agent."},
-		{Key: "gitSshPassphraseFile", Kind: KindString, Help: "File with the passphrase of the private key; or the variable SWITCHYARD_GIT_SSH_PASSPHRASE; neither: it has none."},
 		{Key: "gitKnownHostsFile", Kind: KindString, Help: "File with the known host keys for ssh; empty: the user's and the system's known_hosts."},
 		{Key: "gitCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the git server's is checked by; empty: the system's."},
 		{Key: "verify", Kind: KindString, Default: "off", oneOf: []string{"off", "tip"}, Help: "Whose commits serve: off is everybody's, tip is those signed by a trusted key, on every branch that is used."},
@@ -79,6 +73,7 @@ func repositorySettings() []Setting {
 func forgeSettings() []Setting {
 	return grouped(groupForge, []Setting{
 		{Key: "webhookSecretFile", Kind: KindString, Help: "File with the secrets of the push webhook at /-/webhook, one a line, read at each delivery; or the variable SWITCHYARD_WEBHOOK_SECRET; neither: no webhook."},
+		{Key: "webhookPeers", Kind: KindString, check: checkPeers, Help: "URL of the webhook of all gateways of the repository, such as http://switchyard-peers:8080/-/webhook; each address of its host is told of a push that a forge told this one; empty: none."},
 		{Key: "commitStatus", Kind: KindString, Default: "off", oneOf: []string{"off", "github", "gitlab", "gitea"}, Help: "Forge that is told what became of each commit: github, gitlab, gitea (also Forgejo) or off."},
 		{Key: "commitStatusTokenFile", Kind: KindString, Help: "File with the token for commit statuses, read for each; or the variable SWITCHYARD_COMMIT_STATUS_TOKEN."},
 		{Key: "commitStatusContext", Kind: KindString, Default: "switchyard/live", Help: "Name of the commit status at the forge; another one for each gateway that reports."},
@@ -92,6 +87,7 @@ func servingSettings() []Setting {
 		{Key: "listen", Kind: KindString, Default: ":8080", check: checkAddress, Help: "Address of the public listener, as HOST:PORT; an empty host is every address, port 0 any free port."},
 		{Key: "h2c", Kind: KindBool, Default: "false", Help: "Also speak HTTP/2 without TLS on the public listener, by prior knowledge, as gRPC clients do within a network: true or false."},
 		{Key: "admin", Kind: KindString, Default: "127.0.0.1:9090", check: checkAddress, Help: "Address of the admin listener, as HOST:PORT; it has no authentication, so keep it off public networks."},
+		{Key: "metrics", Kind: KindString, check: checkOptionalAddress, Help: "Address of a listener for /metrics, /healthz and /readyz only, as HOST:PORT, for Prometheus and for probes that must not reach the admin listener; empty: none."},
 		{Key: "gracePeriod", Kind: KindDuration, Default: "30s", min: "0s", max: "1h", Help: "Time that live requests and copies in flight get to end at shutdown, 0s to 1h."},
 		{Key: "shutdownDelay", Kind: KindDuration, Default: "0s", min: "0s", max: "1h", Help: "Time between not being ready and closing the listener at shutdown, for load balancers to notice, 0s to 1h."},
 		{Key: "readHeaderTimeout", Kind: KindDuration, Default: "10s", min: "10ms", max: "1h", Help: "Time that a caller may take to send a request's header, 10ms to 1h."},
@@ -177,9 +173,13 @@ func checkRepo(s string) error {
 	return nil
 }
 
-func checkDigits(s string) error {
-	if strings.Trim(s, "0123456789") != "" {
-		return fmt.Errorf("%s is no number", quoted(s))
+func checkPeers(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
+		return errors.New("it must be an http or https URL without credentials, such as http://switchyard-peers:8080/-/webhook")
 	}
 	return nil
 }
@@ -193,6 +193,13 @@ func checkAddress(s string) error {
 		return fmt.Errorf("%s has the port %s; 0 to 65535 are allowed", quoted(s), quoted(port))
 	}
 	return nil
+}
+
+func checkOptionalAddress(s string) error {
+	if s == "" {
+		return nil
+	}
+	return checkAddress(s)
 }
 
 func checkPaths(s string) error {

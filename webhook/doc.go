@@ -22,4 +22,7 @@
 // A [Poller] makes looks of pokes: at once, at most one a second, and again after
 // a second and after five while nothing has moved, as forges may send a hook
 // before the replica that answers knows of the push.
+//
+// A [Relay] tells the other gateways that follow the same repository, where a
+// forge reaches one of several behind a balancer.
 package webhook

@@ -17,7 +17,7 @@ const (
 	bodyTime = 10 * time.Second // for a delivery's body to arrive
 )
 
-// Options is what a receiver is made of. All but Followed are needed.
+// Options is what a receiver is made of. All but Relay and Followed are needed.
 type Options struct {
 	// Secrets gives the secrets, one a line. It is called for each delivery, so
 	// that they can be exchanged. As long as there are none, or it fails, the
@@ -25,6 +25,9 @@ type Options struct {
 	Secrets func() (string, error)
 	// Poke says that something may have been pushed. It must not block.
 	Poke func()
+	// Relay says the same to the other gateways of the repository, unless one of
+	// them has told this one. It must not block. Nil: there are none.
+	Relay func()
 	// Followed tells whether a push to a branch may matter; when in doubt, it
 	// does. Nil means that every one does.
 	Followed func(branch string) bool
@@ -48,6 +51,9 @@ type Receiver struct {
 func New(o Options) *Receiver {
 	if o.Followed == nil {
 		o.Followed = func(string) bool { return true }
+	}
+	if o.Relay == nil {
+		o.Relay = func() {}
 	}
 	return &Receiver{
 		options: o,
@@ -94,6 +100,9 @@ func (h *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.counts.WithLabelValues(string(became)).Inc()
 	if became == resultAccepted {
 		h.options.Poke()
+		if r.Header.Get(headerRelayed) == "" {
+			h.options.Relay()
+		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)

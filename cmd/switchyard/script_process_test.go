@@ -23,7 +23,8 @@ type served struct {
 
 // serve NAME [VARIABLE=VALUE]... [FLAG]...: starts `switchyard serve` in the
 // background, with NAME.out and NAME.err as its outputs, and waits until it says
-// that it listens. The ports are free ones: NAME_URL and NAME_ADMIN tell them.
+// that it listens. The ports are free ones: NAME_URL, NAME_ADMIN and, with --metrics, NAME_METRICS
+// tell them.
 // Its log may be a file: --log FILE.
 func cmdServe(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) == 0 {
@@ -50,6 +51,7 @@ func cmdServe(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(prefix+"_LISTEN", fmt.Sprint(begun[0]["listen"]))
 	ts.Setenv(prefix+"_URL", fmt.Sprintf("http://%v", begun[0]["listen"]))
 	ts.Setenv(prefix+"_ADMIN", fmt.Sprintf("http://%v", begun[0]["admin"]))
+	ts.Setenv(prefix+"_METRICS", fmt.Sprintf("http://%v", begun[0]["metrics"]))
 }
 
 func start(ts *testscript.TestScript, name string, args []string) *served {
@@ -101,10 +103,10 @@ func (s *served) kill() {
 // signal NAME TERM|INT|HUP: sends a signal.
 func cmdSignal(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
-		ts.Fatalf("usage: signal NAME TERM|INT|HUP")
+		ts.Fatalf("usage: signal NAME TERM|INT|HUP|KILL")
 	}
 	s := processOf(ts, args[0])
-	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP}
+	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
 	ts.Check(s.cmd.Process.Signal(signals[args[1]]))
 }
 

@@ -66,6 +66,7 @@ type world struct {
 	processes map[string]*served
 	closers   []func()
 	git       *gitServer
+	load      *load
 }
 
 type worldKey struct{}
@@ -84,16 +85,19 @@ func (w *world) end() {
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"await":     cmdAwait,
+		"balance":   cmdBalance,
 		"call":      cmdCall,
 		"commit":    cmdCommit,
 		"end":       cmdEnd,
 		"exits":     cmdExits,
 		"expand":    cmdExpand,
 		"gitserver": cmdGitServer,
+		"load":      cmdLoad,
 		"model":     cmdModel,
 		"record":    cmdRecord,
 		"serve":     cmdServe,
 		"signal":    cmdSignal,
+		"subjects":  cmdSubjects,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -52,10 +53,8 @@ func newServe(p process) *cobra.Command {
 				return usageError{errors.New("there is no repository to follow: give --repo, SWITCHYARD_REPO or repo in the configuration file")}
 			}
 			collectLess(p)
+			limitMemory(p)
 			o := serveOptions(p, s)
-			if o.Repository.Auth, err = gitAuth(p, s); err != nil {
-				return err
-			}
 			if o.Repository.Verify, err = verification(s); err != nil {
 				return err
 			}
@@ -65,9 +64,13 @@ func newServe(p process) *cobra.Command {
 			if err := tlsOptions(s, &o); err != nil {
 				return err
 			}
+			if err := inherit(&o); err != nil {
+				return err
+			}
 			ctx, signals := watchSignals(c.Context())
 			defer signals.stop()
 			o.Hangup, o.Abort = signals.hangup, signals.abort
+			defer tellService(ctx, &o)()
 			return serve.Run(ctx, o)
 		},
 	}
@@ -87,6 +90,19 @@ func collectLess(p process) {
 	}
 }
 
+// ofMemory is the part of the memory that the process may use, by its cgroup, up
+// to which Go collects as usual. What is left is for what Go does not count.
+const ofMemory = 0.9
+
+// limitMemory tells Go how much memory a container or a service manager grants,
+// unless GOMEMLIMIT says it, so that it collects harder before the kernel ends
+// the process.
+func limitMemory(p process) {
+	if _, given := p.env.lookup("GOMEMLIMIT"); !given {
+		_, _ = memlimit.Set(memlimit.WithRatio(ofMemory)) // where there is no cgroup, there is no limit
+	}
+}
+
 // serveOptions translates settings; nothing is decided here.
 func serveOptions(p process, s settings) serve.Options {
 	o := serve.Options{
@@ -94,7 +110,8 @@ func serveOptions(p process, s settings) serve.Options {
 		Listen:     s.text("listen"),
 		H2C:        s.flag("h2c"),
 		Admin:      s.text("admin"),
-		Repository: repositoryOptions(s),
+		Metrics:    s.text("metrics"),
+		Repository: repositoryOptions(p, s),
 		Secrets:    secrets(p),
 		Forward: forward.Options{
 			TrustedProxies:  s.prefixes("trustedProxies"),
@@ -133,7 +150,7 @@ func serveOptions(p process, s settings) serve.Options {
 	return o
 }
 
-func repositoryOptions(s settings) gitsync.Options {
+func repositoryOptions(p process, s settings) gitsync.Options {
 	return gitsync.Options{
 		URL:      s.text("repo"),
 		Branch:   s.text("branch"),
@@ -142,6 +159,19 @@ func repositoryOptions(s settings) gitsync.Options {
 		Keep:     s.number("stateRevisions"),
 		Timeout:  s.duration("gitTimeout"),
 		Proxy:    http.ProxyFromEnvironment,
+		Auth:     gitAuth(p, s),
+	}
+}
+
+func gitAuth(p process, s settings) gitsync.Auth {
+	agent, _ := p.env.lookup("SSH_AUTH_SOCK")
+	return gitsync.Auth{
+		Username:       s.text("gitUsername"),
+		TokenFile:      s.text("gitTokenFile"),
+		KeyFile:        s.text("gitSshKeyFile"),
+		KnownHostsFile: s.text("gitKnownHostsFile"),
+		CAFile:         s.text("gitCaFile"),
+		AgentSocket:    agent,
 	}
 }
 

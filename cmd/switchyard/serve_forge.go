@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/url"
 	"os"
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
@@ -18,6 +19,12 @@ func forgeOptions(p process, s settings, o *serve.Options) error {
 	var err error
 	if o.WebhookSecrets, err = secretSource(p, s, "webhookSecretFile", webhookSecretEnv); err != nil {
 		return err
+	}
+	if peers := s.text("webhookPeers"); peers != "" {
+		if o.WebhookSecrets == nil {
+			return usagef("webhookPeers needs a secret to sign with: give webhookSecretFile or %s", webhookSecretEnv)
+		}
+		o.WebhookPeers = must(url.Parse(peers))
 	}
 	o.CommitStatus, err = commitStatusOptions(p, s)
 	return err

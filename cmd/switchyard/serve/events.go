@@ -19,6 +19,7 @@ const (
 const (
 	fieldListen     = "listen"
 	fieldAdmin      = "admin"
+	fieldMetrics    = "metrics"
 	fieldTLS        = "tls"
 	fieldRepository = "repository"
 	fieldBranch     = "branch"

@@ -28,14 +28,28 @@ func (p *process) openListeners(ctx context.Context) (err error) {
 			return fmt.Errorf("certificates of the public listener: %w", err)
 		}
 	}
-	var listen net.ListenConfig
-	if p.listen, err = listen.Listen(ctx, "tcp", p.options.Listen); err != nil {
+	if p.listen, err = listen(ctx, p.options.Public, p.options.Listen); err != nil {
 		return fmt.Errorf("open the public listener: %w", err)
 	}
-	if p.admin, err = listen.Listen(ctx, "tcp", p.options.Admin); err != nil {
+	if p.admin, err = listen(ctx, p.options.Private, p.options.Admin); err != nil {
 		return fmt.Errorf("open the admin listener: %w", err)
 	}
+	if p.options.Metrics == "" {
+		return nil
+	}
+	if p.metrics, err = listen(ctx, nil, p.options.Metrics); err != nil {
+		return fmt.Errorf("open the metrics listener: %w", err)
+	}
 	return nil
+}
+
+// listen is the listener that was given, or a new one.
+func listen(ctx context.Context, given net.Listener, address string) (net.Listener, error) {
+	if given != nil {
+		return given, nil
+	}
+	var c net.ListenConfig
+	return c.Listen(ctx, "tcp", address)
 }
 
 // newPublic makes the public server. It has no time limit for whole requests:

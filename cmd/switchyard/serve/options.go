@@ -2,6 +2,8 @@ package serve
 
 import (
 	"io"
+	"net"
+	"net/url"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,8 +23,12 @@ import (
 type Options struct {
 	Version string // of the binary, for the log and /status
 
-	Listen string // the public listener's address
-	Admin  string // the admin listener's address
+	Listen  string // the public listener's address
+	Admin   string // the admin listener's address
+	Metrics string // the metrics listener's address; empty: there is none
+	// Public and Private are the public and the admin listener if somebody has opened
+	// them already; the process closes them. Nil: it opens its own.
+	Public, Private net.Listener
 	// TLS says which certificates the public listener shows; Logger is the process's
 	// own. Nil: it speaks plain HTTP.
 	TLS *certificates.Options
@@ -36,10 +42,13 @@ type Options struct {
 	// WebhookSecrets gives the secrets of the webhook, one a line, at each
 	// delivery; nil: there is no webhook.
 	WebhookSecrets func() (string, error)
-	Secrets        deployments.Secrets
-	Forward        forward.Options
-	Mirror         mirror.Options
-	CaptureBudget  int64 // bytes for captured bodies; gateway.DefaultCaptureBudget when 0
+	// WebhookPeers is the URL of the webhook of all gateways of the repository, told
+	// of what a forge tells this one; nil: it is the only one, or each is told.
+	WebhookPeers  *url.URL
+	Secrets       deployments.Secrets
+	Forward       forward.Options
+	Mirror        mirror.Options
+	CaptureBudget int64 // bytes for captured bodies; gateway.DefaultCaptureBudget when 0
 
 	OwnFront    bool // serve plain HTTP/1.1 with the gateway's own server instead of net/http's
 	OwnUpstream bool // call replicas with the gateway's own client instead of net/http's, where Pool does not say
@@ -65,6 +74,7 @@ type Options struct {
 
 // Addresses are those of the listeners, with the ports that they were given.
 type Addresses struct {
-	Listen string
-	Admin  string
+	Listen  string
+	Admin   string
+	Metrics string // empty: there is none
 }

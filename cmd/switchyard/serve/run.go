@@ -42,8 +42,9 @@ type process struct {
 	log    *record.Log
 	logger zerolog.Logger
 
-	listen net.Listener // of the public server
-	admin  net.Listener
+	listen  net.Listener // of the public server
+	admin   net.Listener
+	metrics net.Listener // nil: there is none
 
 	certificates *certificates.Store // of the public listener; nil if it speaks plain HTTP
 
@@ -59,6 +60,7 @@ type process struct {
 	cutOff  context.CancelCauseFunc
 	public  *front.Server
 	private *http.Server
+	watched *http.Server // of the metrics listener
 }
 
 // open does all that can fail, before anything runs.
@@ -147,8 +149,14 @@ func (p *process) makeServers() {
 	p.live = &live{handler: p.gateway}
 	p.lives, p.cutOff = context.WithCancelCause(context.Background())
 	p.public = p.newPublic()
-	p.private = &http.Server{
-		Handler:           p.gateway.Admin(p.adminOptions(registry)),
+	p.private = p.newPrivate(p.gateway.Admin(p.adminOptions(registry)))
+	p.watched = p.newPrivate(p.gateway.Metrics(registry))
+}
+
+// newPrivate makes a server for those who run the gateway.
+func (p *process) newPrivate(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
 		ReadHeaderTimeout: p.options.ReadHeaderTimeout,
 		IdleTimeout:       p.options.IdleTimeout,
 		ErrorLog:          p.errorLog(),
@@ -162,7 +170,7 @@ func (p *process) errorLog() *log.Logger {
 
 // close lets go of what open has opened, for when nothing will run.
 func (p *process) close() {
-	for _, l := range []net.Listener{p.listen, p.admin} {
+	for _, l := range []net.Listener{p.listen, p.admin, p.metrics} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -178,13 +186,14 @@ func (p *process) run(ctx context.Context) error {
 	logContext, endLog := context.WithCancel(context.WithoutCancel(ctx))
 	logEnded := make(chan error, 1) // one value, never waited for by its sender
 	go func() { logEnded <- p.log.Run(logContext) }()
+	at := p.addresses()
 	p.logger.Info().Str(record.FieldEvent, eventStart).
-		Str(fieldListen, p.listen.Addr().String()).Str(fieldAdmin, p.admin.Addr().String()).Bool(fieldTLS, p.certificates != nil).
+		Str(fieldListen, at.Listen).Str(fieldAdmin, at.Admin).Str(fieldMetrics, at.Metrics).Bool(fieldTLS, p.certificates != nil).
 		Str(fieldRepository, p.follower.Status().Repository).Str(fieldBranch, p.options.Repository.Branch).
 		Str(fieldVersion, p.options.Version).Msg("listening; endpoints serve as soon as a revision is read")
 
 	if p.options.Started != nil {
-		p.options.Started(Addresses{Listen: p.listen.Addr().String(), Admin: p.admin.Addr().String()})
+		p.options.Started(at)
 	}
 	err := p.runParts(ctx)
 
@@ -202,12 +211,21 @@ func (p *process) run(ctx context.Context) error {
 	return err
 }
 
+func (p *process) addresses() Addresses {
+	all := Addresses{Listen: p.listen.Addr().String(), Admin: p.admin.Addr().String()}
+	if p.metrics != nil {
+		all.Metrics = p.metrics.Addr().String()
+	}
+	return all
+}
+
 // runParts runs the servers and the follower. The first that fails takes the
 // others down in the same order as a signal does.
 func (p *process) runParts(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return served("public", p.servePublic()) }) //nolint:contextcheck // it is shut down
 	parts.Go(func() error { return served("admin", p.private.Serve(p.admin)) })
+	parts.Go(func() error { return p.serveMetrics() })
 	parts.Go(func() error { return followed(p.follower.Run(ctx)) })
 	parts.Go(func() error { return p.pool.Run(ctx) })
 	parts.Go(func() error { return p.hangups(ctx) })
@@ -220,6 +238,14 @@ func (p *process) runParts(ctx context.Context) error {
 		return nil
 	})
 	return parts.Wait()
+}
+
+// serveMetrics serves the metrics listener, if there is one, until it is closed.
+func (p *process) serveMetrics() error {
+	if p.metrics == nil {
+		return nil
+	}
+	return served("metrics", p.watched.Serve(p.metrics))
 }
 
 // served is why a server ended; being shut down is no error.

@@ -29,6 +29,7 @@ func (p *process) shutdown() {
 	}
 	p.pool.Close()
 	_ = p.private.Close()
+	_ = p.watched.Close()
 }
 
 // settleTime is how long requests that were cut off have to write their records.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gitsync"
@@ -17,6 +18,7 @@ import (
 type hook struct {
 	receiver *webhook.Receiver
 	poller   *webhook.Poller
+	relay    *webhook.Relay // nil: there are no other gateways
 }
 
 func (p *process) makeWebhook() {
@@ -24,16 +26,19 @@ func (p *process) makeWebhook() {
 		return
 	}
 	poller := webhook.NewPoller(p.look)
-	p.webhook = &hook{
-		poller: poller,
-		receiver: webhook.New(webhook.Options{
-			Secrets:  p.options.WebhookSecrets,
-			Poke:     poller.Poke,
-			Followed: func(branch string) bool { return mayMatter(p.follower.Status(), branch) },
-			Answer:   gateway.WriteError,
-			Logger:   p.logger,
-		}),
+	o := webhook.Options{
+		Secrets:  p.options.WebhookSecrets,
+		Poke:     poller.Poke,
+		Followed: func(branch string) bool { return mayMatter(p.follower.Status(), branch) },
+		Answer:   gateway.WriteError,
+		Logger:   p.logger,
 	}
+	p.webhook = &hook{poller: poller}
+	if peers := p.options.WebhookPeers; peers != nil {
+		p.webhook.relay = webhook.NewRelay(webhook.RelayOptions{Peers: peers, Secrets: p.options.WebhookSecrets, Logger: p.logger})
+		o.Relay = p.webhook.relay.Tell
+	}
+	p.webhook.receiver = webhook.New(o)
 }
 
 func (h *hook) handler() http.Handler {
@@ -50,10 +55,15 @@ func (h *hook) register(registry *prometheus.Registry) {
 }
 
 func (h *hook) run(ctx context.Context) error {
-	if h != nil {
-		h.poller.Run(ctx)
+	if h == nil {
+		return nil
 	}
-	return nil
+	var parts errgroup.Group
+	parts.Go(func() error { h.poller.Run(ctx); return nil })
+	if h.relay != nil {
+		parts.Go(func() error { h.relay.Run(ctx); return nil })
+	}
+	return parts.Wait()
 }
 
 // look reads the repository and tells whether the newest revision is another

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// balancing is how operators put HAProxy in front of several gateways: those that
+// are ready get requests, and what a gateway left unanswered goes to another.
+const balancing = `
+global
+	maxconn 1000
+defaults
+	mode http
+	timeout connect 2s
+	timeout client 30s
+	timeout server 30s
+	option httpchk GET /readyz
+	option redispatch 1
+	retries 3
+	retry-on all-retryable-errors
+	default-server inter 200ms fastinter 100ms fall 1 rise 1 on-marked-down shutdown-sessions
+frontend public
+	bind %s
+	default_backend gateways
+backend gateways
+	balance roundrobin
+`
+
+// balance VARIABLE NAME...: starts HAProxy in front of gateways that `serve` has
+// started with --metrics, and sets VARIABLE to its URL.
+func cmdBalance(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: balance VARIABLE NAME...")
+	}
+	address := freePort(ts)
+	config := fmt.Sprintf(balancing, address)
+	for _, name := range args[1:] {
+		upper := strings.ToUpper(name)
+		_, port, err := net.SplitHostPort(strings.TrimPrefix(ts.Getenv(upper+"_METRICS"), "http://"))
+		ts.Check(err)
+		config += fmt.Sprintf("\tserver %s %s check port %s\n", name, ts.Getenv(upper+"_LISTEN"), port)
+	}
+	file := ts.MkAbs("haproxy.cfg")
+	ts.Check(os.WriteFile(file, []byte(config), 0o600))
+	haproxy := exec.Command("haproxy", "-db", "-q", "-f", file)
+	ts.Check(haproxy.Start())
+	w := worldOf(ts)
+	w.closers = append(w.closers, func() {
+		_ = haproxy.Process.Kill()
+		_ = haproxy.Wait()
+	})
+	ts.Setenv(args[0], "http://"+address)
+}
+
+// freePort is an address that nobody listens at, for a program that cannot tell
+// which one it was given.
+func freePort(ts *testscript.TestScript) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// subjects N URL...: calls each URL for each of N subjects, and wants the same
+// backend for a subject everywhere, and more than one backend in all.
+func cmdSubjects(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	met := map[string]int{}
+	for i := range n {
+		subject, first := "subject-"+strconv.Itoa(i), ""
+		for _, url := range args[1:] {
+			backend, err := callAs(client, url, subject)
+			ts.Check(err)
+			if first == "" {
+				first = backend
+			}
+			if backend != first {
+				ts.Fatalf("%s meets %s at %s and %s at %s", subject, first, args[1], backend, url)
+			}
+		}
+		met[first]++
+	}
+	if len(met) < 2 {
+		ts.Fatalf("all subjects met one backend: %v", met)
+	}
+	ts.Logf("%d subjects at %d gateways: %v", n, len(args)-1, met)
+}
+
+// callAs makes one call for a subject and tells the backend that answered.
+func callAs(client *http.Client, url, subject string) (backend string, err error) {
+	request, err := http.NewRequest(http.MethodPost, url, strings.NewReader(`{"data": 1}`))
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("X-User-Id", subject)
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("status %d: %s", response.StatusCode, body)
+	}
+	return response.Header.Get("X-Switchyard-Backend"), nil
+}
+
+// callers is how many call at a time under load.
+const callers = 8
+
+// load calls an endpoint in a closed loop until it is told to stop.
+type load struct {
+	passed atomic.Int64
+	failed atomic.Int64
+	first  atomic.Pointer[error] // that failed
+	stop   chan struct{}
+	done   sync.WaitGroup
+}
+
+// load begin URL | passes N | end: has an endpoint called under load, waits for N
+// further answers, and at the end wants every one to have been right.
+func cmdLoad(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	switch {
+	case len(args) == 2 && args[0] == "begin":
+		w.load = &load{stop: make(chan struct{})}
+		for i := range callers {
+			w.load.done.Go(func() { w.load.call(args[1], i) })
+		}
+		w.closers = append(w.closers, w.load.end)
+	case len(args) == 2 && args[0] == "passes":
+		n, err := strconv.ParseInt(args[1], 10, 64)
+		ts.Check(err)
+		from := w.load.passed.Load()
+		if !poll(func() bool { return w.load.passed.Load()-from >= n }) {
+			ts.Fatalf("%d answers only", w.load.passed.Load()-from)
+		}
+	case len(args) == 1 && args[0] == "end":
+		w.load.end()
+		ts.Logf("%d requests, %d failed", w.load.passed.Load(), w.load.failed.Load())
+		if err := w.load.first.Load(); err != nil {
+			ts.Fatalf("%d requests failed, the first: %v", w.load.failed.Load(), *err)
+		}
+	default:
+		ts.Fatalf("usage: load begin URL | passes N | end")
+	}
+}
+
+func (l *load) call(url string, caller int) {
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for i := 0; ; i++ {
+		select {
+		case <-l.stop:
+			return
+		default:
+		}
+		if _, err := callAs(client, url, fmt.Sprintf("%d-%d", caller, i)); err != nil {
+			l.failed.Add(1)
+			l.first.CompareAndSwap(nil, &err)
+			continue
+		}
+		l.passed.Add(1)
+	}
+}
+
+// end may be called more than once, by one goroutine at a time.
+func (l *load) end() {
+	select {
+	case <-l.stop:
+	default:
+		close(l.stop)
+	}
+	l.done.Wait()
+}
