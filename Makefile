@@ -3,7 +3,7 @@ GO     ?= go
 GOLINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race guarantees soak lint fuzz bench bench-peers bench-sync pgo check
+.PHONY: help demo build test race guarantees soak lint fuzz bench bench-peers bench-sync pgo package test-packaging check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ bench-sync: ## measure syncs next to the git command line, two minutes (ARGS='-o
 
 pgo: ## record the profile that the compiler optimises by, on a quiet machine
 	$(GO) run ./bench/peers -profile cmd/switchyard/default.pgo
+
+package: ## build archives, the Debian package and their checksums into dist/, without publishing
+	$(GO) run github.com/goreleaser/goreleaser/v2@v2.18.2 release --snapshot --clean --skip=docker,publish
+
+test-packaging: ## check the chart, the alerts, the dashboard and, if there is one in dist/, the Debian package
+	cd packaging/checks && $(GO) test -count=1 ./...
 
 check: ## run all that CI checks
 	.ci/run

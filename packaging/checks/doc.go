@@ -1,0 +1,8 @@
+// Package checks proves what packages, charts and monitoring promise: the chart
+// renders to what Kubernetes takes and to settings that the gateway reads, rules
+// and dashboards ask for metrics that there are, and the Debian package installs,
+// runs as its user and answers.
+//
+// It is a module of its own, since what it takes to check them (Helm, Kubernetes'
+// schemas, Prometheus' parsers) is many times the size of the gateway.
+package checks
