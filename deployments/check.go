@@ -50,6 +50,7 @@ type checkKey struct {
 type terms struct {
 	health *schema.Health
 	header http.Header
+	add    http.Header // beside it
 }
 
 // Checked is the outcome of a health check.
@@ -78,7 +79,7 @@ func (p *Pool) attend(r *Replica, v *Version) {
 		p.checks[key] = c
 		defer p.checking.add(&c.job)
 	}
-	c.terms.Store(&terms{health: v.Serving.Health, header: v.Header})
+	c.terms.Store(&terms{health: v.Serving.Health, header: v.Header, add: v.Rules.Add})
 	c.every.Store(int64(v.Serving.Health.Interval))
 	if r.check.Load() != c {
 		r.leaveCheck()
@@ -157,6 +158,9 @@ func (c *check) call(ctx context.Context, t *terms) (outcome Checked) {
 	}
 	req.Header["User-Agent"] = []string{"switchyard-health"}
 	maps.Copy(req.Header, t.header)
+	for name, values := range t.add {
+		req.Header[name] = slices.Concat(req.Header[name], values)
+	}
 	if host := t.header["Host"]; len(host) > 0 {
 		req.Host = host[0]
 	}

@@ -14,8 +14,9 @@ type Version struct {
 	Name    string
 	Number  int
 	URLs    []*url.URL  // the replicas, in the order of the file
-	Header  http.Header // set on every request, secrets filled in; never log it
-	Methods []string    // allowed ones, upper case; empty: any
+	Header  http.Header // set on every request, "Host" too, secrets filled in; never log it
+	Rules   Rules
+	Methods []string // allowed ones, upper case; empty: any
 	Serving schema.Serving
 	TLS     *TLS // nil: nothing is said about it
 }

@@ -128,8 +128,8 @@ func newDeployment(branch string, doc *schema.Parsed[schema.Deployment], secrets
 
 // holdsSecret reports whether something of a version has to be looked up.
 func holdsSecret(v *schema.DeploymentVersion) bool {
-	return v.Serving.TLS != nil ||
-		slices.ContainsFunc(v.Headers, func(h schema.Header) bool { return strings.Contains(h.Value.V, "${") })
+	secret := func(h schema.Header) bool { return strings.Contains(h.Value.V, "${") }
+	return v.Serving.TLS != nil || slices.ContainsFunc(v.Headers, secret) || slices.ContainsFunc(v.Added, secret)
 }
 
 func newVersion(declared *schema.DeploymentVersion, secrets *resolver) (*Version, schema.Diagnostics) {
@@ -142,22 +142,10 @@ func newVersion(declared *schema.DeploymentVersion, secrets *resolver) (*Version
 		}
 		v.URLs = append(v.URLs, u)
 	}
-	if len(declared.Headers) > 0 {
-		v.Header = make(http.Header, len(declared.Headers))
-	}
-	for _, h := range declared.Headers {
-		value, err := secrets.expand(h.Value.V)
-		if err != nil {
-			problems = append(problems, schema.Diagnostic{
-				Position: h.Value.Pos, Rule: schema.RuleSecret, Message: fmt.Sprintf("header %s: %s", h.Name.V, err),
-			})
-			continue
-		}
-		v.Header.Set(h.Name.V, value)
-	}
-	var more schema.Diagnostics
+	var wrong, more schema.Diagnostics
+	v.Header, v.Rules, wrong = newRules(&declared.Rules, secrets.header)
 	v.TLS, more = newTLS(declared.Serving.TLS, secrets)
-	problems = append(problems, more...)
+	problems = append(append(problems, wrong...), more...)
 	for _, m := range declared.Methods {
 		v.Methods = append(v.Methods, m.V)
 	}
@@ -169,6 +157,8 @@ func newVersion(declared *schema.DeploymentVersion, secrets *resolver) (*Version
 func (v *Version) equal(w *Version) bool {
 	return v.Branch == w.Branch && v.Name == w.Name && v.Number == w.Number &&
 		slices.EqualFunc(v.URLs, w.URLs, func(a, b *url.URL) bool { return a.String() == b.String() }) &&
-		maps.EqualFunc(v.Header, w.Header, slices.Equal[[]string]) &&
+		sameHeader(v.Header, w.Header) && v.Rules.equal(&w.Rules) &&
 		slices.Equal(v.Methods, w.Methods) && v.Serving.Same(w.Serving)
 }
+
+func sameHeader(h, g http.Header) bool { return maps.EqualFunc(h, g, slices.Equal[[]string]) }

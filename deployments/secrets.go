@@ -61,6 +61,15 @@ func (r *resolver) expand(value string) (string, error) {
 	})
 }
 
+// header is the value of a header field.
+func (r *resolver) header(h schema.Header) (string, schema.Diagnostics) {
+	value, err := r.expand(h.Value.V)
+	if err != nil {
+		return "", schema.Diagnostics{{Position: h.Value.Pos, Rule: schema.RuleSecret, Message: fmt.Sprintf("header %s: %s", h.Name.V, err)}}
+	}
+	return value, nil
+}
+
 // text is what a placeholder that stands alone stands for, which may have many
 // lines.
 func (r *resolver) text(value string) (string, error) {

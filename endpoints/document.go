@@ -110,11 +110,13 @@ func newEndpoint(declared *schema.Endpoint, found []deployments.Resolved) *Endpo
 		if !d.Enabled {
 			continue
 		}
-		e.Mirrors = append(e.Mirrors, Mirror{
-			Name: d.Name.V, Percent: d.Percent.V, Deployment: found[0], Remove: values(d.Remove),
+		m := Mirror{
+			Name: d.Name.V, Percent: d.Percent.V, Deployment: found[0],
 			Compare: d.Compare, Noise: d.Noise, Gates: d.Gates,
 			salt: salt("sample", e.Name, d.Name.V),
-		})
+		}
+		m.Header, m.Rules = deployments.NewRules(&d.Rules)
+		e.Mirrors = append(e.Mirrors, m)
 		found = found[1:]
 	}
 	return e

@@ -1,6 +1,7 @@
 package endpoints
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
@@ -35,10 +36,11 @@ type Mirror struct {
 	Name       string
 	Percent    float64 // in (0, 100]
 	Deployment deployments.Resolved
-	Remove     []string        // names of top-level members that are left out of JSON bodies
-	Compare    *schema.Compare // nil: answers are not compared
-	Noise      bool            // what differs is the noise of the live deployment itself
-	Gates      *schema.Gates   // nil: none
+	Header     http.Header       // set on every copy after the version's, "Host" too
+	Rules      deployments.Rules // after the version's
+	Compare    *schema.Compare   // nil: answers are not compared
+	Noise      bool              // what differs is the noise of the live deployment itself
+	Gates      *schema.Gates     // nil: none
 
 	salt uint64 // of sampling; 0: not computed beforehand
 }

@@ -108,8 +108,8 @@ timeout: 5s
 			{Name: "alpha", Weight: 1, Static: []byte(`{"data":0}`)},
 		},
 		Mirrors: []endpoints.Mirror{
-			{Name: "on", Percent: 100, Deployment: *version("dev", 1, ""), Remove: schema.DefaultRemove(), Compare: schema.DefaultCompare()},
-			{Name: "also", Percent: 0.01, Deployment: *version("main", 2, "latest"), Remove: []string{"token"}, Compare: schema.DefaultCompare()},
+			{Name: "on", Percent: 100, Deployment: *version("dev", 1, ""), Rules: deployments.Rules{Strip: true, Body: deployments.Body{Remove: schema.DefaultRemove()}}, Compare: schema.DefaultCompare()},
+			{Name: "also", Percent: 0.01, Deployment: *version("main", 2, "latest"), Rules: deployments.Rules{Strip: true, Body: deployments.Body{Remove: []string{"/token"}}}, Compare: schema.DefaultCompare()},
 		},
 		Assignment: ladder(t, "header:x-user-id", "body:/user"),
 		Sampling:   ladder(t, "cookie:sid"),

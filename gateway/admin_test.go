@@ -134,7 +134,7 @@ func TestTableShowsWhatIsDown(t *testing.T) {
 			}
 			Mirrors []struct {
 				Breaker string
-				Remove  []string
+				Rules   struct{ Body struct{ Remove []string } }
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func TestTableShowsWhatIsDown(t *testing.T) {
 			downs = append(downs, strconv.FormatBool(r.Down))
 		}
 		for _, m := range e.Mirrors {
-			breakers = append(breakers, m.Breaker+" "+strings.Join(m.Remove, " "))
+			breakers = append(breakers, m.Breaker+" "+strings.Join(m.Rules.Body.Remove, " "))
 		}
 		return downs, breakers
 	}

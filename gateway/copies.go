@@ -39,13 +39,13 @@ func (q *request) fill(m *mirrored, c *mirror.Copy) {
 	if c == nil {
 		return
 	}
-	c.Method, c.Path, c.Query, c.Group = q.r.Method, q.rest, q.r.URL.RawQuery, m.group
-	c.Remove = m.removal
+	c.Method, c.Path, c.Query, c.Group = q.r.Method, m.path.Of(q.rest), q.r.URL.RawQuery, m.group
+	c.Edits = m.edits
 	if rule := q.kept.rule; rule != nil && rule.Response {
 		c.Tap, c.Note = q.e.gateway.tap(rule), rule
 	}
-	c.Host = m.header.Get("Host")
-	c.Fields = q.e.gateway.live.AppendCopyFields(c.Fields, q.r, m.header)
+	c.Host = m.host
+	c.Fields = q.e.gateway.live.AppendCopyFields(c.Fields, q.r, m.header, m.rules)
 }
 
 // wrap has the body captured on its way to the attempt, or handed over if it is

@@ -97,7 +97,7 @@ func (g *Gateway) crashed(q *request, reason any) {
 
 // readAhead reads as much of the body as keys may ask for.
 func (q *request) readAhead() (err error) {
-	if q.e.readBody {
+	if q.e.readBody && q.read == nil {
 		q.read, q.body, err = readBody(q.r)
 	}
 	return err
@@ -136,14 +136,21 @@ func (q *request) attempt() forward.Result {
 			Message: "the deployment does not take " + q.r.Method,
 		})
 	}
+	edited, refused := q.edit()
+	if refused != nil {
+		return q.refuse(*refused)
+	}
 	q.keep()
 	q.offer()
 	if b.group == nil {
 		return q.static()
 	}
 	a := forward.Attempt{
-		Group: b.group, Subject: q.subject, Path: q.rest, Header: b.Deployment.Header,
+		Group: b.group, Subject: q.subject, Path: b.Deployment.Rules.Path.Of(q.rest), Header: b.Deployment.Header, Rules: b.rules,
 		Timeout: q.e.Timeout, Began: q.tried, RequestID: q.id, Body: q.body, Tap: q.kept.answer,
+	}
+	if edited != nil {
+		a.Body, a.Length = edited, edited.length
 	}
 	if forward.IsGRPC(q.r) {
 		if d, ok := forward.GRPCTimeout(q.r); ok {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gateway/capture"
+	"github.com/switchyard-gateway/switchyard/gateway/edit"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
@@ -65,6 +65,8 @@ type backend struct {
 	header   []string           // X-Switchyard-Backend of its answers
 	methods  []string           // Allow of the answers to other methods
 	length   []string           // Content-Length of a static answer
+	rules    *forward.Rules
+	edit     *edit.Edit // of bodies; nil: they pass as they are
 	series   *series
 	template record.Record
 }
@@ -73,8 +75,11 @@ type backend struct {
 type mirrored struct {
 	*endpoints.Mirror
 	group    *deployments.Group
-	header   http.Header // of its copies: the version's own fields and the mark
-	removal  *mirror.Removal
+	header   http.Header // of its copies: what is set, and the mark
+	rules    *forward.Rules
+	path     schema.PathRule
+	host     string // that copies ask for; empty: the replica's
+	edits    []*edit.Edit
 	queue    *mirror.Queue
 	series   *series
 	template record.Record
@@ -176,20 +181,21 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 		if b.Deployment != nil {
 			bound.group = g.pool.Bind(b.Deployment.Version, deployments.Use{})
 			bound.methods = []string{strings.Join(b.Deployment.Methods, ", ")}
+			bound.rules, bound.edit = forward.NewRules(b.Deployment.Rules), edit.Of(b.Deployment.Rules)
 		}
 		e.backends[i] = bound
 	}
 	for i := range d.Mirrors {
 		m := &d.Mirrors[i]
-		e.mirrors[i] = mirrored{
+		bound := mirrored{
 			Mirror:   m,
-			header:   copyHeader(m),
 			group:    g.pool.Bind(m.Deployment.Version, deployments.Use{Endpoint: d.Name, Mirror: m.Name}),
-			removal:  mirror.NewRemoval(m.Remove),
 			queue:    g.mirrors.Queue(d.Name, m.Name),
 			series:   g.metrics.series(d.Name, m.Name, record.Mirror),
 			template: e.template(m.Name, record.Mirror, &m.Deployment),
 		}
+		bound.rule()
+		e.mirrors[i] = bound
 		if m.Percent < 100 {
 			e.sampled = true
 			e.readBody = e.readBody || d.Sampling.NeedBody()
@@ -198,11 +204,21 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 	return e
 }
 
-// copyHeader is what all copies for a mirror have in their headers.
-func copyHeader(m *endpoints.Mirror) http.Header {
-	h := http.Header{forward.MirrorMark: {m.Name}}
-	maps.Copy(h, m.Deployment.Header)
-	return h
+// rule says how copies are changed on their way: as the version and then the
+// mirror have it. What the mirror says of path and host stands in place of what the
+// version does.
+func (m *mirrored) rule() {
+	m.header, m.rules = forward.CopyRules(m.Deployment.Header, m.Header, m.Deployment.Rules, m.Rules)
+	m.host = m.header.Get("Host")
+	for _, r := range []deployments.Rules{m.Deployment.Rules, m.Rules} {
+		if e := edit.Of(r); e != nil {
+			m.edits = append(m.edits, e)
+		}
+	}
+	m.header[forward.MirrorMark] = []string{m.Name}
+	if m.path = m.Rules.Path; m.path == (schema.PathRule{}) {
+		m.path = m.Deployment.Rules.Path
+	}
 }
 
 // template is what all records of one backend or mirror have in common.

@@ -248,9 +248,10 @@ func role(role string) func(fields) bool { return func(f fields) bool { return f
 // replica is a real server that answers with its name and keeps what it was
 // asked.
 type replica struct {
-	url string
-	mu  sync.Mutex
-	got []asked
+	url   string
+	mu    sync.Mutex
+	got   []asked
+	hosts map[string]string // the Host of the last request, by its URI
 }
 
 type asked struct {
@@ -260,7 +261,7 @@ type asked struct {
 
 func newReplica(t *testing.T, name string) *replica {
 	t.Helper()
-	r := &replica{}
+	r := &replica{hosts: map[string]string{}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
@@ -268,6 +269,7 @@ func newReplica(t *testing.T, name string) *replica {
 		}
 		r.mu.Lock()
 		r.got = append(r.got, asked{req.Method, req.RequestURI, string(body), req.Header.Clone()})
+		r.hosts[req.RequestURI] = req.Host
 		r.mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"data": "`+name+`"}`)

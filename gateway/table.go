@@ -50,7 +50,7 @@ type mirrorAnswer struct {
 	Name       string           `json:"name"`
 	Percent    float64          `json:"percent"`
 	Deployment deploymentAnswer `json:"deployment"`
-	Remove     []string         `json:"remove"`          // members that are left out of JSON bodies
+	Rules      rulesAnswer      `json:"rules"`           // after those of the version
 	Compare    *schema.Compare  `json:"compare"`         // as it is written, {} for the default; false: answers are not compared
 	Noise      bool             `json:"noise"`           // it is a second deployment of what is live
 	Gates      *schema.Gates    `json:"gates,omitempty"` // as they are written
@@ -67,6 +67,7 @@ type deploymentAnswer struct {
 	Balance  schema.Balance  `json:"balance"`
 	Protocol schema.Protocol `json:"protocol"`
 	TLS      *tlsAnswer      `json:"tls,omitempty"`
+	Rules    rulesAnswer     `json:"rules"`
 	Replicas []replicaAnswer `json:"replicas"`
 }
 
@@ -142,19 +143,17 @@ func (m *mirrored) describe() mirrorAnswer {
 	state := m.queue.State()
 	answer := mirrorAnswer{
 		Name: m.Name, Percent: m.Percent, Deployment: describe(&m.Deployment, m.group),
-		Remove: []string{}, Compare: m.Compare, Noise: m.Noise, Gates: m.Gates, Breaker: "closed", Waiting: state.Slots, Sending: state.Sending,
+		Rules: describeRules(m.Header, &m.Mirror.Rules), Compare: m.Compare, Noise: m.Noise, Gates: m.Gates, Breaker: "closed", Waiting: state.Slots, Sending: state.Sending,
 	}
 	if state.BreakerOpen {
 		answer.Breaker = "open"
-	}
-	for _, name := range m.Remove {
-		answer.Remove = append(answer.Remove, "/"+name)
 	}
 	return answer
 }
 
 func describe(d *deployments.Resolved, g *deployments.Group) deploymentAnswer {
 	answer := deploymentAnswer{Branch: d.Branch, Name: d.Name, Version: d.Number, Alias: d.Alias, Balance: d.Serving.Balance, Protocol: d.Serving.Protocol, TLS: describeTLS(d.Serving.TLS)}
+	answer.Rules = describeRules(d.Header, &d.Rules)
 	for _, r := range g.Replicas() {
 		answer.Replicas = append(answer.Replicas, describeReplica(r))
 	}

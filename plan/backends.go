@@ -121,7 +121,8 @@ func (c *comparison) mirrors(from, to *endpoints.Endpoint) []Mirror {
 		m.sample(anew)
 		if m.Change == Changed {
 			m.Redefined = c.isRedefined(&m.From.Deployment, &m.To.Deployment)
-			if m.From.equal(m.To) && !m.Redefined && m.NewlySampled == 0 && m.NoLongerSampled == 0 {
+			m.Settings = changedCopies(mirrorOf(from, name), mirrorOf(to, name))
+			if m.From.equal(m.To) && !m.Redefined && m.NewlySampled == 0 && m.NoLongerSampled == 0 && len(m.Settings) == 0 {
 				continue
 			}
 		}

@@ -121,7 +121,7 @@ func compareVersion(number int, from, to *schema.DeploymentVersion) Version {
 	was, is := cmp.Or(from, &schema.DeploymentVersion{}), cmp.Or(to, &schema.DeploymentVersion{})
 	v.URLs = changed(texts(was.URLs), texts(is.URLs))
 	v.Methods = changed(texts(was.Methods), texts(is.Methods))
-	before, after := headersOf(was), headersOf(is)
+	before, after := headersOf(was.Headers), headersOf(is.Headers)
 	for name, value := range after {
 		switch {
 		case !has(before, name):
@@ -139,7 +139,7 @@ func compareVersion(number int, from, to *schema.DeploymentVersion) Version {
 		slices.Sort(names)
 	}
 	if v.Change == Changed {
-		v.Settings = changedSettings(was.Serving, is.Serving)
+		v.Settings = append(changedSettings(was.Serving, is.Serving), changedRules(&was.Rules, &is.Rules)...)
 	}
 	return v
 }
@@ -151,23 +151,14 @@ func (v *Version) differs() bool {
 
 // changedSettings names what differs in how replicas serve, by its key.
 func changedSettings(was, is schema.Serving) []string {
-	var keys []string
-	for _, s := range []struct {
-		key    string
-		differ bool
-	}{
-		{"balance", was.Balance != is.Balance},
-		{"protocol", was.Protocol != is.Protocol},
-		{"health", !reflect.DeepEqual(was.Health, is.Health)},
-		{"outlier", !reflect.DeepEqual(was.Outlier, is.Outlier)},
-		{"resolve", !reflect.DeepEqual(was.Resolve, is.Resolve)},
-		{"tls", !was.TLS.Same(is.TLS)},
-	} {
-		if s.differ {
-			keys = append(keys, s.key)
-		}
-	}
-	return keys
+	return differing(
+		setting{"balance", was.Balance != is.Balance},
+		setting{"protocol", was.Protocol != is.Protocol},
+		setting{"health", !reflect.DeepEqual(was.Health, is.Health)},
+		setting{"outlier", !reflect.DeepEqual(was.Outlier, is.Outlier)},
+		setting{"resolve", !reflect.DeepEqual(was.Resolve, is.Resolve)},
+		setting{"tls", !was.TLS.Same(is.TLS)},
+	)
 }
 
 func texts(values []schema.Value[string]) []string {
@@ -188,9 +179,9 @@ func changed(from, to []string) *Change[[]string] {
 
 // headersOf are header fields with their values as written: what placeholders
 // stand for is never looked up.
-func headersOf(v *schema.DeploymentVersion) map[string]string {
+func headersOf(headers []schema.Header) map[string]string {
 	all := map[string]string{}
-	for _, h := range v.Headers {
+	for _, h := range headers {
 		all[h.Name.V] = h.Value.V
 	}
 	return all

@@ -92,9 +92,10 @@ type Mirror struct {
 	Change          Kind         `json:"change"`
 	From            *MirrorState `json:"from,omitempty"`
 	To              *MirrorState `json:"to,omitempty"`
-	Redefined       bool         `json:"redefined"`       // as in Backend
-	NewlySampled    float64      `json:"newlySampled"`    // share of subjects whose requests are copied now and were not before
-	NoLongerSampled float64      `json:"noLongerSampled"` // share of subjects whose requests were copied and no longer are
+	Redefined       bool         `json:"redefined"`          // as in Backend
+	NewlySampled    float64      `json:"newlySampled"`       // share of subjects whose requests are copied now and were not before
+	NoLongerSampled float64      `json:"noLongerSampled"`    // share of subjects whose requests were copied and no longer are
+	Settings        []string     `json:"settings,omitempty"` // keys of it that say something else about its copies
 }
 
 // MirrorState is a mirror in one revision.

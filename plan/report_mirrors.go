@@ -41,6 +41,9 @@ func (p *Plan) mirrorParts(m *Mirror) []phrase {
 	if m.Redefined {
 		parts = append(parts, say(p.deployedText(&m.To.Deployment), " is declared otherwise, see deployments"))
 	}
+	if len(m.Settings) > 0 {
+		parts = append(parts, say(values(m.Settings, ""), " changed"))
+	}
 	if m.From.Percent != m.To.Percent {
 		parts = append(parts, say("percent ", number(m.From.Percent), " -> ", number(m.To.Percent)))
 	}

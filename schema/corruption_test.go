@@ -144,14 +144,11 @@ func endpointValue(e *schema.Endpoint) any {
 		backends[b.Name.V] = o
 	}
 	for _, m := range e.Mirrors {
-		removed := []any{}
-		for _, name := range m.Remove {
-			removed = append(removed, "/"+name.V)
-		}
 		mirrors[m.Name.V] = object{
-			"deployment": referenceValue(m.Deployment), "percent": m.Percent.V, "enabled": m.Enabled, "body": object{"remove": removed},
+			"deployment": referenceValue(m.Deployment), "percent": m.Percent.V, "enabled": m.Enabled,
 			"compare": compareValue(m.Compare), "noise": m.Noise, "gates": gatesValue(m.Gates),
 		}
+		maps.Copy(mirrors[m.Name.V].(object), rulesValue(m.Rules))
 	}
 	return object{
 		"schemaVersion": 1.0, "backends": backends, "mirrors": mirrors, "assignment": ladderValue(e.Assignment), "sampling": ladderValue(e.Sampling),
@@ -312,8 +309,7 @@ func withEndpointDefaults(plain map[string]any) any {
 	for _, m := range o["mirrors"].(object) {
 		absent(m.(object), "percent", 100.0)
 		absent(m.(object), "enabled", true)
-		absent(m.(object), "body", object{})
-		absent(m.(object)["body"].(object), "remove", []any{"/response_webhook"})
+		withRulesDefaults(m.(object), false, "/response_webhook")
 		if err := withJudgementDefaults(m.(object)); err != nil {
 			return err
 		}
@@ -350,17 +346,15 @@ func absent(o object, key string, value any) {
 func deploymentValue(d *schema.Deployment) any {
 	versions, aliases := object{}, object{}
 	for _, v := range d.Versions {
-		urls, methods, headers := []any{}, []any{}, object{}
+		urls, methods := []any{}, []any{}
 		for _, u := range v.URLs {
 			urls = append(urls, u.V)
 		}
 		for _, m := range v.Methods {
 			methods = append(methods, m.V)
 		}
-		for _, h := range v.Headers {
-			headers[strings.ToLower(h.Name.V)] = h.Value.V
-		}
-		version := object{"url": urls, "methods": methods, "headers": headers}
+		version := object{"url": urls, "methods": methods, "model": v.Model.V}
+		maps.Copy(version, rulesValue(v.Rules))
 		maps.Copy(version, servingValue(v.Serving))
 		versions[schema.Version{Number: v.Number.V}.String()] = version
 	}
@@ -380,15 +374,11 @@ func withDeploymentDefaults(plain map[string]any) any {
 	for _, v := range o["versions"].(object) {
 		version := v.(object)
 		absent(version, "methods", []any{})
-		absent(version, "headers", object{})
+		absent(version, "model", "")
 		if one, ok := version["url"].(string); ok {
 			version["url"] = []any{one}
 		}
-		headers := object{}
-		for name, value := range version["headers"].(object) {
-			headers[strings.ToLower(name)] = value
-		}
-		version["headers"] = headers
+		withRulesDefaults(version, true)
 		withServingDefaults(o, version)
 	}
 	for _, key := range []string{"balance", "protocol", "health", "outlier", "resolve", "tls"} {

@@ -17,9 +17,9 @@ type Deployment struct {
 type DeploymentVersion struct {
 	Number  Value[int]      // above 0; in a document with diagnostics, 0 if it could not be read
 	URLs    []Value[string] // at least one; absolute http or https URLs without credentials, query or fragment
-	Headers []Header        // set on every request to the version
 	Methods []Value[string] // upper case; empty: any
-	Serving Serving         // as written for it, or else for all versions
+	Rules
+	Serving Serving // as written for it, or else for all versions
 }
 
 // Header is a header field with a value that may hold ${env:NAME} and

@@ -47,18 +47,11 @@ type Mirror struct {
 	Deployment DeploymentRef
 	Percent    Value[float64] // in (0, 100]; 100 where not written
 	Enabled    bool           // true where not written
-	// Remove names the top-level members that are left out of JSON bodies;
-	// DefaultRemove where not written.
-	Remove  []Value[string]
-	Compare *Compare // DefaultCompare where not written; nil: answers are not compared
-	Noise   bool     // it is a second deployment of what is live, whose differences are noise
-	Gates   *Gates   // nil: none
+	Compare    *Compare       // DefaultCompare where not written; nil: answers are not compared
+	Noise      bool           // it is a second deployment of what is live, whose differences are noise
+	Gates      *Gates         // nil: none
+	Rules                     // come after those of the version; what they say of path and host stands in their place
 }
-
-// DefaultRemove names the members that are left out of the bodies of copies
-// where a mirror does not say: the webhook that Modelbit calls with the answer,
-// which would otherwise be called for the copy as well.
-func DefaultRemove() []string { return []string{"response_webhook"} }
 
 // DeploymentRef addresses a version of a deployment.
 type DeploymentRef struct {

@@ -106,10 +106,7 @@ func readEndpoint(f schema.File) (string, schema.Diagnostics) {
 	}
 	for _, m := range e.Mirrors {
 		fmt.Fprintf(&b, "  mirror %s percent %v enabled %v: %s", m.Name.V, m.Percent.V, m.Enabled, reference(m.Deployment))
-		for _, name := range m.Remove {
-			b.WriteString("; without " + name.V)
-		}
-		b.WriteString(judged(m) + "\n")
+		b.WriteString(rules(m.Rules, false) + judged(m) + "\n")
 	}
 	fmt.Fprintf(&b, "  assignment%s; sampling%s; path %q; timeout %v\n", ladder(e.Assignment), ladder(e.Sampling), e.Path.V, e.Timeout.V)
 	if c := e.Capture; c != nil {
@@ -176,9 +173,7 @@ func readDeployment(f schema.File) (string, schema.Diagnostics) {
 		for _, u := range v.URLs {
 			b.WriteString(" " + u.V)
 		}
-		for _, h := range v.Headers {
-			fmt.Fprintf(&b, "; %s: %q", h.Name.V, h.Value.V)
-		}
+		b.WriteString(rules(v.Rules, true))
 		for _, m := range v.Methods {
 			b.WriteString("; " + m.V)
 		}
@@ -188,6 +183,39 @@ func readDeployment(f schema.File) (string, schema.Diagnostics) {
 		fmt.Fprintf(&b, "  alias %s: %d\n", a.Name.V, a.Version.V)
 	}
 	return b.String(), ds
+}
+
+// rules are what is not the default.
+func rules(r schema.Rules, forward bool) string {
+	text := ""
+	for _, h := range r.Headers {
+		text += fmt.Sprintf("; %s: %q", h.Name.V, h.Value.V)
+	}
+	for _, h := range r.Added {
+		text += fmt.Sprintf("; and %s: %q", h.Name.V, h.Value.V)
+	}
+	for _, name := range r.Removed {
+		text += "; no " + name.V
+	}
+	if r.Path != (schema.PathRule{}) {
+		text += fmt.Sprintf("; path %+v", r.Path)
+	}
+	if r.Host != "" {
+		text += "; host " + r.Host
+	}
+	for _, m := range r.Body.Set {
+		text += fmt.Sprintf("; %s is %s", m.Pointer.V, m.Value)
+	}
+	for _, pointer := range r.Body.Remove {
+		text += "; without " + pointer.V
+	}
+	if r.Model.V != "" {
+		text += fmt.Sprintf("; model %q", r.Model.V)
+	}
+	if r.ForwardAuthorization != forward {
+		text += fmt.Sprintf("; forwardAuthorization %t", r.ForwardAuthorization)
+	}
+	return text
 }
 
 // serving is what is not the default.

@@ -23,20 +23,23 @@ func byGateway(canonical string) bool {
 		slices.Contains([]string{"Forwarded", "Traceparent", "Tracestate", "X-Request-Id"}, canonical)
 }
 
-// headers is the fields that a version sets on its requests.
-func (d *document) headers(n node) []Header {
-	m, ok := d.mapping(n, "headers")
-	if !ok {
-		return nil
-	}
+// fields are header fields with their values.
+func (d *document) fields(m *mapping, of rulesOf) []Header {
 	first := map[string]Position{}
 	headers := make([]Header, 0, len(m.entries))
-	for _, e := range m.entries {
-		name := Value[string]{textproto.CanonicalMIMEHeaderKey(e.name), e.key.pos}
+	for i := range m.entries {
+		e := &m.entries[i]
+		e.taken = true
 		_, text := d.str(e.key, "the name of a header field")
-		value, ok := d.headerValue(e)
+		value, ok := d.headerValue(e.value, of)
+		written := Value[string]{e.name, e.key.pos}
+		name := Value[string]{textproto.CanonicalMIMEHeaderKey(e.name), e.key.pos}
+		named := false
+		if text {
+			_, named = d.fieldName(written, "set")
+		}
 		switch at, again := first[name.V]; {
-		case !text || !d.headerName(name, e):
+		case !named:
 		case again:
 			d.report(name.Pos, RuleDuplicateKey, "the header field %s is already set in line %d", name.V, at.Line)
 		case ok:
@@ -47,24 +50,26 @@ func (d *document) headers(n node) []Header {
 	return headers
 }
 
-func (d *document) headerName(name Value[string], e entry) bool {
+// fieldName is the canonical name of a field that is to be set or removed.
+func (d *document) fieldName(written Value[string], done string) (Value[string], bool) {
+	name := Value[string]{textproto.CanonicalMIMEHeaderKey(written.V), written.Pos}
 	switch {
-	case !isToken(e.name):
-		d.report(name.Pos, RuleName, "%s is no name of a header field; it takes letters, digits and -", quoted(e.name))
+	case !isToken(written.V):
+		d.report(name.Pos, RuleName, "%s is no name of a header field; it takes letters, digits and -", quoted(written.V))
 	case name.V == "Host":
-		d.report(name.Pos, RuleName, "the header field Host cannot be set; it follows from the URL")
+		d.report(name.Pos, RuleName, "the header field Host cannot be %s; it follows from the URL, or from the key host", done)
 	case perConnection(name.V):
-		d.report(name.Pos, RuleName, "the header field %s cannot be set; it belongs to one connection", name.V)
+		d.report(name.Pos, RuleName, "the header field %s cannot be %s; it belongs to one connection", name.V, done)
 	case byGateway(name.V):
-		d.report(name.Pos, RuleName, "the header field %s cannot be set; the gateway sets it", name.V)
+		d.report(name.Pos, RuleName, "the header field %s cannot be %s; the gateway sets it", name.V, done)
 	default:
-		return true
+		return name, true
 	}
-	return false
+	return name, false
 }
 
-func (d *document) headerValue(e entry) (Value[string], bool) {
-	v, ok := d.str(e.value, "a header's value")
+func (d *document) headerValue(n node, of rulesOf) (Value[string], bool) {
+	v, ok := d.str(n, "a header's value")
 	if !ok {
 		return v, false
 	}
@@ -73,9 +78,14 @@ func (d *document) headerValue(e entry) (Value[string], bool) {
 		d.report(v.Pos, RuleValue, "a header's value cannot hold line ends or other control characters; for a long text write > instead of |, and >- without the last line end")
 		return v, false
 	}
-	if _, err := Placeholders(v.V); err != nil {
+	all, err := Placeholders(v.V)
+	switch {
+	case err != nil:
 		d.report(v.Pos, RuleSecret, "%s", err)
-		return v, false
+	case len(all) > 0 && !of.secrets:
+		d.report(v.Pos, RuleSecret, "%s stands in deployments only; set the header field on a version of its own for the mirror", all[0])
+	default:
+		return v, true
 	}
-	return v, true
+	return v, false
 }

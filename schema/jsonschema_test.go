@@ -64,6 +64,10 @@ var beyond = []struct {
 	{schema.RuleConflict, "noise is measured by comparing", "it compares two places"},
 	{schema.RuleConflict, "and has gates", "it compares two places"},
 	{schema.RuleURL, "tls is for https", "it takes a look at two places"},
+	{schema.RuleConflict, "is already set or removed by", "it compares two places"},
+	{schema.RuleConflict, "is removed and set", "it compares two places"},
+	{schema.RuleType, "a key of what is set must be a text", "an object has no keys but texts"},
+	{schema.RuleName, "cannot be removed;", "patterns cannot leave letter case aside, and spelled out they would hide the rest"},
 	{schema.RuleValue, "0 to 65535", "the settings are described by kind only"},
 	{schema.RuleValue, "holds credentials", "the settings are described by kind only"},
 }

@@ -79,12 +79,10 @@ func (d *document) deploymentVersion(e entry, all Serving) DeploymentVersion {
 	if n, ok := m.need("url"); ok {
 		v.URLs = d.urls(n)
 	}
-	if n, ok := m.take("headers"); ok {
-		v.Headers = d.headers(n)
-	}
 	if n, ok := m.take("methods"); ok {
 		v.Methods = d.methods(n)
 	}
+	v.Rules = d.rules(m, rulesOf{secrets: true, forward: true, model: true})
 	v.Serving = d.serving(m, all)
 	d.speaks(v.Serving, v.URLs)
 	return v

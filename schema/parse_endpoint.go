@@ -157,7 +157,7 @@ func (d *document) mirror(e entry, name Value[string]) Mirror {
 	if n, ok := m.take("enabled"); ok {
 		mirror.Enabled, _ = d.boolean(n, "enabled")
 	}
-	mirror.Remove = d.removed(m)
+	mirror.Rules = d.rules(m, rulesOf{remove: DefaultRemove()})
 	d.judged(m, &mirror)
 	return mirror
 }

@@ -16,53 +16,54 @@ func (d *document) static(n node) []byte {
 	}
 	before := len(d.problems)
 	var b bytes.Buffer
-	d.json(&b, n)
+	d.json(&b, n, "static")
 	if len(d.problems) > before {
 		return nil
 	}
 	return b.Bytes()
 }
 
-func (d *document) json(b *bytes.Buffer, n node) {
+// json writes a node; what is how messages call the whole.
+func (d *document) json(b *bytes.Buffer, n node, what string) {
 	switch n.Kind {
 	case yaml.MappingNode:
-		d.jsonObject(b, n)
+		d.jsonObject(b, n, what)
 	case yaml.SequenceNode:
 		b.WriteByte('[')
 		for i, item := range n.Content {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			d.json(b, d.resolve(item))
+			d.json(b, d.resolve(item), what)
 		}
 		b.WriteByte(']')
 	default:
-		d.jsonScalar(b, n)
+		d.jsonScalar(b, n, what)
 	}
 }
 
-func (d *document) jsonObject(b *bytes.Buffer, n node) {
-	m, _ := d.mapping(n, "static")
+func (d *document) jsonObject(b *bytes.Buffer, n node, what string) {
+	m, _ := d.mapping(n, what)
 	b.WriteByte('{')
 	for i, e := range m.entries {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		if key, ok := d.str(e.key, "a key of static"); ok {
+		if key, ok := d.str(e.key, "a key of "+what); ok {
 			jsonString(b, key.V)
 		}
 		b.WriteByte(':')
-		d.json(b, e.value)
+		d.json(b, e.value, what)
 	}
 	b.WriteByte('}')
 }
 
-func (d *document) jsonScalar(b *bytes.Buffer, n node) {
+func (d *document) jsonScalar(b *bytes.Buffer, n node, what string) {
 	switch n.Tag {
 	case nullTag:
 		b.WriteString("null")
 	case boolTag:
-		v, _ := d.boolean(n, "static")
+		v, _ := d.boolean(n, what)
 		if v {
 			b.WriteString("true")
 		} else {
@@ -70,7 +71,7 @@ func (d *document) jsonScalar(b *bytes.Buffer, n node) {
 		}
 	case intTag, floatTag:
 		if !decimal.MatchString(n.Value) {
-			d.notDecimal(n, "a number of static")
+			d.notDecimal(n, "a number of "+what)
 			return
 		}
 		b.WriteString(n.Value)

@@ -148,8 +148,10 @@ func (t *attempt) begin() {
 		t.openBody()
 	}
 	h := t.in.Header
+	t.spec.Rules.drop(h)
 	t.f.rewrite(h, t.in, &t.forwarded)
 	maps.Copy(h, t.spec.Header)
+	t.spec.Rules.add(h)
 	if t.websocket {
 		h[fieldConnection], h[fieldUpgrade] = connectionUpgrade, upgradeWebSocket
 	}
@@ -171,6 +173,10 @@ func (t *attempt) openBody() {
 	b.attempt, b.length, b.from = t, t.in.ContentLength, t.spec.Body
 	if b.from == nil {
 		b.from = t.in.Body
+	}
+	if t.spec.Length > 0 {
+		b.length = t.spec.Length
+		dropDigests(t.in.Header)
 	}
 	if len(t.spec.Group.Replicas()) > 1 {
 		b.kept = t.f.replays.Get().(*[]byte)

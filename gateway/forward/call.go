@@ -188,7 +188,7 @@ func (t *attempt) noMoreInterim() {
 // caller's that may stand in a trailer section (RFC 9110 6.5.1).
 func (t *attempt) announceTrailers() {
 	for key := range t.in.Trailer {
-		if !mayTrail(key, t.in.Header[fieldConnection]) || forged(key, false) || key == MirrorMark {
+		if !mayTrail(key, t.in.Header[fieldConnection]) || forged(key, false) || key == MirrorMark || t.spec.Rules.Drops(key) {
 			continue
 		}
 		if t.trailer == nil {

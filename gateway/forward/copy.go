@@ -14,10 +14,11 @@ const MirrorMark = "X-Switchyard-Mirror"
 // value, with its CRLF: that of a live request (see the package's description),
 // but without Expect, Upgrade and what else concerns the caller's connection
 // only. Own fields, as of a deployment's version, stand instead of others of
-// their name, but for Host. MirrorMark is theirs to set. It must be called before
+// their name, but for Host, and rules change the caller's further. MirrorMark is
+// for own fields to set. It must be called before
 // Serve, which adds the live deployment's secrets to r.Header, and after
 // RequestID, so that copy and live request bear the same identity.
-func (f *Forwarder) AppendCopyFields(dst []byte, r *http.Request, own http.Header) []byte {
+func (f *Forwarder) AppendCopyFields(dst []byte, r *http.Request, own http.Header, rules *Rules) []byte {
 	c := copied{dst: dst, own: own}
 	trusted := f.trusts(r.RemoteAddr)
 	nominated := r.Header[fieldConnection]
@@ -25,6 +26,7 @@ func (f *Forwarder) AppendCopyFields(dst []byte, r *http.Request, own http.Heade
 		switch {
 		case hopByHop(key), framing(key), forged(key, trusted), key == "Expect", key == fieldForwardedFor:
 		case len(nominated) > 0 && !ours(key) && hasToken(nominated, key):
+		case rules.Drops(key):
 		default:
 			c.add(hiddenKey(key, r.Method), values...)
 		}
@@ -35,6 +37,11 @@ func (f *Forwarder) AppendCopyFields(dst []byte, r *http.Request, own http.Heade
 	c.addForwarded(r, trusted)
 	for key, values := range own {
 		if !framing(key) {
+			c.lines(key, values)
+		}
+	}
+	if rules != nil {
+		for key, values := range rules.added {
 			c.lines(key, values)
 		}
 	}

@@ -4,7 +4,7 @@
 //
 //	f := forward.New(forward.Options{})
 //	id := forward.RequestID(r)          // identity, once for a request
-//	copied := f.AppendCopyFields(nil, r, own) // for mirrors, before Serve
+//	copied := f.AppendCopyFields(nil, r, own, nil) // for mirrors, before Serve
 //	w.Header()["X-Request-Id"] = []string{id}
 //	result := f.Serve(w, r, forward.Attempt{Group: group, Path: rest, RequestID: id})
 //	// ... record the result ...
@@ -28,7 +28,9 @@
 //     with underscores. A trusted proxy's are kept, For added to.
 //   - X-Switchyard-* of callers is removed, but for the mark of a copy.
 //   - X-Request-Id and traceparent are the caller's if valid, else made.
-//   - Host is the replica's. The version's header is set last.
+//   - Host is the replica's. The version's header is set last, and with [Rules]
+//     fields of the caller's, its credentials among them, are left out before, and
+//     others added after that.
 //   - What is in the ResponseWriter's header before Serve is in the answer in
 //     place of the deployment's, informational answers in between or not.
 //   - Upgrade is for websocket only; other upgrades are ignored. TRACE and

@@ -74,6 +74,8 @@ type Attempt struct {
 	// Header is set on the request, over what the caller sent: that of the
 	// deployment's version. It is only read.
 	Header http.Header
+	// Rules change the header further; nil: they do not.
+	Rules *Rules
 	// Timeout bounds the attempt up to the last byte of a plain answer. An answer
 	// of unknown length and an event stream may go on for ever, but a silence in
 	// it is bounded by the same time. 0 means DefaultTimeout.
@@ -90,11 +92,14 @@ type Attempt struct {
 	// kept.
 	Tap *tap.Tap
 	// Body replaces the request's Body if it is not nil: the same bytes, captured
-	// on their way or read ahead. Serve never closes it. No Read of it is in
+	// on their way or read ahead, or others of a known Length. Serve never closes it. No Read of it is in
 	// progress when Serve returns, and none begins after that. Do not replace
 	// Request.Body instead: net/http's server judges by the identity of that
 	// field whether a connection is fit for another request.
 	Body io.Reader
+	// Length is that of Body where it was changed on its way; 0: it is the one that
+	// the request announces.
+	Length int64
 }
 
 // Result is what came of an attempt.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/edit"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
@@ -50,7 +51,7 @@ func benchmarkCopy(b *testing.B, size int, do func(*mirror.Capture, []byte, *byt
 	benchmarkBody(b, make([]byte, size), nil, do)
 }
 
-func benchmarkBody(b *testing.B, body []byte, remove *mirror.Removal, do func(*mirror.Capture, []byte, *bytes.Reader)) {
+func benchmarkBody(b *testing.B, body []byte, edits []*edit.Edit, do func(*mirror.Capture, []byte, *bytes.Reader)) {
 	done := make(chan struct{}, 1)
 	e := mirror.NewEngine(mirror.Options{Done: func(*mirror.Copy) { done <- struct{}{} }})
 	pool := deployments.NewPool(transport(noSend).over())
@@ -66,7 +67,7 @@ func benchmarkBody(b *testing.B, body []byte, remove *mirror.Removal, do func(*m
 		c := e.NewCapture(int64(len(body)))
 		copied := c.Offer(q, template)
 		copied.Method, copied.Path, copied.Group = "POST", "/x", group
-		copied.Remove = remove
+		copied.Edits = edits
 		do(c, body, live)
 		c.Finish()
 		<-done
@@ -96,9 +97,9 @@ func BenchmarkM06Refused(b *testing.B) {
 func BenchmarkRemove(b *testing.B) {
 	for _, size := range []int{200, 64 << 10, 1000 << 10} {
 		words := strings.Repeat(`"res p", "onse", "r", `, size/22)
-		for name, remove := range map[string][]string{"off": {}, "absent": {"response_webhook"}, "present": {"data"}} {
+		for name, edits := range map[string][]*edit.Edit{"off": nil, "absent": removing("response_webhook"), "present": removing("data")} {
 			b.Run(fmt.Sprintf("%d/%s", size, name), func(b *testing.B) {
-				benchmarkBody(b, []byte(`{"data": [`+words+`1]}`), mirror.NewRemoval(remove), func(c *mirror.Capture, body []byte, _ *bytes.Reader) { c.Share(body) })
+				benchmarkBody(b, []byte(`{"data": [`+words+`1]}`), edits, func(c *mirror.Capture, body []byte, _ *bytes.Reader) { c.Share(body) })
 			})
 		}
 	}

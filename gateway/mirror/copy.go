@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/edit"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
@@ -25,7 +26,7 @@ type Copy struct {
 	Host   string             // instead of the replica's; empty: none
 	Fields []byte             // the header, complete, each line with its CRLF, with the version's own fields and the mark of copies
 	Group  *deployments.Group // of the snapshot that serves the live request
-	Remove *Removal           // what is left out of the body; nil: nothing
+	Edits  []*edit.Edit       // of the body, one after the other
 	Tap    *tap.Tap           // keeps the beginning of the answer; nil: nothing is kept. Options.Done is given it
 	Note   any                // whatever Options.Done wants to know again; the engine does not look at it
 	Record record.Record      // the template given to Offer; the engine's until Options.Done
@@ -102,7 +103,7 @@ func (c *Copy) send(w *worker) {
 		return
 	}
 	c.Record.Replica = replica.String()
-	c.remove()
+	c.edit(w)
 	c.sent = true
 	if !w.post(c, replica) {
 		c.roundTrip(w, replica)

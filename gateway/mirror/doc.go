@@ -24,8 +24,8 @@
 // that does not become complete, or too large, or for which the budget is used
 // up, costs its copies and frees its memory at once.
 //
-// What a mirror is not to get of a body ([Removal]) is left out when its copy is
-// sent, without another copy in memory and without a word to the live request.
+// A body is changed for a mirror (package edit) when its copy is sent, without
+// another copy in memory and without a word to the live request.
 //
 // Copies are sent by the queue's workers: at most Options.Workers for each
 // mirror, started when there is work, ended when there has been none for a

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/edit"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
@@ -139,8 +140,8 @@ type target struct {
 	group *deployments.Group
 	name  string
 
-	remove *mirror.Removal // from the bodies of its copies
-	tap    func() *tap.Tap // of the answers to its copies; nil: none
+	edits []*edit.Edit    // of the bodies of its copies
+	tap   func() *tap.Tap // of the answers to its copies; nil: none
 }
 
 // mirror adds a mirror that is called at the URL.
@@ -169,7 +170,7 @@ func (f *fixture) offer(c *mirror.Capture, r *http.Request, to ...target) {
 		}
 		if copied := c.Offer(m.queue, &template); copied != nil {
 			copied.Method, copied.Path, copied.Query = r.Method, r.URL.EscapedPath(), r.URL.RawQuery
-			copied.Fields, copied.Group, copied.Remove = fields(r.Header), m.group, m.remove
+			copied.Fields, copied.Group, copied.Edits = fields(r.Header), m.group, m.edits
 			if m.tap != nil {
 				copied.Tap = m.tap()
 			}

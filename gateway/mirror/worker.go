@@ -19,6 +19,7 @@ type worker struct {
 	span    span
 	url     url.URL
 	message upstream.Message
+	pieces  [][]byte                          // of the body that is edited
 	call    func(deployments.Transport) error // w.through, made once
 }
 

@@ -1,19 +1,19 @@
-package mirror
+package edit
 
 // cursor goes over a body byte by byte.
 type cursor struct {
-	blocks []*block // the current one, and what follows
-	at     int      // in the current block
+	pieces [][]byte // the current one, and what follows
+	at     int      // in the current piece
 	pos    int64    // in the body
 }
 
 // peek is the current byte; 0, which JSON does not have, at the end.
 func (c *cursor) peek() byte {
-	for len(c.blocks) > 0 {
-		if data := c.blocks[0].data; c.at < len(data) {
+	for len(c.pieces) > 0 {
+		if data := c.pieces[0]; c.at < len(data) {
 			return data[c.at]
 		}
-		c.blocks, c.at = c.blocks[1:], 0
+		c.pieces, c.at = c.pieces[1:], 0
 	}
 	return 0
 }
@@ -39,21 +39,6 @@ func (c *cursor) space() {
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\n' || b == '\r' }
 
-// member goes over one member of an object and adds its name to room, as far as
-// there is any.
-func (c *cursor) member(room []byte) (name []byte, ok bool) {
-	c.space()
-	name, ok = c.quoted(room)
-	if !ok {
-		return nil, false
-	}
-	if c.space(); !c.take(':') {
-		return nil, false
-	}
-	c.space()
-	return name, c.value()
-}
-
 // quoted goes over a string and adds what is between its quotes to text, as it is
 // written and as far as there is room.
 func (c *cursor) quoted(text []byte) ([]byte, bool) {
@@ -69,9 +54,13 @@ func (c *cursor) quoted(text []byte) ([]byte, bool) {
 			c.next()
 			return text, true
 		case '\\':
+			if len(text) < cap(text) {
+				text = append(text, b)
+			}
 			if c.next(); c.peek() == 0 {
 				return nil, false
 			}
+			b = c.peek()
 		}
 		if len(text) < cap(text) {
 			text = append(text, b)

@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/gateway/edit"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// editedBody is a body as the version has it changed.
+type editedBody struct {
+	net.Buffers
+	length int64
+}
+
+// edit has the body changed as the backend's version says, which takes all of it:
+// what is no JSON object is recognised by its first byte and streams on. nil is
+// a body that passes as it is. An object that is not read to its end, or is none in
+// the end, is refused: it must not pass with what the version has removed.
+func (q *request) edit() (*editedBody, *forward.Failure) {
+	e := q.backend.edit
+	if e == nil || q.r.ContentLength == 0 || forward.IsGRPC(q.r) || q.r.Header["Upgrade"] != nil {
+		return nil, nil
+	}
+	if refused := q.readObject(); refused != nil || q.read == nil {
+		return nil, refused
+	}
+	pieces, outcome := e.Apply(nil, [][]byte{q.read})
+	switch outcome {
+	case edit.Broken:
+		return nil, &forward.Failure{Status: http.StatusBadRequest, Kind: record.BadRequest, Message: "the request body begins as a JSON object and is none"}
+	case edit.Untouched:
+		return nil, nil
+	case edit.Edited:
+	}
+	b := &editedBody{Buffers: pieces}
+	for _, p := range pieces {
+		b.length += int64(len(p))
+	}
+	return b, nil
+}
+
+// readObject reads the whole body into q.read if it begins as a JSON object, unless
+// that was done. Otherwise what was read of it is in q.body, to be read again.
+func (q *request) readObject() *forward.Failure {
+	if q.read != nil {
+		return nil
+	}
+	defer func() { q.tried = time.Now() }()
+	live := q.body
+	if live == nil {
+		live = q.r.Body
+	}
+	ahead := bufio.NewReaderSize(live, 512)
+	q.body = ahead
+	object, err := beginsObject(ahead)
+	switch {
+	case err != nil:
+		f := forward.BodyError(q.r.Context(), err)
+		return &f
+	case !object:
+		return nil
+	}
+	var read []byte
+	if q.r.ContentLength <= endpoints.MaxBodyKey {
+		read, err = io.ReadAll(io.LimitReader(ahead, endpoints.MaxBodyKey+1))
+	}
+	switch {
+	case err != nil:
+		f := forward.BodyError(q.r.Context(), err)
+		return &f
+	case read == nil || len(read) > endpoints.MaxBodyKey:
+		return &forward.Failure{Status: http.StatusRequestEntityTooLarge, Kind: record.TooLarge, Message: "the JSON body is above " +
+			strconv.Itoa(endpoints.MaxBodyKey) + " bytes, up to which the gateway changes it for this deployment"}
+	}
+	q.read, q.body = read, bytes.NewReader(read)
+	return nil
+}
+
+// beginsObject reports whether a body begins as a JSON object, without taking
+// anything of it. An endless blank is taken for one.
+func beginsObject(body *bufio.Reader) (bool, error) {
+	for n := 1; n <= body.Size(); n++ {
+		p, err := body.Peek(n)
+		switch {
+		case errors.Is(err, io.EOF):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+		switch p[n-1] {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return p[n-1] == '{', nil
+		}
+	}
+	return true, nil
+}
