@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 
@@ -28,6 +29,7 @@ func newMux() *chi.Mux {
 	})
 	mux.HandleFunc(prefix+"{name}", serveStable)
 	mux.HandleFunc(prefix+"{name}/*", serveStable)
+	mux.HandleFunc(forward.OpenAIPrefix+"*", serveOpenAI)
 	mux.HandleFunc("/*", serveDeclared)
 	return mux
 }
@@ -89,7 +91,7 @@ func serveStable(w http.ResponseWriter, r *http.Request) {
 	if at.snapshot.isLatest(rest) {
 		rest = ""
 	}
-	at.snapshot.serve(w, r, i, path, rest) //nolint:contextcheck // the attempt derives its context from the request's
+	at.snapshot.serve(w, r, i, target{path: path, rest: rest}) //nolint:contextcheck // the attempt derives its context from the request's
 }
 
 // serveDeclared serves the paths that endpoints declare and what comes below
@@ -106,7 +108,7 @@ func serveDeclared(w http.ResponseWriter, r *http.Request) {
 		notFound(w, r)
 		return
 	}
-	at.snapshot.serve(w, r, i, path, path[length:]) //nolint:contextcheck // as above
+	at.snapshot.serve(w, r, i, target{path: path, rest: path[length:]}) //nolint:contextcheck // as above
 }
 
 // headerEndpoint is in the metadata of calls of gRPC, whose paths are those of
@@ -122,14 +124,21 @@ func serveNamed(w http.ResponseWriter, r *http.Request, name, path string) {
 		noEndpoint(w, r, name)
 		return
 	}
-	at.snapshot.serve(w, r, i, path, path)
+	at.snapshot.serve(w, r, i, target{path: path, rest: path})
 }
 
-// serve serves a request to the i-th endpoint. rest is what of path comes below
-// the endpoint's.
-func (s *Snapshot) serve(w http.ResponseWriter, r *http.Request, i int, path, rest string) {
+// target is what of a request is known when its endpoint is found.
+type target struct {
+	path string    // the caller's, escaped
+	rest string    // what of it comes below the endpoint's
+	read []byte    // the whole body, if it was read to find the endpoint
+	body io.Reader // likewise
+}
+
+// serve serves a request to the i-th endpoint.
+func (s *Snapshot) serve(w http.ResponseWriter, r *http.Request, i int, to target) {
 	q := requests.Get().(*request)
-	q.s, q.e, q.w, q.r, q.path, q.rest = s, s.endpoints[i], w, r, path, rest
+	q.s, q.e, q.w, q.r, q.path, q.rest, q.read, q.body = s, s.endpoints[i], w, r, to.path, to.rest, to.read, to.body
 	q.serve()
 	*q = request{}
 	requests.Put(q) // not after a panic: the server may look at the header still

@@ -2,7 +2,6 @@ package forward
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -59,21 +58,18 @@ func (r *Result) fail(f Failure) {
 }
 
 // WriteError answers with one of the gateway's errors: the JSON of the contract,
-// {"error": message, "requestId": requestID}. A caller that speaks gRPC gets the
-// status of its own that the HTTP status amounts to.
+// {"error": message, "requestId": requestID}, or OpenAI's to its clients. A caller
+// that speaks gRPC gets the status of its own that the HTTP status amounts to.
 func WriteError(w http.ResponseWriter, r *http.Request, status int, message, requestID string) {
 	if IsGRPC(r) {
 		writeGRPCError(w, status, message, requestID)
 		return
 	}
-	body, err := json.Marshal(struct {
-		Error     string `json:"error"`
-		RequestID string `json:"requestId"`
-	}{message, requestID})
-	if err != nil {
-		panic("forward: strings are always JSON: " + err.Error())
-	}
-	body = append(body, '\n')
+	writeError(w, r, status, errorBody(r, status, message, requestID), requestID)
+}
+
+// writeError answers with the body of an error.
+func writeError(w http.ResponseWriter, r *http.Request, status int, body []byte, requestID string) {
 	h := w.Header()
 	h["Content-Type"] = []string{"application/json"}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
