@@ -89,7 +89,7 @@ func MeanSequence(values Counts, lo, hi, alpha float64) Interval {
 func (c Counts) above(lo, alpha float64) float64 {
 	rich := math.Log(1 / alpha)
 	low, high := lo, c.mean()
-	for range 60 {
+	for range 40 {
 		m := low + (high-low)/2
 		if m <= low || m >= high {
 			break

@@ -60,6 +60,23 @@ func (c caller) call(ctx context.Context, endpoint, user, data string) (reply, e
 	}, nil
 }
 
+// awaitService waits until a revision serves, or ctx ends.
+func (c caller) awaitService(ctx context.Context) {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		r, err := c.call(ctx, penguinEndpoint, "", `{"data": {}}`)
+		if err == nil && r.status != http.StatusServiceUnavailable {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // traffic calls the endpoints in turn, one call every pause, until ctx ends.
 // How the calls went is in the log.
 func (c caller) traffic(ctx context.Context, pause time.Duration) {

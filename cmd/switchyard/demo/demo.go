@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/report"
 )
 
 const (
@@ -39,10 +41,14 @@ type Options struct {
 // Run runs the demo until ctx ends or, with Options.Once, until everything is
 // verified. The error of a verification says what was expected and what came.
 func Run(ctx context.Context, o Options) error {
-	return perform(ctx, o, models())
+	all, err := models()
+	if err != nil {
+		return err
+	}
+	return perform(ctx, o, all)
 }
 
-func perform(ctx context.Context, o Options, models map[string]inference) error {
+func perform(ctx context.Context, o Options, models map[string]http.Handler) error {
 	dir, remove, err := directory(o)
 	if err != nil {
 		return err
@@ -52,7 +58,7 @@ func perform(ctx context.Context, o Options, models map[string]inference) error 
 		return err
 	}
 	defer setting.close()
-	d := &demonstration{options: o, setting: setting, screen: newScreen(o.Out, o.Color), ledger: newLedger()}
+	d := &demonstration{options: o, setting: setting, screen: newScreen(o.Out, o.Color), ledger: newLedger(), penguins: newPenguinReport()}
 	began := time.Now()
 	if err := d.run(ctx); err != nil {
 		return fmt.Errorf("%w; the repository is left in %s", err, dir)
@@ -84,6 +90,8 @@ type demonstration struct {
 	setting *setting
 	screen  screen
 	ledger  *ledger
+
+	penguins *penguinReport
 }
 
 // run serves and shows until either ends.
@@ -102,10 +110,28 @@ func (d *demonstration) run(ctx context.Context) error {
 			return nil
 		}
 	})
-	if err := parts.Wait(); err != nil || !d.options.Once {
+	if err := parts.Wait(); err != nil || d.options.NoTraffic {
 		return err
 	}
-	return d.verifier(caller{}).audit()
+	return d.conclude()
+}
+
+// conclude ends the demo with what its records amount to. The gateway has ended, so that
+// all of them are there.
+func (d *demonstration) conclude() error {
+	made, err := d.penguins.make()
+	if err != nil {
+		return err
+	}
+	if !d.options.Once {
+		d.screen.printf("\n")
+		return report.Print(d.options.Out, made, report.FormatText, d.options.Color)
+	}
+	v := d.verifier(caller{})
+	if err := v.audit(); err != nil {
+		return err
+	}
+	return v.judgePenguins(made)
 }
 
 func (d *demonstration) serveOptions(started chan<- serve.Addresses) serve.Options {
@@ -120,7 +146,7 @@ func (d *demonstration) serveOptions(started chan<- serve.Addresses) serve.Optio
 		Repository:  gitsync.Options{URL: d.setting.dir, Branch: "main", Poll: pollEvery},
 		GracePeriod: gracePeriod,
 		Recent:      &recent.Options{},
-		Stdout:      &decoder{readers: readers},
+		Stdout:      &decoder{readers: readers, lines: []func([]byte){d.penguins.add}},
 		Abort:       d.options.Abort,
 		Started:     func(at serve.Addresses) { started <- at },
 	}
@@ -152,6 +178,10 @@ func (d *demonstration) show(ctx context.Context, at serve.Addresses) error {
 	if d.options.NoTraffic {
 		<-ctx.Done()
 	} else {
+		caller.awaitService(ctx)
+		if err := caller.askAboutPenguins(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
 		caller.traffic(ctx, trafficPause)
 	}
 	d.screen.printf("\nThe repository is still in %s\n", d.setting.dir)
@@ -176,22 +206,24 @@ func (d *demonstration) verify(ctx context.Context, c caller) error {
 func (d *demonstration) introduce(at serve.Addresses) {
 	d.screen.printf(introduction, d.screen.paint(bold, "Switchyard is running"), d.setting.dir, at.Listen, at.Admin,
 		d.screen.paint(bold, "Try it, in another terminal"), at.Listen,
-		filepath.Join(d.setting.dir, "endpoints", "checkout.yaml"), d.setting.dir)
+		at.Admin, filepath.Join(d.setting.dir, "endpoints", "checkout.yaml"), d.setting.dir)
 }
 
 const introduction = `%s
 
   repository  %s
-  endpoints   http://%s/v1/pricing_optimizer, /v1/checkout, /v1/quotes
+  endpoints   http://%s/v1/pricing_optimizer, /v1/checkout, /v1/quotes, /v1/penguins
   admin       http://%s/status
 
 %s
 
   curl -d '{"data": 10}' http://%s/v1/pricing_optimizer
 
+  switchyard report penguins --admin %s
+
   edit %s
   git -C %s commit -am 'Give the experiment more weight'
 
 A commit serves within a second: watch for "swap". Make a mistake, such as weigth,
-and watch for "reject". Ctrl-C ends the demo.
+and watch for "reject". Ctrl-C ends the demo, with a report on the endpoint penguins.
 `

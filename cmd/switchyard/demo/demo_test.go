@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -17,8 +18,8 @@ func TestOnceVerifiesAllOfIt(t *testing.T) {
 	if err := Run(t.Context(), once(&out)); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	if got := strings.Count(out.String(), "ok "); got != 6 {
-		t.Errorf("%d steps were verified, want 6:\n%s", got, out.String())
+	if got := strings.Count(out.String(), "ok "); got != 7 {
+		t.Errorf("%d steps were verified, want 7:\n%s", got, out.String())
 	}
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
@@ -27,9 +28,13 @@ func TestOnceVerifiesAllOfIt(t *testing.T) {
 
 // A verification that cannot fail is none: whatever goes wrong must be told.
 func TestOnceTellsWhatIsWrong(t *testing.T) {
+	sound, err := newPenguinModel(1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		host  string
-		model inference
+		model http.Handler
 		want  string
 	}{
 		"a wrong answer":                    {"pricing-1.demo", linear(3, 0), `expected of pricing_optimizer: status 200, backend control, body {"data":20}`},
@@ -37,14 +42,18 @@ func TestOnceTellsWhatIsWrong(t *testing.T) {
 		"a live backend that fails":         {"pricing-1.demo", failing(linear(2, 0), 7), `got 500, "control"`},
 		"a mirror that fails too often":     {"failing.demo", failing(linear(2, 0), 2), "expected 5 failures of the mirror of quotes in the log, got 10"},
 		"a candidate whose copies go wrong": {"slow.demo", failing(linear(2, 0), 50), "expected all copies to candidate to be ok, got error"},
+		"a mirror that fails not at all":    {"penguins-2.demo", sound, "expected the report on penguins to say WORSE for 10 failures"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			changed := models()
+			changed, err := models()
+			if err != nil {
+				t.Fatal(err)
+			}
 			changed[c.host] = c.model
 			o := once(new(bytes.Buffer))
 			o.Dir = t.TempDir()
-			err := perform(t.Context(), o, changed)
+			err = perform(t.Context(), o, changed)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -62,6 +71,9 @@ func TestDemoShowsRecordsAndKeepsTheRepository(t *testing.T) {
 	o.Once, o.Dir, o.Out = false, t.TempDir(), out
 	if err := Run(ctx, o); err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(out.text.String(), "penguins: mirror candidate") {
+		t.Errorf("it does not end in a report:\n%s", out.text.String())
 	}
 	if missing := out.missing(); len(missing) > 0 {
 		t.Errorf("not shown: %q in\n%s", missing, out.text.String())

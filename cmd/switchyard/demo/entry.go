@@ -35,6 +35,7 @@ type entry struct {
 // in turn. It is safe for concurrent use.
 type decoder struct {
 	readers []func(entry)
+	lines   []func([]byte) // get the lines as they are, which are not theirs to keep
 
 	mu   sync.Mutex
 	rest []byte // the begun line
@@ -50,6 +51,9 @@ func (d *decoder) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		d.rest = rest
+		for _, read := range d.lines {
+			read(line)
+		}
 		var e entry
 		if json.Unmarshal(line, &e) != nil {
 			continue

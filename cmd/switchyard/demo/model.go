@@ -62,7 +62,7 @@ type modelServer struct {
 
 // startModel serves model on a free port of the loopback interface until close
 // is called.
-func startModel(ctx context.Context, model inference) (*modelServer, error) {
+func startModel(ctx context.Context, model http.Handler) (*modelServer, error) {
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

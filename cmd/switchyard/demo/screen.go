@@ -58,7 +58,9 @@ const columns = "%-12s  %-6s  %-18s %-11s %-23s %-14s %7s  %-7s %s"
 func (s screen) print(e entry) {
 	switch e.Event {
 	case "inference":
-		s.record(e)
+		if e.Endpoint != penguinEndpoint { // of which there are too many: a report sums them up
+			s.record(e)
+		}
 	case "swap":
 		s.printf("%s\n", s.paint(green, fmt.Sprintf("%-12s  swap    commit %s serves now", clock(e), short(e.Commit))))
 	case "reject":

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,18 +35,26 @@ type setting struct {
 }
 
 // models are what the documents' hosts stand for.
-func models() map[string]inference {
-	return map[string]inference{
+func models() (map[string]http.Handler, error) {
+	first, err := newPenguinModel(1)
+	if err != nil {
+		return nil, err
+	}
+	second, err := newPenguinModel(2)
+	return map[string]http.Handler{
 		"pricing-1.demo": linear(2, 0),
 		"pricing-2.demo": linear(2, 1),
 		"slow.demo":      slow(linear(2, 1), slowDelay),
 		"failing.demo":   failing(linear(2, 0), failingNth),
-	}
+
+		"penguins-1.demo": first,
+		"penguins-2.demo": second,
+	}, err
 }
 
 // newSetting starts the models, by their hosts, and commits the documents in
 // dir, which must be empty or missing. Close it.
-func newSetting(ctx context.Context, dir string, models map[string]inference) (*setting, error) {
+func newSetting(ctx context.Context, dir string, models map[string]http.Handler) (*setting, error) {
 	s := &setting{dir: dir}
 	if err := s.startModels(ctx, models); err != nil {
 		s.close()
@@ -58,7 +67,7 @@ func newSetting(ctx context.Context, dir string, models map[string]inference) (*
 	return s, nil
 }
 
-func (s *setting) startModels(ctx context.Context, models map[string]inference) error {
+func (s *setting) startModels(ctx context.Context, models map[string]http.Handler) error {
 	var pairs []string
 	for host, model := range models {
 		m, err := startModel(ctx, model)

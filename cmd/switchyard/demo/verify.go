@@ -35,7 +35,7 @@ func (v verifier) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, verifyDeadline)
 	defer cancel()
 	for _, step := range []func(context.Context) error{
-		v.start, v.alias, v.split, v.failingMirror, v.batch, v.swap, v.refusal,
+		v.start, v.alias, v.split, v.failingMirror, v.batch, v.swap, v.refusal, v.caller.askAboutPenguins,
 	} {
 		if err := step(ctx); err != nil {
 			return err
