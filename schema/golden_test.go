@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
@@ -242,6 +243,37 @@ func serving(s schema.Serving) string {
 	return text
 }
 
+// sink is what is declared of one.
+func sink(s schema.Sink) string {
+	text := fmt.Sprintf("%s buffer %d", s.Name.V, s.Buffer)
+	if s.Spool != nil {
+		text += fmt.Sprintf("; spool %s of %d", s.Spool.Dir.V, s.Spool.MaxBytes)
+	}
+	called := func(url schema.Value[string], headers []schema.Header, timeout time.Duration) {
+		text += " " + url.V
+		for _, h := range headers {
+			text += fmt.Sprintf("; %s: %q", h.Name.V, h.Value.V)
+		}
+		text += fmt.Sprintf("; timeout %v", timeout)
+	}
+	switch {
+	case s.Stdout:
+		text += "; stdout"
+	case s.File != nil:
+		text += fmt.Sprintf("; file %s size %d age %v files %d compress %t", s.File.Path.V, s.File.MaxSize, s.File.MaxAge, s.File.MaxFiles, s.File.Compress)
+	case s.Webhook != nil:
+		text += "; webhook"
+		called(s.Webhook.URL, s.Webhook.Headers, s.Webhook.Timeout)
+	case s.OTLP != nil:
+		text += "; otlp"
+		called(s.OTLP.URL, s.OTLP.Headers, s.OTLP.Timeout)
+	case s.Kafka != nil:
+		k := s.Kafka
+		text += fmt.Sprintf("; kafka%s topic %s tls %t sasl %q %q %q timeout %v", list(k.Brokers), k.Topic.V, k.TLS, k.Mechanism, k.Username, k.Password.V, k.Timeout)
+	}
+	return text
+}
+
 func readSettings(f schema.File) (string, schema.Diagnostics) {
 	values, ds := schema.ParseSettings(f)
 	var b strings.Builder
@@ -249,6 +281,13 @@ func readSettings(f schema.File) (string, schema.Diagnostics) {
 		if v, ok := values[s.Key]; ok {
 			fmt.Fprintf(&b, "  %s: %q\n", s.Key, v.V)
 		}
+	}
+	sinks, more := schema.ParseSinks(f)
+	if diff := cmp.Diff(ds, more); diff != "" {
+		panic("ParseSettings and ParseSinks tell different problems: " + diff)
+	}
+	for _, s := range sinks {
+		b.WriteString("  sink " + sink(s) + "\n")
 	}
 	return b.String(), ds
 }

@@ -50,6 +50,11 @@ func configSchema() []byte {
 		}
 		properties[s.Key] = p
 	}
+	sinks, err := jsonSchemas.ReadFile("jsonschema/sinks.json")
+	if err != nil {
+		panic("schema: an embedded file is missing: " + err.Error())
+	}
+	properties["sinks"] = json.RawMessage(sinks)
 	data, err := json.MarshalIndent(object{
 		"$schema":              "https://json-schema.org/draft/2020-12/schema",
 		"$id":                  "https://switchyard-gateway.github.io/schema/config.json",

@@ -11,11 +11,24 @@ import (
 // to their values, and optionally schemaVersion: 1. The values are in the form
 // that flags and the environment take, lists with commas; each has been
 // checked. Keys that are not written are not in the map. The map is nil when
-// there is any diagnostic.
+// there is any diagnostic. The sinks of the file are checked with it.
 func ParseSettings(f File) (map[string]Value[string], Diagnostics) {
+	values, _, ds := parseConfig(f)
+	return values, ds
+}
+
+// ParseSinks parses the sinks of a configuration file, which are what flags and
+// the environment have no form for. There are none when there is any diagnostic,
+// also of a setting.
+func ParseSinks(f File) ([]Sink, Diagnostics) {
+	_, sinks, ds := parseConfig(f)
+	return sinks, ds
+}
+
+func parseConfig(f File) (map[string]Value[string], []Sink, Diagnostics) {
 	d, root, ok := open(f)
 	if !ok || !d.supported(root, false) {
-		return nil, d.finish()
+		return nil, nil, d.finish()
 	}
 	values := map[string]Value[string]{}
 	for _, s := range Settings() {
@@ -27,11 +40,15 @@ func ParseSettings(f File) (map[string]Value[string], Diagnostics) {
 			values[s.Key] = v
 		}
 	}
+	var sinks []Sink
+	if n, ok := root.take("sinks"); ok {
+		sinks = d.sinks(n)
+	}
 	root.done()
 	if ds := d.finish(); ds != nil {
-		return nil, ds
+		return nil, nil, ds
 	}
-	return values, nil
+	return values, sinks, nil
 }
 
 // setting is the value of one setting in the form that flags take.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -18,6 +19,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 const serveLong = `Follow a git repository and serve the endpoints that it declares.
@@ -62,6 +64,9 @@ func newServe(p process) *cobra.Command {
 				return err
 			}
 			if err := tlsOptions(s, &o); err != nil {
+				return err
+			}
+			if o.Sinks.Declared, err = readSinks(givenConfig(p, c)); err != nil {
 				return err
 			}
 			if err := inherit(&o); err != nil {
@@ -113,6 +118,7 @@ func serveOptions(p process, s settings) serve.Options {
 		Metrics:    s.text("metrics"),
 		Repository: repositoryOptions(p, s),
 		Secrets:    secrets(p),
+		Sinks:      serve.Sinks{Secret: sinkSecret(p)},
 		Forward: forward.Options{
 			TrustedProxies:  s.prefixes("trustedProxies"),
 			MaxRequestBytes: s.size("maxRequestBytes"),
@@ -172,6 +178,24 @@ func gitAuth(p process, s settings) gitsync.Auth {
 		KnownHostsFile: s.text("gitKnownHostsFile"),
 		CAFile:         s.text("gitCaFile"),
 		AgentSocket:    agent,
+	}
+}
+
+// sinkSecret looks up what stands in the place of secrets in the configuration
+// file. Errors never tell what was found.
+func sinkSecret(p process) func(schema.Placeholder) (string, error) {
+	return func(of schema.Placeholder) (string, error) {
+		if of.Kind == schema.PlaceholderEnv {
+			if value, ok := p.env.lookup(of.Name); ok {
+				return value, nil
+			}
+			return "", fmt.Errorf("%s: the environment variable is not set", of)
+		}
+		text, err := os.ReadFile(of.Name)
+		if err != nil {
+			return "", fmt.Errorf("%s: the file cannot be read", of)
+		}
+		return strings.TrimRight(string(text), "\r\n"), nil
 	}
 }
 

@@ -92,18 +92,28 @@ func (l layers) resolve() (settings, error) {
 
 // readConfig reads the configuration file, if there is one.
 func readConfig(path string) (map[string]schema.Value[string], error) {
+	return parseConfig(path, schema.ParseSettings)
+}
+
+// readSinks reads the sinks of the configuration file, if there is one.
+func readSinks(path string) ([]schema.Sink, error) {
+	return parseConfig(path, schema.ParseSinks)
+}
+
+// parseConfig reads one part of the configuration file.
+func parseConfig[T any](path string, parse func(schema.File) (T, schema.Diagnostics)) (part T, err error) {
 	if path == "" {
-		return nil, nil
+		return part, nil
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration file: %w", err)
+		return part, fmt.Errorf("read the configuration file: %w", err)
 	}
-	values, problems := schema.ParseSettings(schema.File{Path: path, Data: text})
+	part, problems := parse(schema.File{Path: path, Data: text})
 	if err := problems.Err(); err != nil {
-		return nil, usageError{err}
+		return part, usageError{err}
 	}
-	return values, nil
+	return part, nil
 }
 
 // environment is NAME=value, as the operating system gives it.

@@ -70,14 +70,20 @@ func givenSettings(p process, command *cobra.Command) (settings, error) {
 			l.flags[f.Name] = v.value
 		}
 	})
-	l.file, _ = p.env.lookup(configEnv)
-	if f := command.Flags().Lookup(configFlag); f.Changed {
-		l.file = f.Value.String()
-	}
+	l.file = givenConfig(p, command)
 	for _, warning := range p.env.unknown() {
 		fmt.Fprintln(p.stderr, "switchyard: warning:", warning)
 	}
 	return l.resolve()
+}
+
+// givenConfig is the path of the configuration file; empty: none.
+func givenConfig(p process, command *cobra.Command) string {
+	if f := command.Flags().Lookup(configFlag); f.Changed {
+		return f.Value.String()
+	}
+	path, _ := p.env.lookup(configEnv)
+	return path
 }
 
 // usage prints how a command with settings is called.

@@ -197,6 +197,22 @@ func (l *Log) lose(role Role) {
 	l.signal()
 }
 
+// CountLost adds lines that were written and lost behind the sink, to be counted
+// and told as the others.
+func (l *Log) CountLost(n Lost) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.untold == (Lost{}) {
+		l.since = time.Now()
+	}
+	for _, count := range []*Lost{&l.untold, &l.lost} {
+		count.Live += n.Live
+		count.Mirror += n.Mirror
+		count.Process += n.Process
+	}
+	l.signal()
+}
+
 func (l *Log) signal() {
 	select {
 	case l.wake <- struct{}{}:

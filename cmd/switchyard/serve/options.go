@@ -66,6 +66,8 @@ type Options struct {
 	Stdout   io.Writer           // where the log goes if LogFile is nil
 	LogFile  *record.FileOptions // a file that rotates, instead of Stdout
 
+	Sinks Sinks // of records, besides the log
+
 	Started func(Addresses) // if set, called once both listeners take connections
 
 	Hangup <-chan struct{} // each value: sync now, open the log file anew, and look at the certificates

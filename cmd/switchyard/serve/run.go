@@ -41,6 +41,7 @@ type process struct {
 	file   *record.File // nil when the log goes to Options.Stdout
 	log    *record.Log
 	logger zerolog.Logger
+	sinks  sinks
 
 	listen  net.Listener // of the public server
 	admin   net.Listener
@@ -75,6 +76,9 @@ func (p *process) open(ctx context.Context) error {
 		return err
 	}
 	p.makeWebhook()
+	if err := p.openSinks(ctx); err != nil {
+		return err
+	}
 	p.makeGateway()
 	if err := p.makeFollower(); err != nil {
 		return err
@@ -127,7 +131,7 @@ func (p *process) makeGateway() {
 
 // observers are who looks at records besides the log.
 func (p *process) observers() []func(*record.Record) {
-	var all []func(*record.Record)
+	all := p.sinks.observers()
 	if p.options.Recent != nil {
 		p.recent = recent.New(*p.options.Recent)
 		all = append(all, p.recent.Observe)
@@ -144,7 +148,7 @@ func (p *process) makeServers() {
 	if p.certificates != nil {
 		registry.MustRegister(p.certificates.Collector())
 	}
-	registry.MustRegister(p.gateway.Collector(), syncMetrics{status: p.follower.Status, applied: p.gateway.Applied},
+	registry.MustRegister(&p.sinks, p.gateway.Collector(), syncMetrics{status: p.follower.Status, applied: p.gateway.Applied},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.live = &live{handler: p.gateway}
 	p.lives, p.cutOff = context.WithCancelCause(context.Background())
@@ -178,14 +182,18 @@ func (p *process) close() {
 	if p.file != nil {
 		_ = p.file.Close()
 	}
+	_ = p.sinks.close()
 }
 
 // run runs everything until ctx ends or a part fails, and then takes it down.
-// The log outlives all that writes to it.
+// The log and the sinks outlive all that writes to them.
 func (p *process) run(ctx context.Context) error {
 	logContext, endLog := context.WithCancel(context.WithoutCancel(ctx))
-	logEnded := make(chan error, 1) // one value, never waited for by its sender
-	go func() { logEnded <- p.log.Run(logContext) }()
+	var writers errgroup.Group
+	writers.Go(func() error { return p.log.Run(logContext) })
+	for _, s := range p.sinks.all {
+		writers.Go(func() error { return p.runSink(logContext, s) })
+	}
 	at := p.addresses()
 	p.logger.Info().Str(record.FieldEvent, eventStart).
 		Str(fieldListen, at.Listen).Str(fieldAdmin, at.Admin).Str(fieldMetrics, at.Metrics).Bool(fieldTLS, p.certificates != nil).
@@ -204,7 +212,7 @@ func (p *process) run(ctx context.Context) error {
 	p.logger.WithLevel(level).Str(record.FieldEvent, eventStop).Err(err).
 		Int64(fieldLost, p.log.Lost().Total()).Msg("stopped")
 	endLog()
-	err = errors.Join(err, <-logEnded)
+	err = errors.Join(err, writers.Wait(), p.sinks.close())
 	if p.file != nil {
 		err = errors.Join(err, p.file.Close())
 	}
@@ -277,6 +285,9 @@ func (p *process) hangups(ctx context.Context) error {
 			if err := p.file.Reopen(); err != nil {
 				p.logger.Error().Err(err).Msg("the log file could not be opened anew")
 			}
+		}
+		if err := p.sinks.reopen(); err != nil {
+			p.logger.Error().Err(err).Msg("the file of a sink could not be opened anew")
 		}
 		if p.certificates != nil {
 			p.certificates.Reload()

@@ -1,0 +1,189 @@
+package serve_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// declaredSinks are those of a configuration file.
+func declaredSinks(t *testing.T, text string) serve.Sinks {
+	t.Helper()
+	sinks, problems := schema.ParseSinks(schema.File{Path: "switchyard.yaml", Data: []byte(text)})
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return serve.Sinks{Declared: sinks, Secret: func(p schema.Placeholder) (string, error) { return "of " + p.Name, nil }}
+}
+
+// received is a webhook's receiver, which heeds the ids of deliveries.
+type received struct {
+	*httptest.Server
+	mu      sync.Mutex
+	seen    map[string]bool
+	text    strings.Builder
+	secret  string
+	records int
+	block   chan struct{} // answers wait until it is closed; nil: they do not
+}
+
+func newReceived(t *testing.T) *received {
+	t.Helper()
+	r := &received{seen: map[string]bool{}}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		body, _ := io.ReadAll(req.Body)
+		if r.block != nil {
+			select {
+			case <-r.block:
+			case <-req.Context().Done():
+				return
+			}
+		}
+		var document struct{ Data []json.RawMessage }
+		if err := json.Unmarshal(body, &document); err != nil {
+			t.Errorf("%v: %s", err, body)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		id := req.Header.Get("X-Switchyard-Delivery")
+		if r.seen[id] {
+			return
+		}
+		r.seen[id] = true
+		r.text.Write(body)
+		r.secret = req.Header.Get("X-Mb-Webhook-Secret")
+		r.records += len(document.Data)
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *received) all() (records int, text, secret string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.records, r.text.String(), r.secret
+}
+
+func redactingEndpoint() map[string]string {
+	return map[string]string{"endpoints/e.yaml": `schemaVersion: 1
+backends: {only: {static: {"data": 20, "ssn": "s3cret-of-answers"}}}
+capture: {request: true, response: true, redact: [/ssn, /*/ssn]}
+`}
+}
+
+// A secret in a redacted path is in no sink, and the records are in all of them.
+func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
+	dir := t.TempDir()
+	hook := newReceived(t)
+	archive, process := filepath.Join(dir, "records.log"), filepath.Join(dir, "process.log")
+	o := serve.Options{LogFile: &record.FileOptions{Path: process}}
+	o.Sinks = declaredSinks(t, fmt.Sprintf(`sinks:
+  - {name: archive, file: {path: %s}}
+  - {name: console, stdout: {}}
+  - name: warehouse
+    webhook: {url: %s, headers: {x-mb-webhook-secret: "${env:SECRET}"}}
+    spool: {dir: %s}
+`, archive, hook.URL, filepath.Join(dir, "spool")))
+	r := begin(t, o, redactingEndpoint())
+	testbed.Eventually(t, "the endpoint serves", func() bool {
+		status, _ := r.call(http.MethodGet, r.admin+"/readyz", "")
+		return status == http.StatusOK
+	})
+	const n = 20
+	for i := range n {
+		r.call(http.MethodPost, r.url+"/v1/e", fmt.Sprintf(`{"ssn": "s3cret-%d", "deep": {"s\u0073n": "s3cret"}, "n": %d}`, i, i))
+	}
+	r.call(http.MethodPost, r.url+"/v1/e", `{"ssn": "s3cret", broken`)
+	_, metrics := r.call(http.MethodGet, r.admin+"/metrics", "")
+	r.stop()
+	if err := testbed.Receive(t, "the end", r.ended); err != nil {
+		t.Fatal(err)
+	}
+	count, text, secret := hook.all()
+	if count != n+1 || secret != "of SECRET" {
+		t.Errorf("the webhook got %d records with the secret %q", count, secret)
+	}
+	for name, text := range map[string]string{"webhook": text, "archive": read(t, archive), "process": read(t, process), "console": r.log.String()} {
+		if got := strings.Count(text, `"event":"inference"`); got != n+1 {
+			t.Errorf("%s has %d records", name, got)
+		}
+		for _, secret := range []string{"s3cret", base64.StdEncoding.EncodeToString([]byte("s3cret"))} {
+			if strings.Contains(text, strings.TrimRight(secret, "=")) {
+				t.Errorf("%s has the secret: %s", name, text)
+			}
+		}
+	}
+	if !strings.Contains(metrics, `switchyard_sink_lost_total{sink="warehouse"} 0`) {
+		t.Error("the metrics do not tell of the sinks")
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// A receiver that hangs touches neither callers nor the log, and what it could not
+// take waits on disk for the next process.
+func TestM16AReceiverThatHangsTouchesNobody(t *testing.T) {
+	hook := newReceived(t)
+	hook.block = make(chan struct{})
+	text := fmt.Sprintf(`sinks:
+  - name: warehouse
+    webhook: {url: %s, timeout: 100ms}
+    spool: {dir: %s}
+`, hook.URL, filepath.Join(t.TempDir(), "spool"))
+	r := start(t, serve.Options{Sinks: declaredSinks(t, text)}, redactingEndpoint())
+	const n = 200
+	for range n {
+		if status, body := r.call(http.MethodPost, r.url+"/v1/e", `{"n": 1}`); status != http.StatusOK {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	testbed.Eventually(t, "the log has all records", func() bool {
+		return len(r.lines(func(l line) bool { return l.Event == record.EventInference })) == n
+	})
+	r.stop()
+	if err := testbed.Receive(t, "the end", r.ended); err != nil {
+		t.Fatal(err)
+	}
+	if count, _, _ := hook.all(); count != 0 {
+		t.Errorf("the receiver took %d records while it hung", count)
+	}
+	close(hook.block)
+	start(t, serve.Options{Sinks: declaredSinks(t, text)}, redactingEndpoint())
+	testbed.Eventually(t, "the next process brings the records", func() bool { count, _, _ := hook.all(); return count >= n })
+	if count, _, _ := hook.all(); count != n {
+		t.Errorf("%d records of %d arrived", count, n)
+	}
+}
+
+func TestASinkThatCannotBeOpenedIsTold(t *testing.T) {
+	for want, text := range map[string]string{
+		"sink a: open log":                     "sinks: [{name: a, file: {path: /nowhere/there/x.log}}]",
+		"sink b: records go to stdout already": "sinks: [{name: b, stdout: {}}]",
+		"sink c: open spool":                   "sinks: [{name: c, webhook: {url: http://127.0.0.1:1/}, spool: {dir: /dev/null/x}}]",
+	} {
+		err := serve.Run(t.Context(), serve.Options{Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Stdout: io.Discard, Sinks: declaredSinks(t, text)})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,275 @@
+package webhook_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/sink"
+	"github.com/switchyard-gateway/switchyard/gateway/sink/webhook"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
+)
+
+// Variables that make this test binary the receiver of a test.
+const (
+	receiverEnv = "SWITCHYARD_TEST_RECEIVER" // the address that it listens on
+	fileEnv     = "SWITCHYARD_TEST_FILE"     // the file that it writes to
+)
+
+func TestMain(m *testing.M) {
+	if address := os.Getenv(receiverEnv); address != "" {
+		receive(address, os.Getenv(fileEnv))
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// receive is a receiver: it appends each delivery that it has not seen to a file,
+// before it answers. It ends by being killed.
+func receive(address, path string) {
+	seen := map[string]bool{}
+	for _, d := range deliveries(path) {
+		seen[d.ID] = true
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	turn := make(chan struct{}, 1)
+	panic(http.ListenAndServe(address, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { //nolint:gosec // a test's
+		turn <- struct{}{}
+		defer func() { <-turn }()
+		d := delivery{ID: r.Header.Get(webhook.HeaderDelivery)}
+		if err := json.NewDecoder(r.Body).Decode(&d); err != nil || seen[d.ID] {
+			return
+		}
+		line, err := json.Marshal(d)
+		if err != nil {
+			panic(err)
+		}
+		if _, err := file.Write(append(line, '\n')); err != nil {
+			panic(err)
+		}
+		seen[d.ID] = true
+	})))
+}
+
+// delivery is what the receiver keeps of one.
+type delivery struct {
+	ID   string
+	Data []struct {
+		Event     string
+		RequestID string
+		Count     int64
+	}
+}
+
+// deliveries are those that a receiver kept. The last line may be cut short by
+// its end: that delivery was not answered.
+func deliveries(path string) []delivery {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	var all []delivery
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		var d delivery
+		if json.Unmarshal(lines.Bytes(), &d) == nil {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// startReceiver runs a receiver until it is killed.
+func startReceiver(t *testing.T, address, path string) (kill func()) {
+	t.Helper()
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), receiverEnv+"="+address, fileEnv+"="+path)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	testbed.Eventually(t, "the receiver listens", func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return false
+		}
+		return conn.Close() == nil
+	})
+	return func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestKilledReceiverGetsEveryRecordOnce kills a receiver with records on their way
+// to it, three times, and counts what it has in the end.
+func TestKilledReceiverGetsEveryRecordOnce(t *testing.T) {
+	address, path := freeAddress(t), filepath.Join(t.TempDir(), "received")
+	hook := webhook.New(webhook.Options{URL: "http://" + address})
+	defer hook.Close()
+	s, err := sink.New(sink.Options{
+		Name: "test", Send: hook.Send, Spool: &sink.Spool{Dir: t.TempDir()}, Every: time.Millisecond, BatchSize: 4 << 10, Logger: zerolog.Nop(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	sent := 0
+	send := func(n int) {
+		for range n {
+			s.Append(&record.Record{RequestID: fmt.Sprintf("r%06d", sent), Role: record.Live, Start: time.Now(), End: time.Now()})
+			sent++
+		}
+	}
+	for range 3 {
+		kill := startReceiver(t, address, path)
+		before := s.Counts().Sent
+		send(300)
+		testbed.Eventually(t, "a batch arrives", func() bool { return s.Counts().Sent > before })
+		send(300)
+		kill()
+		failed := s.Counts().Failed
+		send(300)
+		testbed.Eventually(t, "the receiver is missed", func() bool { return s.Counts().Failed > failed })
+	}
+	defer startReceiver(t, address, path)()
+	testbed.Eventually(t, "the spool is empty", func() bool { return s.Counts().Spooled == 0 })
+	cancel()
+	if err := testbed.Receive(t, "the end of the sink", ended); err != nil {
+		t.Fatal(err)
+	}
+	got, ids := map[string]int{}, map[string]int{}
+	for _, d := range deliveries(path) {
+		if ids[d.ID]++; ids[d.ID] > 1 {
+			t.Errorf("delivery %s is kept twice", d.ID)
+		}
+		for _, r := range d.Data {
+			if r.Event == record.EventInference {
+				got[r.RequestID]++
+			}
+		}
+	}
+	for id, n := range got {
+		if n != 1 {
+			t.Errorf("record %s arrived %d times", id, n)
+		}
+	}
+	if lost := s.Counts().Lost; len(got)+int(lost) != sent {
+		t.Errorf("%d records arrived and %d are counted as lost, of %d", len(got), lost, sent)
+	}
+}
+
+func TestDeliveryIsInModelbitsForm(t *testing.T) {
+	type got struct{ Method, Type, Secret, ID, Body string }
+	calls := make(chan got, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		calls <- got{r.Method, r.Header.Get("Content-Type"), r.Header.Get("X-Mb-Webhook-Secret"), r.Header.Get(webhook.HeaderDelivery), string(body)}
+	}))
+	defer s.Close()
+	hook := webhook.New(webhook.Options{URL: s.URL, Header: func() (http.Header, error) { return http.Header{"X-Mb-Webhook-Secret": {"s3cret"}}, nil }})
+	defer hook.Close()
+	if err := hook.Send(t.Context(), sink.Batch{ID: "b-1", Lines: []byte("{\"a\":1}\n{\"b\":\"x\\n\"}\n")}); err != nil {
+		t.Fatal(err)
+	}
+	want := got{"POST", "application/json", "s3cret", "b-1", `{"data":[{"a":1},{"b":"x\n"}]}`}
+	if diff := cmp.Diff(want, <-calls); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAnswersSayWhatBecomesOfABatch(t *testing.T) {
+	var status int
+	var after string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if after != "" {
+			w.Header().Set("Retry-After", after)
+		}
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(status)
+	}))
+	defer s.Close()
+	hook := webhook.New(webhook.Options{URL: s.URL})
+	defer hook.Close()
+	for _, c := range []struct {
+		status int
+		after  string
+		want   string // taken, refused, busy, again
+		least  time.Duration
+	}{
+		{200, "", "taken", 0},
+		{204, "", "taken", 0},
+		{302, "", "again", 0},
+		{400, "", "refused", 0},
+		{401, "", "again", 0},
+		{413, "", "refused", 0},
+		{422, "", "refused", 0},
+		{429, "7", "busy", 7 * time.Second},
+		{500, "", "again", 0},
+		{503, time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), "busy", 30 * time.Minute},
+		{503, "soon", "again", 0},
+		{503, "-1", "again", 0},
+	} {
+		status, after = c.status, c.after
+		err := hook.Send(t.Context(), sink.Batch{ID: "b", Lines: []byte("{}\n")})
+		var refused *sink.RefusedError
+		var busy *sink.BusyError
+		got := "again"
+		switch {
+		case err == nil:
+			got = "taken"
+		case errors.As(err, &refused):
+			got = "refused"
+		case errors.As(err, &busy):
+			got = "busy"
+			if busy.After < c.least {
+				t.Errorf("%d %q: after %s", c.status, c.after, busy.After)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%d %q: %s, want %s", c.status, c.after, got, c.want)
+		}
+	}
+}
+
+func TestErrorsDoNotTellTheURL(t *testing.T) {
+	hook := webhook.New(webhook.Options{URL: "http://127.0.0.1:1/s3cret"})
+	defer hook.Close()
+	err := hook.Send(t.Context(), sink.Batch{ID: "b", Lines: []byte("{}\n")})
+	if err == nil || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("%v", err)
+	}
+}
