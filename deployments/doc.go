@@ -14,15 +14,28 @@
 // current snapshot no longer has. [Pool.Run] makes the health checks and look-ups
 // of names that versions ask for. A request is sent like this:
 //
-//	r := group.PickFor(subject)
-//	if r == nil {
-//		// nothing is up: 503
+//	r, err := group.Take(ctx, subject) // may wait, where the version says how much it takes at a time
+//	if err != nil {
+//		// nothing is up, or too many wait: 503
 //	}
 //	defer r.Release()
 //	resp, err := r.RoundTrip(req) // to r.URL() and what follows
 //
 // After a failure for which [ConnectFailed] holds no byte was sent, and
-// [Group.PickExcept] gives another replica to try.
+// [Group.Take] gives another replica to try.
+//
+// A version may have limits: a number of requests that each replica works on at a
+// time, a breaker, a budget for retries. What they have counted, and who waits, is kept
+// for the version as long as snapshots have it. They hold for live requests only.
+// [Group.Admit] comes first then, and [Group.Send] instead of Replica.RoundTrip.
+//
+// None of it is failsafe-go's, which was considered for it: its policies wrap a
+// function that returns a whole result and may be called again, whereas here an answer
+// is a stream, of which a part may have gone to the caller, and a request's body may be
+// gone; each execution allocates its state and a closure for every policy; a
+// bulkhead is one number of places, where here each replica has its own and whoever
+// waits takes the first that is free; and settings cannot change while counts stay, as
+// they have to with each commit.
 //
 // The pool guarantees that a swap neither cuts a request nor opens a connection
 // for what has not changed, and that live requests and mirrors share none.

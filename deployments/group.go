@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
+
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Group is the replicas of one version for one use, with the choice among them.
@@ -11,14 +13,23 @@ import (
 // says that each address of a name is one.
 type Group struct {
 	version  *Version
+	use      Use
 	replicas []*Replica
 	roster   *roster // who the replicas are at the moment; nil: always the above
 
 	hashes, turns bool // how it balances, if not by least requests
 
+	gate     *gate            // nil: the version has no limits
+	capacity *schema.Capacity // nil: any number of requests at a time
+	breaker  *schema.Breaker  // nil: none
+	retries  *schema.Retries  // nil: none
+
 	turn     atomic.Uint32 // of round robin
 	panicked atomic.Int64  // when it was last told that no replica is up
 }
+
+// Live reports whether the group is for live requests.
+func (g *Group) Live() bool { return g.use == (Use{}) }
 
 // Version is what the group was bound from.
 func (g *Group) Version() *Version { return g.version }

@@ -39,6 +39,11 @@ func (g *Group) pickOwn(subject string, tried []*Replica) *Replica {
 	return g.refusing(tried)
 }
 
+// ownOf is the subject's replica among those that are fit, or its next one.
+func (g *Group) ownOf(subject string, tried []*Replica, fit func(*Replica) bool) *Replica {
+	return own(g.Replicas(), tried, xxhash.Sum64String(subject), fit)
+}
+
 // own is the fit replica with the highest score that has room.
 func own(replicas, tried []*Replica, hash uint64, fit func(*Replica) bool) *Replica {
 	total, n := 0, 0

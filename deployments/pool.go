@@ -63,6 +63,7 @@ type Pool struct {
 	replicas map[replicaKey]*Replica
 	checks   map[checkKey]*check
 	rosters  map[rosterKey]*roster
+	gates    map[gateKey]*gate
 
 	ejecting sync.Mutex // held to count failures and to eject for them
 	ejected  atomic.Uint64
@@ -112,6 +113,7 @@ func NewPool(o PoolOptions) *Pool {
 		replicas:  make(map[replicaKey]*Replica),
 		checks:    make(map[checkKey]*check),
 		rosters:   make(map[rosterKey]*roster),
+		gates:     make(map[gateKey]*gate),
 	}
 }
 
@@ -137,9 +139,10 @@ func (p *Pool) Run(ctx context.Context) error {
 // therefore bound and retained by one goroutine at a time: a Retain of another
 // snapshot in between would retire what has just been bound.
 func (p *Pool) Bind(v *Version, use Use) *Group {
-	g := &Group{version: v, hashes: v.Serving.Balance == schema.Hash, turns: v.Serving.Balance == schema.RoundRobin}
+	g := &Group{version: v, use: use, hashes: v.Serving.Balance == schema.Hash, turns: v.Serving.Balance == schema.RoundRobin}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.limit(g)
 	if v.Serving.Resolve != nil {
 		p.enroll(g, use)
 		return g
@@ -162,6 +165,7 @@ func (p *Pool) Bind(v *Version, use Use) *Group {
 func (p *Pool) instruct(r *Replica, v *Version, g *Group) {
 	p.attend(r, v)
 	p.supervise(r, v, g)
+	r.serves(g.gate)
 }
 
 // replica finds or makes a replica of a version, whose use and address the key has.
@@ -208,6 +212,7 @@ func (p *Pool) sweep(keep []*Group) []*Replica {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dismiss(keep)
+	p.forgetGates(keep)
 	kept := make(map[*Replica]struct{}, len(keep))
 	for _, g := range keep {
 		for _, r := range g.Replicas() {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,8 @@ type Replica struct {
 	health   health
 
 	check atomic.Pointer[check] // nil: nobody asks whether it is well
+
+	queues atomic.Pointer[[]*line] // of those that may wait for it; nil: nobody does
 
 	watch        atomic.Pointer[watch] // nil: it is never ejected
 	troubled     atomic.Bool           // the last request failed
@@ -155,8 +158,28 @@ func (r *Replica) Release() {
 	if left < 0 {
 		panic("deployments: a replica was released more often than it was picked")
 	}
+	if queues := r.queues.Load(); queues != nil {
+		for _, q := range *queues {
+			q.released()
+		}
+	}
 	if left == 0 && r.retired.Load() {
 		r.closeIdle()
+	}
+}
+
+// serves has a gate's queue told when the replica has room. The pool is locked.
+func (r *Replica) serves(g *gate) {
+	if g == nil {
+		return
+	}
+	var all []*line
+	if known := r.queues.Load(); known != nil {
+		all = *known
+	}
+	if !slices.Contains(all, &g.queue) {
+		all = append(slices.Clip(all), &g.queue)
+		r.queues.Store(&all)
 	}
 }
 

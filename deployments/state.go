@@ -7,14 +7,16 @@ type ChangeKind string
 
 // The kinds of changes.
 const (
-	CheckFailed  ChangeKind = "check_failed"  // its health checks call it down
-	CheckPassed  ChangeKind = "check_passed"  // and up again
-	Ejected      ChangeKind = "ejected"       // too many of its requests failed in a row
-	Joined       ChangeKind = "joined"        // an address came into a name
-	Left         ChangeKind = "left"          // an address went out of it; its replica drains
-	LookupFailed ChangeKind = "lookup_failed" // Replica is a host that cannot be resolved; its addresses stay
-	LookupWorks  ChangeKind = "lookup_works"  // and can again
-	NoneUp       ChangeKind = "none_up"       // no replica of a version is up; those that can be connected to are called all the same
+	CheckFailed   ChangeKind = "check_failed"   // its health checks call it down
+	CheckPassed   ChangeKind = "check_passed"   // and up again
+	Ejected       ChangeKind = "ejected"        // too many of its requests failed in a row
+	Joined        ChangeKind = "joined"         // an address came into a name
+	Left          ChangeKind = "left"           // an address went out of it; its replica drains
+	LookupFailed  ChangeKind = "lookup_failed"  // Replica is a host that cannot be resolved; its addresses stay
+	LookupWorks   ChangeKind = "lookup_works"   // and can again
+	BreakerOpened ChangeKind = "breaker_opened" // too many requests of a version failed; it gets none for a while
+	BreakerClosed ChangeKind = "breaker_closed" // and then some succeeded
+	NoneUp        ChangeKind = "none_up"        // no replica of a version is up; those that can be connected to are called all the same
 )
 
 // Change is one change, as PoolOptions.Changed is told.
@@ -23,7 +25,8 @@ type Change struct {
 	Replica string // without anything secret; of NoneUp, that of the first one
 	Use     Use
 	Reason  string        // empty: there is nothing to say
-	For     time.Duration // how long it is ejected
+	For     time.Duration // how long it is ejected, or gets no requests
+	Version *Version      // of a breaker, which is no single replica's; else nil
 }
 
 // panicInterval is between two tellings that no replica of a version is up.

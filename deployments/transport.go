@@ -101,15 +101,31 @@ func protocols(p schema.Protocol) *http.Protocols {
 // dialing connects to an address, if it is given, whatever name is asked for.
 func dialing(d *net.Dialer, address netip.Addr) func(ctx context.Context, network, host string) (net.Conn, error) {
 	if !address.IsValid() {
-		return d.DialContext
+		return func(ctx context.Context, network, host string) (net.Conn, error) {
+			return dialerFor(ctx, d).DialContext(ctx, network, host)
+		}
 	}
 	return func(ctx context.Context, network, host string) (net.Conn, error) {
 		_, port, err := net.SplitHostPort(host)
 		if err != nil {
 			return nil, err
 		}
-		return d.DialContext(ctx, network, net.JoinHostPort(address.String(), port))
+		return dialerFor(ctx, d).DialContext(ctx, network, net.JoinHostPort(address.String(), port))
 	}
+}
+
+// ConnectTimeoutKey is the key of the time, a time.Duration, that a context gives
+// to looking up a name and connecting, instead of TransportOptions.ConnectTimeout.
+type ConnectTimeoutKey struct{}
+
+func dialerFor(ctx context.Context, d *net.Dialer) *net.Dialer {
+	own, ok := ctx.Value(ConnectTimeoutKey{}).(time.Duration)
+	if !ok {
+		return d
+	}
+	other := *d
+	other.Timeout = own
+	return &other
 }
 
 // OptionsFor are the options for one replica: the connections of mirrors are

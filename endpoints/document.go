@@ -105,6 +105,11 @@ func newEndpoint(declared *schema.Endpoint, found []deployments.Resolved) *Endpo
 		}
 		e.Backends = append(e.Backends, b)
 	}
+	if f := declared.Fallback; f != nil {
+		e.Fallback = &Fallback{
+			Backend: slices.IndexFunc(e.Backends, func(b Backend) bool { return b.Name == f.Backend.V }), On: f.On,
+		}
+	}
 	for i := range declared.Mirrors {
 		d := &declared.Mirrors[i]
 		if !d.Enabled {

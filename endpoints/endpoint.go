@@ -2,7 +2,6 @@ package endpoints
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -12,10 +11,11 @@ import (
 // immutable and safe for concurrent use.
 type Endpoint struct {
 	Name       string
-	Path       string // a path prefix of the public listener, without a trailing slash; empty: none
-	Timeout    time.Duration
-	Backends   []Backend // in the order of the file
-	Mirrors    []Mirror  // the enabled ones, in the order of the file
+	Path       string         // a path prefix of the public listener, without a trailing slash; empty: none
+	Timeout    schema.Timeout // the zero Timeout where not written
+	Backends   []Backend      // in the order of the file
+	Mirrors    []Mirror       // the enabled ones, in the order of the file
+	Fallback   *Fallback      // nil: none
 	Assignment Keys
 	Sampling   Keys
 	Capture    *Capture // nil: nothing is captured
@@ -29,6 +29,13 @@ type Backend struct {
 	Static     []byte                // the JSON answer of a static backend
 
 	salt uint64 // of assignment; 0: not computed beforehand
+}
+
+// Fallback is the backend that answers when the assigned one fails in one of some
+// ways.
+type Fallback struct {
+	Backend int // its index among the endpoint's
+	On      schema.Failures
 }
 
 // Mirror gets a copy of live requests.

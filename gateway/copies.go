@@ -71,6 +71,8 @@ func (q *request) uncopied() record.ErrorKind {
 		return record.Loop
 	case q.r.Header["Upgrade"] != nil:
 		return record.Upgrade
+	case q.e.gateway.overload.spares():
+		return record.Overload
 	}
 	return record.None
 }

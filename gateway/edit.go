@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +21,12 @@ import (
 type editedBody struct {
 	net.Buffers
 	length int64
+}
+
+// again reads it from its beginning.
+func (b *editedBody) again() io.Reader {
+	pieces := slices.Clone(b.Buffers) // reading takes them away
+	return &pieces
 }
 
 // edit has the body changed as the backend's version says, which takes all of it:

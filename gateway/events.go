@@ -40,11 +40,16 @@ func LogChanges(logger zerolog.Logger) func(deployments.Change) {
 	return func(c deployments.Change) {
 		level := zerolog.WarnLevel
 		switch c.Kind {
-		case deployments.CheckPassed, deployments.Joined, deployments.Left, deployments.LookupWorks:
+		case deployments.CheckPassed, deployments.Joined, deployments.Left, deployments.LookupWorks, deployments.BreakerClosed:
 			level = zerolog.InfoLevel
-		case deployments.CheckFailed, deployments.Ejected, deployments.LookupFailed, deployments.NoneUp:
+		case deployments.CheckFailed, deployments.Ejected, deployments.LookupFailed, deployments.NoneUp, deployments.BreakerOpened:
 		}
-		e := logger.WithLevel(level).Str(record.FieldEvent, eventReplica).Str(fieldChange, string(c.Kind)).Str(record.FieldReplica, c.Replica)
+		e := logger.WithLevel(level).Str(record.FieldEvent, eventReplica).Str(fieldChange, string(c.Kind))
+		if v := c.Version; v != nil {
+			e = e.Str(record.FieldDeploymentName, v.Name).Int(record.FieldDeploymentVersion, v.Number).Str(record.FieldBranch, v.Branch)
+		} else {
+			e = e.Str(record.FieldReplica, c.Replica)
+		}
 		if c.Use.Mirror != "" {
 			e = e.Str(record.FieldEndpoint, c.Use.Endpoint).Str(fieldMirror, c.Use.Mirror)
 		}
@@ -60,14 +65,16 @@ func LogChanges(logger zerolog.Logger) func(deployments.Change) {
 
 // changes are the messages of what becomes of replicas.
 var changes = map[deployments.ChangeKind]string{
-	deployments.CheckFailed:  "a replica is down: its health checks fail",
-	deployments.CheckPassed:  "a replica is up: its health checks pass",
-	deployments.Ejected:      "a replica is left out for a while: its requests fail",
-	deployments.Joined:       "a name has another address, which is a replica",
-	deployments.Left:         "a name has lost an address; its replica gets no more requests",
-	deployments.LookupFailed: "a name cannot be resolved; its last addresses go on serving",
-	deployments.LookupWorks:  "a name can be resolved again",
-	deployments.NoneUp:       "no replica of a deployment is up; those that can be connected to get the requests all the same",
+	deployments.CheckFailed:   "a replica is down: its health checks fail",
+	deployments.CheckPassed:   "a replica is up: its health checks pass",
+	deployments.Ejected:       "a replica is left out for a while: its requests fail",
+	deployments.Joined:        "a name has another address, which is a replica",
+	deployments.Left:          "a name has lost an address; its replica gets no more requests",
+	deployments.LookupFailed:  "a name cannot be resolved; its last addresses go on serving",
+	deployments.LookupWorks:   "a name can be resolved again",
+	deployments.BreakerOpened: "a version gets no requests for a while: too many of them failed",
+	deployments.BreakerClosed: "a version gets requests again",
+	deployments.NoneUp:        "no replica of a deployment is up; those that can be connected to get the requests all the same",
 }
 
 // warnInsecure says of a snapshot which versions let anybody answer.

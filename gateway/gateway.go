@@ -24,11 +24,12 @@ import (
 
 // Options is what a gateway is made of.
 type Options struct {
-	Pool    *deployments.Pool
-	Secrets deployments.Secrets
-	Forward forward.Options
-	Mirror  mirror.Options // Done and Panicked are the gateway's own
-	Records *record.Log
+	Pool     *deployments.Pool
+	Secrets  deployments.Secrets
+	Forward  forward.Options
+	Mirror   mirror.Options // Done and Panicked are the gateway's own
+	Overload Overload       // what it takes upon itself, all endpoints together
+	Records  *record.Log
 	// Observers are told of each record besides the log, in its goroutine, which may
 	// be that of a live request: they must not block, and must not keep the record.
 	Observers []func(*record.Record)
@@ -51,9 +52,10 @@ type Gateway struct {
 	bodies   *tap.Budget
 	captures *capture.Writer
 
-	metrics *metrics
-	webhook http.Handler
-	mux     *chi.Mux
+	metrics  *metrics
+	overload *overload // nil: there is no limit
+	webhook  http.Handler
+	mux      *chi.Mux
 
 	current atomic.Pointer[Snapshot]
 	stopped atomic.Bool
@@ -86,6 +88,7 @@ func New(o Options) *Gateway {
 	}
 	g.captures = capture.NewWriter(capture.Options{Done: g.write})
 	g.metrics = newMetrics(g)
+	g.overload = newOverload(o.Overload)
 	o.Mirror.Done, o.Mirror.Panicked = g.copyDone, g.panicked
 	g.mirrors = mirror.NewEngine(o.Mirror)
 	return g
@@ -221,6 +224,7 @@ func (g *Gateway) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descKept, prometheus.GaugeValue, float64(g.bodies.Held()))
 	ch <- counter(descOmitted, g.bodies.Refused(), capture.OmittedMemory)
 	ch <- counter(descOmitted, g.captures.Omitted(), capture.OmittedQueue)
+	g.overload.collect(ch)
 	counts := g.pool.Counts()
 	ch <- counter(descEjections, counts.Ejected)
 	ch <- counter(descNoneUp, counts.NoneUp)
@@ -229,6 +233,7 @@ func (g *Gateway) collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	s.replicaGauges().collect(ch)
+	s.collectGates(ch)
 	ch <- prometheus.MustNewConstMetric(descRevision, prometheus.GaugeValue, 1, s.branch, s.Commit())
 	ch <- prometheus.MustNewConstMetric(descEndpoints, prometheus.GaugeValue, float64(s.Len()))
 	for _, e := range s.endpoints {

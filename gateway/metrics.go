@@ -30,9 +30,11 @@ type seriesKey struct {
 type series struct {
 	inFlight atomic.Int64
 	outcomes [len(outcomes)]atomic.Uint64
-	classes  [6]atomic.Uint64 // by first digit of the status; 0 is without an answer
-	buckets  [len(buckets) + 1]atomic.Uint64
-	nanos    atomic.Int64
+
+	superseded atomic.Uint64    // among all of them: another attempt came in their place
+	classes    [6]atomic.Uint64 // by first digit of the status; 0 is without an answer
+	buckets    [len(buckets) + 1]atomic.Uint64
+	nanos      atomic.Int64
 }
 
 // count adds one finished attempt.
@@ -42,6 +44,9 @@ func (s *series) count(r *record.Record) {
 			s.outcomes[i].Add(1)
 			break
 		}
+	}
+	if r.Superseded {
+		s.superseded.Add(1)
 	}
 	if r.Outcome == record.Dropped {
 		return
@@ -124,6 +129,8 @@ var (
 		"Attempts by outcome, live and mirror.", append(labels[:3:3], "outcome"), nil)
 	descStatus = prometheus.NewDesc("switchyard_answers_total",
 		"Answers by class of status; none is without an answer.", append(labels[:3:3], "status"), nil)
+	descSuperseded = prometheus.NewDesc("switchyard_attempts_superseded_total",
+		"Attempts in whose place another one came; the others are as many as the live requests.", labels, nil)
 	descDuration = prometheus.NewDesc("switchyard_attempt_duration_seconds",
 		"Duration of attempts, from start to the last byte of the answer.", labels, nil)
 	descInFlight = prometheus.NewDesc("switchyard_attempts_in_flight",
@@ -152,6 +159,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 		descRequests, descStatus, descDuration, descInFlight, descCopies, descCaptured,
 		descRevision, descEndpoints, descLost, descKept, descOmitted,
 		descReplicaUp, descReplicaInFlight, descEjections, descNoneUp,
+		descInFlightAll, descShed, descWaiting, descHeldOff, descBreakerOpen, descRetries, descRetriesDenied, descSuperseded,
 	} {
 		ch <- d
 	}
@@ -186,6 +194,9 @@ func (s *series) collect(ch chan<- prometheus.Metric, key seriesKey) {
 	}
 	if !seen {
 		return
+	}
+	if n := s.superseded.Load(); n > 0 {
+		ch <- counter(descSuperseded, n, at...)
 	}
 	for class := range s.classes {
 		if n := s.classes[class].Load(); n > 0 {

@@ -41,10 +41,16 @@ type request struct {
 
 	captured bool // body is captured as it is read
 
-	kept     kept // for its records
+	edited *editedBody // what the backend gets instead of the body; nil: the body
+	kept   kept        // for its records
+
+	number       int    // of the attempt, where there is more than one; else 0
+	superseded   bool   // the attempt that is being recorded is not answered for
+	fallbackFrom string // the backend that was assigned, once its fallback answers
+
 	identity forward.Identity
 	result   forward.Result
-	record   record.Record // of the live attempt, filled when it has ended
+	record   record.Record // of the attempt that ended last
 }
 
 // requests is memory for requests that are done: their header values lie in it,
@@ -58,12 +64,21 @@ func (q *request) serve() {
 	q.id = q.identity.Of(q.r)
 	header := q.w.Header()
 	header[headerRequestID] = q.identity.Values()
-	err := q.readAhead()
-	q.assign()
+	served := q.e.gateway.overload.enter()
+	defer q.e.gateway.overload.leave()
+	var err error
+	if served {
+		err = q.readAhead()
+	}
+	q.assign() // by what is known of it, where it is not read
 	header[headerBackend] = q.backend.header
 	q.backend.series.inFlight.Add(1)
 	q.result = crashed // unless something better comes of it
 	defer q.end()
+	if !served {
+		q.result = q.refuse(overloaded())
+		return
+	}
 	if err != nil {
 		q.result = q.refuse(forward.BodyError(q.r.Context(), err))
 		return
@@ -136,8 +151,8 @@ func (q *request) attempt() forward.Result {
 			Message: "the deployment does not take " + q.r.Method,
 		})
 	}
-	edited, refused := q.edit()
-	if refused != nil {
+	var refused *forward.Failure
+	if q.edited, refused = q.edit(); refused != nil {
 		return q.refuse(*refused)
 	}
 	q.keep()
@@ -145,19 +160,29 @@ func (q *request) attempt() forward.Result {
 	if b.group == nil {
 		return q.static()
 	}
+	if b.perseveres {
+		return q.persevere()
+	}
+	return q.e.gateway.live.Serve(q.w, q.r, q.spec())
+}
+
+// spec is what an attempt at the backend is to do.
+func (q *request) spec() forward.Attempt {
+	b := q.backend
 	a := forward.Attempt{
 		Group: b.group, Subject: q.subject, Path: b.Deployment.Rules.Path.Of(q.rest), Header: b.Deployment.Header, Rules: b.rules,
-		Timeout: q.e.Timeout, Began: q.tried, RequestID: q.id, Body: q.body, Tap: q.kept.answer,
+		Timeout: b.timeout, Began: q.tried, RequestID: q.id, Body: q.body, Tap: q.kept.answer,
+		MaxRequestBytes: b.Deployment.Serving.Limits.MaxRequestBytes, MaxResponseBytes: b.Deployment.Serving.Limits.MaxResponseBytes,
 	}
-	if edited != nil {
-		a.Body, a.Length = edited, edited.length
+	if q.edited != nil {
+		a.Body, a.Length = q.edited.again(), q.edited.length
 	}
 	if forward.IsGRPC(q.r) {
 		if d, ok := forward.GRPCTimeout(q.r); ok {
 			a.Deadline = q.tried.Add(d)
 		}
 	}
-	return q.e.gateway.live.Serve(q.w, q.r, a)
+	return a
 }
 
 // refuse answers the request without an attempt. Its copies are accounted for,
@@ -175,14 +200,22 @@ func allows(methods []string, method string) bool {
 	return len(methods) == 0 || slices.Contains(methods, method)
 }
 
-// finish writes the record of the live attempt and lets go of the copies.
+// finish writes the record of the attempt that is answered for, and lets go of the
+// copies.
 func (q *request) finish(result *forward.Result) {
 	if q.capture != nil {
 		q.capture.Finish()
 	}
+	q.backend.series.inFlight.Add(-1)
+	q.write(result)
+}
+
+// write writes the record of an attempt.
+func (q *request) write(result *forward.Result) {
 	b := q.backend
 	rec := &q.record
 	*rec = b.template
+	rec.Attempt, rec.Superseded, rec.FallbackFrom = q.number, q.superseded, q.fallbackFrom
 	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
 	rec.Commit = q.s.commit
 	rec.Start, rec.End = q.started, q.tried.Add(result.Took)
@@ -194,7 +227,10 @@ func (q *request) finish(result *forward.Result) {
 	if result.Err != nil {
 		rec.Error = result.Err.Error()
 	}
-	b.series.inFlight.Add(-1)
 	b.series.count(rec)
+	if q.superseded {
+		q.e.gateway.write(rec)
+		return
+	}
 	q.writeLive(rec)
 }

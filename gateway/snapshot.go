@@ -61,14 +61,17 @@ type endpoint struct {
 // backend is a declared backend bound to its replicas.
 type backend struct {
 	*endpoints.Backend
-	group    *deployments.Group // nil for a static backend
-	header   []string           // X-Switchyard-Backend of its answers
-	methods  []string           // Allow of the answers to other methods
-	length   []string           // Content-Length of a static answer
-	rules    *forward.Rules
-	edit     *edit.Edit // of bodies; nil: they pass as they are
-	series   *series
-	template record.Record
+	group   *deployments.Group // nil for a static backend
+	timeout schema.Timeout     // the stricter of the endpoint's and the version's
+	header  []string           // X-Switchyard-Backend of its answers
+
+	perseveres bool     // one attempt may not be all: there are retries, or a fallback
+	methods    []string // Allow of the answers to other methods
+	length     []string // Content-Length of a static answer
+	rules      *forward.Rules
+	edit       *edit.Edit // of bodies; nil: they pass as they are
+	series     *series
+	template   record.Record
 }
 
 // mirrored is a declared mirror bound to its queue.
@@ -180,6 +183,8 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 		bound.length = []string{strconv.Itoa(len(b.Static))}
 		if b.Deployment != nil {
 			bound.group = g.pool.Bind(b.Deployment.Version, deployments.Use{})
+			bound.timeout = d.Timeout.Stricter(b.Deployment.Serving.Limits.Timeout).OrDefault()
+			bound.perseveres = b.Deployment.Serving.Limits.Retries != nil || d.Fallback != nil && d.Fallback.Backend != i
 			bound.methods = []string{strings.Join(b.Deployment.Methods, ", ")}
 			bound.rules, bound.edit = forward.NewRules(b.Deployment.Rules), edit.Of(b.Deployment.Rules)
 		}

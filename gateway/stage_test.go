@@ -67,9 +67,10 @@ type stage struct {
 type fields map[string]any
 
 type options struct {
-	mirror  mirror.Options
-	forward forward.Options
-	secrets map[string]string
+	mirror   mirror.Options
+	forward  forward.Options
+	overload gateway.Overload
+	secrets  map[string]string
 
 	records   record.Options // without a Writer, the stage's own
 	observers []func(*record.Record)
@@ -94,7 +95,7 @@ func newStage(t *testing.T, o options) *stage {
 	pool := deployments.NewPool(connections)
 	writer.Go(func() { _ = pool.Run(ctx) })
 	s.gateway = gateway.New(gateway.Options{
-		Pool: pool, Forward: o.forward, Mirror: o.mirror, Records: s.records, Logger: zerolog.New(s.records),
+		Pool: pool, Forward: o.forward, Mirror: o.mirror, Overload: o.overload, Records: s.records, Logger: zerolog.New(s.records),
 		Observers: o.observers,
 		Secrets:   deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})

@@ -24,7 +24,9 @@ type endpointAnswer struct {
 	Mirrors    []mirrorAnswer  `json:"mirrors"`
 	Assignment []string        `json:"assignment"` // the ladder of keys; empty is random by weight
 	Sampling   []string        `json:"sampling"`
-	TimeoutMs  int64           `json:"timeoutMs"`
+	Fallback   *fallbackAnswer `json:"fallback,omitempty"`
+	Timeout    string          `json:"timeout"`   // as written, or the default
+	TimeoutMs  int64           `json:"timeoutMs"` // of a plain answer as a whole; 0: only its parts are bounded
 	Capture    *captureAnswer  `json:"capture,omitempty"`
 }
 
@@ -68,6 +70,7 @@ type deploymentAnswer struct {
 	Protocol schema.Protocol `json:"protocol"`
 	TLS      *tlsAnswer      `json:"tls,omitempty"`
 	Rules    rulesAnswer     `json:"rules"`
+	Limits   *limitsAnswer   `json:"limits,omitempty"`
 	Replicas []replicaAnswer `json:"replicas"`
 }
 
@@ -107,7 +110,7 @@ func (e *endpoint) describe() endpointAnswer {
 		Name: e.Name, Kind: "alias", Paths: []string{prefix + e.Name},
 		Backends: []backendAnswer{}, Mirrors: []mirrorAnswer{},
 		Assignment: keyNames(e.Assignment), Sampling: keyNames(e.Sampling),
-		TimeoutMs: e.Timeout.Milliseconds(),
+		Timeout: e.Timeout.String(), TimeoutMs: e.Timeout.OrDefault().Plain.Milliseconds(),
 	}
 	if c := e.Capture; c != nil {
 		answer.Capture = &captureAnswer{
@@ -116,6 +119,9 @@ func (e *endpoint) describe() endpointAnswer {
 	}
 	if len(e.backends) > 1 {
 		answer.Kind = "split"
+	}
+	if f := e.Fallback; f != nil {
+		answer.Fallback = &fallbackAnswer{Backend: e.Backends[f.Backend].Name, On: f.On.Names()}
 	}
 	if e.Path != "" {
 		answer.Paths = append(answer.Paths, e.Path)
@@ -154,6 +160,7 @@ func (m *mirrored) describe() mirrorAnswer {
 func describe(d *deployments.Resolved, g *deployments.Group) deploymentAnswer {
 	answer := deploymentAnswer{Branch: d.Branch, Name: d.Name, Version: d.Number, Alias: d.Alias, Balance: d.Serving.Balance, Protocol: d.Serving.Protocol, TLS: describeTLS(d.Serving.TLS)}
 	answer.Rules = describeRules(d.Header, &d.Rules)
+	answer.Limits = describeLimits(d, g)
 	for _, r := range g.Replicas() {
 		answer.Replicas = append(answer.Replicas, describeReplica(r))
 	}

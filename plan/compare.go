@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -124,8 +123,11 @@ func (c *comparison) compare(from, to *endpoints.Endpoint) Endpoint {
 	if was.Path != is.Path {
 		e.Path, e.PathTaker = &Change[string]{was.Path, is.Path}, c.taker(was.Path)
 	}
-	if was.Timeout != is.Timeout {
-		e.Timeout = &Change[string]{duration(was.Timeout), duration(is.Timeout)}
+	if before, after := fallback(from), fallback(to); before != after {
+		e.Fallback = &Change[string]{before, after}
+	}
+	if before, after := timeout(from), timeout(to); before != after {
+		e.Timeout = &Change[string]{before, after}
 	}
 	if !slices.Equal(was.Assignment, is.Assignment) {
 		e.Assignment = &Change[[]string]{ladder(was.Assignment), ladder(is.Assignment)}
@@ -151,7 +153,7 @@ func (c *comparison) taker(path string) string {
 }
 
 func (e *Endpoint) differs() bool {
-	return e.Path != nil || e.Timeout != nil || e.Assignment != nil || e.Sampling != nil || e.Capture != nil || len(e.Backends) > 0 || len(e.Mirrors) > 0
+	return e.Path != nil || e.Timeout != nil || e.Fallback != nil || e.Assignment != nil || e.Sampling != nil || e.Capture != nil || len(e.Backends) > 0 || len(e.Mirrors) > 0
 }
 
 // ladder is keys as they are written.
@@ -163,17 +165,24 @@ func ladder(keys endpoints.Keys) []string {
 	return all
 }
 
-// duration is a duration as people write it: 1m instead of 1m0s. That of no
-// endpoint is empty.
-func duration(d time.Duration) string {
-	if d == 0 {
+// fallback is the fallback of an endpoint, with what it is for where that is not
+// all; empty if it has none.
+func fallback(e *endpoints.Endpoint) string {
+	if e == nil || e.Fallback == nil {
 		return ""
 	}
-	s := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(s, zero) {
-			s = s[:len(s)-len("0s")]
-		}
+	name := e.Backends[e.Fallback.Backend].Name
+	if e.Fallback.On == schema.AllFailures {
+		return name
 	}
-	return s
+	return name + " on " + strings.Join(e.Fallback.On.Names(), ", ")
+}
+
+// timeout is the timeout of an endpoint as people write it; that of no endpoint is
+// empty.
+func timeout(e *endpoints.Endpoint) string {
+	if e == nil {
+		return ""
+	}
+	return e.Timeout.String()
 }

@@ -158,7 +158,23 @@ func changedSettings(was, is schema.Serving) []string {
 		setting{"outlier", !reflect.DeepEqual(was.Outlier, is.Outlier)},
 		setting{"resolve", !reflect.DeepEqual(was.Resolve, is.Resolve)},
 		setting{"tls", !was.TLS.Same(is.TLS)},
+		setting{"timeout", was.Limits.Timeout != is.Limits.Timeout},
+		setting{"maxConcurrent", capacity(was).MaxConcurrent != capacity(is).MaxConcurrent},
+		setting{"maxQueue", capacity(was).MaxQueue != capacity(is).MaxQueue},
+		setting{"queueTimeout", capacity(was).QueueTimeout != capacity(is).QueueTimeout},
+		setting{"maxRequestBytes", was.Limits.MaxRequestBytes != is.Limits.MaxRequestBytes},
+		setting{"maxResponseBytes", was.Limits.MaxResponseBytes != is.Limits.MaxResponseBytes},
+		setting{"idempotent", was.Limits.Idempotent != is.Limits.Idempotent},
+		setting{"retries", !reflect.DeepEqual(was.Limits.Retries, is.Limits.Retries)},
+		setting{"breaker", !reflect.DeepEqual(was.Limits.Breaker, is.Limits.Breaker)},
 	)
+}
+
+func capacity(s schema.Serving) schema.Capacity {
+	if c := s.Limits.Capacity; c != nil {
+		return *c
+	}
+	return schema.Capacity{}
 }
 
 func texts(values []schema.Value[string]) []string {

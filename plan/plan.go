@@ -60,6 +60,7 @@ type Endpoint struct {
 	Change     Kind              `json:"change"`
 	Path       *Change[string]   `json:"path,omitempty"`       // nil: as before
 	PathTaker  string            `json:"pathTaker,omitempty"`  // the endpoint that serves Path.From afterwards; empty: none, its callers get 404
+	Fallback   *Change[string]   `json:"fallback,omitempty"`   // such as "backup on connect, 503"; empty: none; nil: as before
 	Timeout    *Change[string]   `json:"timeout,omitempty"`    // durations such as 1m30s; nil: as before
 	Assignment *Change[[]string] `json:"assignment,omitempty"` // ladders of keys, empty: at random; nil: as before
 	Sampling   *Change[[]string] `json:"sampling,omitempty"`   // nil: as before

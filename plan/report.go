@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -173,7 +174,10 @@ func singleLines(e *Endpoint) []line {
 	if c := e.Path; c != nil {
 		lines = append(lines, line{alarmIf(c.From != "" && e.PathTaker != e.Name), say("path"), pathText(e)})
 	}
-	if c := e.Timeout; c != nil && (e.Change != Added || c.To != duration(schema.DefaultTimeout)) {
+	if c := e.Fallback; c != nil {
+		lines = append(lines, line{markChanged, say("fallback"), fromTo(e, say(value(cmp.Or(c.From, "none"))), say(value(cmp.Or(c.To, "none"))))})
+	}
+	if c := e.Timeout; c != nil && (e.Change != Added || c.To != schema.Timeout{}.String()) {
 		lines = append(lines, line{markChanged, say("timeout"), fromTo(e, say(value(c.From)), say(value(c.To)))})
 	}
 	if c := e.Sampling; c != nil && (e.Change != Added || len(e.Mirrors) > 0 && !isDefaultSampling(c.To)) {

@@ -152,7 +152,7 @@ func endpointValue(e *schema.Endpoint) any {
 	}
 	return object{
 		"schemaVersion": 1.0, "backends": backends, "mirrors": mirrors, "assignment": ladderValue(e.Assignment), "sampling": ladderValue(e.Sampling),
-		"path": e.Path.V, "timeout": e.Timeout.V, "capture": captureValue(e.Capture),
+		"path": e.Path.V, "timeout": timeoutValue(e.Timeout.V), "fallback": fallbackValue(e.Fallback), "capture": captureValue(e.Capture),
 	}
 }
 
@@ -299,7 +299,7 @@ func withEndpointDefaults(plain map[string]any) any {
 		return err
 	}
 	o := fromJSON(data).(object)
-	for key, value := range (object{"mirrors": object{}, "path": "", "assignment": object{"key": []any{}}, "timeout": "60s"}) {
+	for key, value := range (object{"mirrors": object{}, "path": "", "assignment": object{"key": []any{}}, "timeout": object{}, "fallback": nil}) {
 		absent(o, key, value)
 	}
 	absent(o, "sampling", object{"key": []any{"header:X-User-Id", "cookie:session_id", "cookie:JSESSIONID"}})
@@ -330,9 +330,8 @@ func withEndpointDefaults(plain map[string]any) any {
 	if err := withCaptureDefaults(o); err != nil {
 		return err
 	}
-	if o["timeout"], err = time.ParseDuration(o["timeout"].(string)); err != nil {
-		return err
-	}
+	o["timeout"] = plainTimeout(o["timeout"])
+	o["fallback"] = plainFallback(o["fallback"])
 	return o
 }
 
@@ -381,7 +380,7 @@ func withDeploymentDefaults(plain map[string]any) any {
 		withRulesDefaults(version, true)
 		withServingDefaults(o, version)
 	}
-	for _, key := range []string{"balance", "protocol", "health", "outlier", "resolve", "tls"} {
+	for _, key := range append([]string{"balance", "protocol", "health", "outlier", "resolve", "tls"}, limitKeys...) {
 		delete(o, key)
 	}
 	return o

@@ -1,9 +1,6 @@
 package schema
 
-import (
-	"strconv"
-	"time"
-)
+import "strconv"
 
 // Endpoint is a parsed endpoint document of schemaVersion 1, as written: names
 // of deployments are not resolved yet.
@@ -12,11 +9,12 @@ type Endpoint struct {
 	Pos        Position // the document's start
 	Backends   []Backend
 	Mirrors    []Mirror
-	Assignment []Value[Key]         // the ladder of keys; empty: at random by weight
-	Sampling   []Value[Key]         // the ladder of keys; the default ladder where not written
-	Path       Value[string]        // empty: none
-	Timeout    Value[time.Duration] // DefaultTimeout where not written
-	Capture    *Capture             // nil: nothing is captured
+	Assignment []Value[Key]   // the ladder of keys; empty: at random by weight
+	Sampling   []Value[Key]   // the ladder of keys; the default ladder where not written
+	Path       Value[string]  // empty: none
+	Fallback   *Fallback      // nil: none
+	Timeout    Value[Timeout] // the zero Timeout where not written
+	Capture    *Capture       // nil: nothing is captured
 }
 
 // Capture is which bodies stand in the records of an endpoint's requests. Request
@@ -28,9 +26,6 @@ type Capture struct {
 	Redact            []string        // JSON pointers of RFC 6901, in which a token * is every member or element
 	Headers           []Value[string] // canonical header field names
 }
-
-// DefaultTimeout bounds the live attempt of an endpoint that does not say.
-const DefaultTimeout = 60 * time.Second
 
 // Backend is a named choice that may answer the live request. Exactly one of
 // Deployment and Static is set.

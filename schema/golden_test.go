@@ -109,7 +109,10 @@ func readEndpoint(f schema.File) (string, schema.Diagnostics) {
 		fmt.Fprintf(&b, "  mirror %s percent %v enabled %v: %s", m.Name.V, m.Percent.V, m.Enabled, reference(m.Deployment))
 		b.WriteString(rules(m.Rules, false) + judged(m) + "\n")
 	}
-	fmt.Fprintf(&b, "  assignment%s; sampling%s; path %q; timeout %v\n", ladder(e.Assignment), ladder(e.Sampling), e.Path.V, e.Timeout.V)
+	if f := e.Fallback; f != nil {
+		fmt.Fprintf(&b, "  fallback %s on %v\n", f.Backend.V, f.On.Names())
+	}
+	fmt.Fprintf(&b, "  assignment%s; sampling%s; path %q; timeout %v\n", ladder(e.Assignment), ladder(e.Sampling), e.Path.V, timeout(e.Timeout.V))
 	if c := e.Capture; c != nil {
 		fmt.Fprintf(&b, "  capture request %t response %t percent %v maxBytes %d redact %s headers%s\n",
 			c.Request, c.Response, c.Percent.V, c.MaxBytes.V, strings.Join(c.Redact, " "), list(c.Headers))
@@ -239,6 +242,40 @@ func serving(s schema.Serving) string {
 	}
 	if t := s.TLS; t != nil {
 		text += fmt.Sprintf("; tls %q %q %q %q %t", t.CA.V, t.Cert.V, t.Key.V, t.ServerName, t.Insecure)
+	}
+	return text + limits(s.Limits)
+}
+
+// timeout is a timeout as it is written, or the duration that it amounts to.
+func timeout(t schema.Timeout) string {
+	if d := t.OrDefault(); d.Plain > 0 && d == (schema.Timeout{FirstByte: d.Plain, Idle: d.Plain, Plain: d.Plain}) {
+		return d.Plain.String()
+	}
+	return t.String()
+}
+
+func limits(l schema.Limits) string {
+	text := ""
+	if l.Timeout != (schema.Timeout{}) {
+		text += "; timeout " + l.Timeout.String()
+	}
+	if l.Capacity != nil {
+		text += fmt.Sprintf("; capacity %+v", *l.Capacity)
+	}
+	if l.MaxRequestBytes != 0 {
+		text += fmt.Sprintf("; requests up to %d", l.MaxRequestBytes)
+	}
+	if l.MaxResponseBytes != 0 {
+		text += fmt.Sprintf("; responses up to %d", l.MaxResponseBytes)
+	}
+	if l.Idempotent {
+		text += "; idempotent"
+	}
+	if r := l.Retries; r != nil {
+		text += fmt.Sprintf("; %d attempts on %v after %v within %v", r.Attempts, r.On.Names(), r.Backoff, r.Budget)
+	}
+	if l.Breaker != nil {
+		text += fmt.Sprintf("; breaker %+v", *l.Breaker)
 	}
 	return text
 }

@@ -3,16 +3,12 @@ package schema
 import (
 	"path"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 )
 
 // SchemaVersion is the only version of the documents that this build supports.
 const SchemaVersion = 1
-
-// longestTimeout bounds the timeout of an endpoint.
-const longestTimeout = 24 * time.Hour
 
 // ParseEndpoint parses an endpoint document. Without diagnostics the endpoint is
 // valid by itself. With diagnostics it is what could be understood, for further

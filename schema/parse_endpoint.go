@@ -2,16 +2,18 @@ package schema
 
 import (
 	"math"
-	"time"
 
 	"gopkg.in/yaml.v3"
 )
 
 // endpoint reads the document of an endpoint.
 func (d *document) endpoint(root *mapping) *Endpoint {
-	e := &Endpoint{Pos: root.pos, Timeout: Value[time.Duration]{DefaultTimeout, root.pos}}
+	e := &Endpoint{Pos: root.pos, Timeout: Value[Timeout]{Pos: root.pos}}
 	backends := d.backends(root, e)
 	d.mirrors(root, e, backends)
+	if n, ok := root.take("fallback"); ok {
+		e.Fallback = d.fallback(n, e.Backends)
+	}
 	if n, ok := root.take("assignment"); ok {
 		e.Assignment = d.ladder(n, "assignment")
 	}
@@ -28,7 +30,7 @@ func (d *document) endpoint(root *mapping) *Endpoint {
 		e.Path, _ = d.path(n)
 	}
 	if n, ok := root.take("timeout"); ok {
-		e.Timeout, _ = d.timeout(n)
+		e.Timeout = d.timeout(n)
 	}
 	if n, ok := root.take("capture"); ok {
 		e.Capture = d.capture(n)
@@ -231,29 +233,4 @@ func integerLike(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// timeout is a duration with its unit.
-func (d *document) timeout(n node) (Value[time.Duration], bool) {
-	v := Value[time.Duration]{Pos: n.pos}
-	if n.Kind == yaml.ScalarNode && (n.Tag == intTag || n.Tag == floatTag) && decimal.MatchString(n.Value) {
-		d.report(n.pos, RuleType, "timeout must be a duration with a unit, such as %ss", n.Value)
-		return v, false
-	}
-	if n.Kind != yaml.ScalarNode || n.Tag != strTag {
-		d.mistyped(n, "timeout", "a duration, such as 60s")
-		return v, false
-	}
-	s := Value[string]{n.Value, n.pos}
-	var err error
-	v.V, err = time.ParseDuration(s.V)
-	switch {
-	case err != nil:
-		d.report(s.Pos, RuleValue, "timeout %s is no duration; write a number with a unit of h, m, s or ms, such as 60s or 1m30s", quoted(s.V))
-	case v.V <= 0 || v.V > longestTimeout:
-		d.report(s.Pos, RuleValue, "timeout must be above 0s, up to 24h, not %s", s.V)
-	default:
-		return v, true
-	}
-	return v, false
 }

@@ -41,16 +41,21 @@ func (d *document) serving(m *mapping, s Serving) Serving {
 	if n, ok := m.take("tls"); ok {
 		s.TLS = off(n, d.tls)
 	}
+	s.Limits = d.limits(m, s.Limits)
 	return s
 }
 
 // off reads a mapping that may be false instead: then it is nil, whatever
 // stands for all versions.
 func off[T any](n node, read func(node) *T) *T {
-	if n.Kind == yaml.ScalarNode && n.Tag == boolTag && strings.EqualFold(n.Value, "false") {
+	if isFalse(n) {
 		return nil
 	}
 	return read(n)
+}
+
+func isFalse(n node) bool {
+	return n.Kind == yaml.ScalarNode && n.Tag == boolTag && strings.EqualFold(n.Value, "false")
 }
 
 // choice is one of some words.

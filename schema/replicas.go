@@ -86,7 +86,8 @@ type Serving struct {
 	Health   *Health  // nil: nobody asks
 	Outlier  *Outlier // nil: none is left out
 	Resolve  *Resolve // nil: names are resolved when a connection is opened
-	TLS      *TLS     // nil: the system's authorities and the host of the URL say whom to trust
+	Limits   Limits
+	TLS      *TLS // nil: the system's authorities and the host of the URL say whom to trust
 }
 
 // Same reports whether replicas serve in the same way, wherever that is written.

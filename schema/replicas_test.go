@@ -36,6 +36,7 @@ func servingValue(s schema.Serving) object {
 	if t := s.TLS; t != nil {
 		o["tls"] = object{"ca": t.CA.V, "cert": t.Cert.V, "key": t.Key.V, "serverName": t.ServerName, "insecure": t.Insecure}
 	}
+	maps.Copy(o, limitsValue(s.Limits))
 	return o
 }
 
@@ -65,6 +66,7 @@ func withServingDefaults(document, version object) {
 	if o, ok := version["health"].(object); ok {
 		o["status"] = statusesValue(o["status"])
 	}
+	withLimitDefaults(document, version)
 }
 
 // filled is a mapping with its defaults and durations, or what else it is.

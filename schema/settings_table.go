@@ -94,6 +94,8 @@ func servingSettings() []Setting {
 		{Key: "idleTimeout", Kind: KindDuration, Default: "120s", min: "10ms", max: "24h", Help: "Time that a caller's connection may stay open between requests, 10ms to 24h."},
 		{Key: "maxHeaderBytes", Kind: KindSize, Default: "64KiB", min: "1KiB", max: "16MiB", Help: "Size of a request's header above which the answer is 431, 1KiB to 16MiB."},
 		{Key: "maxRequestBytes", Kind: KindSize, Default: "0", Help: "Size of a request's body above which the answer is 413; 0: no limit."},
+		{Key: "maxInFlight", Kind: KindInt, Default: "0", min: "0", max: "1000000", Help: "Live requests in flight above which further ones get 503; from four fifths of it on nothing is mirrored; 0: no limit."},
+		{Key: "memoryLimit", Kind: KindSize, Default: "0", Help: "Memory that the process aims to stay below: when nine tenths of it are in use requests get 503, from three quarters on nothing is mirrored; 0: what GOMEMLIMIT says, else nine tenths of what the cgroup allows, else no limit."},
 		{Key: "trustedProxies", Kind: KindStrings, check: checkPrefixes, Help: "Addresses or CIDR prefixes of the proxies in front, whose X-Forwarded-For is believed; empty: nobody's."},
 	})
 }

@@ -43,8 +43,12 @@ func soundEndpoint(t *testing.T, e *schema.Endpoint) {
 		}
 		soundJudgement(t, m)
 	}
-	if e.Timeout.V <= 0 || e.Timeout.V > 24*time.Hour || len(e.Sampling) == 0 {
-		t.Errorf("timeout %v, sampling %v", e.Timeout.V, e.Sampling)
+	if len(e.Sampling) == 0 {
+		t.Error("no sampling")
+	}
+	soundTimeout(t, e.Timeout.V)
+	if f := e.Fallback; f != nil && (f.On == 0 || !slices.ContainsFunc(e.Backends, func(b schema.Backend) bool { return b.Name.V == f.Backend.V })) {
+		t.Errorf("unsound fallback %+v", f)
 	}
 	soundKeys(t, slices.Concat(e.Assignment, e.Sampling))
 	soundPath(t, e.Path.V)
@@ -77,6 +81,33 @@ func soundJudgement(t *testing.T, m schema.Mirror) {
 		if again, err := schema.ParseGate(g.Metric, g.String()); err != nil || again != g {
 			t.Errorf("the gate %+v, written as %q, reads as %+v: %v", g, g, again, err)
 		}
+	}
+}
+
+// soundTimeout checks that every part is within its range, and none above the total.
+func soundTimeout(t *testing.T, timeout schema.Timeout) {
+	t.Helper()
+	for _, d := range []time.Duration{timeout.Connect, timeout.FirstByte, timeout.Idle, timeout.Plain, timeout.Total} {
+		if d < 0 || d > 24*time.Hour || timeout.Total > 0 && d > timeout.Total {
+			t.Errorf("unsound timeout %+v", timeout)
+		}
+	}
+}
+
+func soundLimits(t *testing.T, l schema.Limits) {
+	t.Helper()
+	soundTimeout(t, l.Timeout)
+	if c := l.Capacity; c != nil && (c.MaxConcurrent < 1 || c.MaxQueue < 0 || c.QueueTimeout <= 0 || c.QueueTimeout > time.Hour) {
+		t.Errorf("unsound capacity %+v", *c)
+	}
+	if l.MaxRequestBytes < 0 || l.MaxResponseBytes < 0 {
+		t.Errorf("unsound sizes %+v", l)
+	}
+	if r := l.Retries; r != nil && (r.Attempts < 2 || r.Attempts > 10 || r.On == 0 || r.On&^schema.RetriableFailures != 0 || r.Backoff <= 0 || !(r.Budget > 0 && r.Budget <= 1)) {
+		t.Errorf("unsound retries %+v", *r)
+	}
+	if b := l.Breaker; b != nil && (!(b.FailureRate > 0 && b.FailureRate <= 1) || b.MinRequests < 1 || b.Window <= 0 || b.OpenFor <= 0 || b.Probes < 1) {
+		t.Errorf("unsound breaker %+v", *b)
 	}
 }
 
@@ -162,6 +193,7 @@ func soundDeployment(t *testing.T, d *schema.Deployment) {
 				t.Errorf("unsound URL %q: %v", s.V, err)
 			}
 		}
+		soundLimits(t, v.Serving.Limits)
 		for _, h := range v.Headers {
 			if _, err := schema.Placeholders(h.Value.V); err != nil {
 				t.Errorf("unsound header %+v: %v", h, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
@@ -123,6 +124,7 @@ func serveOptions(p process, s settings) serve.Options {
 			TrustedProxies:  s.prefixes("trustedProxies"),
 			MaxRequestBytes: s.size("maxRequestBytes"),
 		},
+		Overload: gateway.Overload{MaxInFlight: s.number("maxInFlight"), Memory: s.size("memoryLimit")},
 		Mirror: mirror.Options{
 			MaxBody: s.size("mirrorMaxBody"),
 			Budget:  s.size("mirrorBudget"),

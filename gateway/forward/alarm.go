@@ -111,9 +111,6 @@ func (t *attempt) unblock() bool {
 	return true
 }
 
-// postpone begins the time anew, for a stream of which a part has come.
-func (t *attempt) postpone() { t.setAlarm(time.Now().Add(t.timeout())) }
-
 // timedOut reports whether the time is over.
 func (t *attempt) timedOut() bool {
 	t.guard.Lock()

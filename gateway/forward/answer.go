@@ -23,6 +23,10 @@ func (t *attempt) answer(res *http.Response) {
 		t.answerEmpty(res)
 		return
 	}
+	if t.exceeds(res.ContentLength) {
+		t.refuse(t.answerTooLarge())
+		return
+	}
 	buf := t.f.buffers.Get().(*[]byte)
 	defer t.f.buffers.Put(buf)
 	if res.ContentLength < 0 || isEventStream(res.Header) {
@@ -48,9 +52,15 @@ func (t *attempt) answerEmpty(res *http.Response) {
 // answerPlain passes on a body of known length. Its first bytes are read before
 // the head is written: an answer that breaks before is still a clean error.
 func (t *attempt) answerPlain(res *http.Response, buf []byte) {
+	parts := t.inParts()
+	if parts {
+		t.postponePlain()
+	}
 	n, err := res.Body.Read(buf)
 	if err != nil && err != io.EOF {
-		t.refuse(t.explain(err))
+		if f := t.explain(err); !t.yields(f, false) {
+			t.refuse(f)
+		}
 		return
 	}
 	if !t.commit(res) {
@@ -62,6 +72,9 @@ func (t *attempt) answerPlain(res *http.Response, buf []byte) {
 		}
 		if err != nil {
 			break
+		}
+		if parts {
+			t.postponePlain()
 		}
 		n, err = res.Body.Read(buf)
 	}
@@ -95,6 +108,10 @@ func (t *attempt) answerStream(res *http.Response, buf []byte) {
 
 // write writes a part of the answer's body, and flushes it unless it is the last.
 func (t *attempt) write(p []byte, flush bool) bool {
+	if t.exceeds(t.result.ResponseBytes + int64(len(p))) {
+		t.cutShort(t.answerTooLarge())
+		return false
+	}
 	n, err := t.w.Write(p)
 	t.result.ResponseBytes += int64(n)
 	if err == nil && flush {

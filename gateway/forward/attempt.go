@@ -45,6 +45,8 @@ type doing struct {
 	started time.Time
 	result  Result
 
+	maxRequest int64 // bytes of the request's body; 0: no bound
+
 	replica   *deployments.Replica // to be released
 	sent      *body                // nil without a body
 	body      body
@@ -105,12 +107,17 @@ func (t *attempt) serve() {
 	res, err := t.call()
 	t.noMoreInterim()
 	if err != nil {
-		t.refuse(t.explain(err))
+		if f := t.explain(err); !t.yields(f, unsent(err)) {
+			t.refuse(f)
+		}
 		return
 	}
 	defer res.Body.Close()
 	t.result.TTFB = time.Since(t.started)
 	t.result.Status = res.StatusCode
+	if t.yieldsAnswer(res) {
+		return
+	}
 	if t.answered != nil {
 		close(t.answered)
 	}
@@ -133,8 +140,8 @@ func (t *attempt) admit() *Failure {
 	if err := CheckPath(t.spec.Path); err != nil {
 		return &Failure{Status: http.StatusBadRequest, Kind: record.BadRequest, Message: err.Error(), Err: err}
 	}
-	if most := t.f.maxRequest; most > 0 && t.in.ContentLength > most {
-		return t.f.tooLarge()
+	if t.maxRequest > 0 && t.in.ContentLength > t.maxRequest {
+		return t.tooLarge()
 	}
 	return nil
 }
@@ -142,6 +149,7 @@ func (t *attempt) admit() *Failure {
 // begin starts what end has to stop, and makes the header ready.
 func (t *attempt) begin() {
 	t.begun = true
+	t.bound()
 	t.lifetime.begin(t.in.Context())
 	t.websocket = asksForWebSocket(t.in)
 	if t.in.ContentLength != 0 {
@@ -155,14 +163,7 @@ func (t *attempt) begin() {
 	if t.websocket {
 		h[fieldConnection], h[fieldUpgrade] = connectionUpgrade, upgradeWebSocket
 	}
-	t.setAlarm(t.started.Add(t.timeout()))
-}
-
-func (t *attempt) timeout() time.Duration {
-	if t.spec.Timeout > 0 {
-		return t.spec.Timeout
-	}
-	return DefaultTimeout
+	t.setAlarm(t.started.Add(t.untilHead()))
 }
 
 // openBody makes the caller's body readable while an answer is written: with
@@ -218,6 +219,7 @@ func (t *attempt) settle() {
 	}
 	b := t.sent
 	switch {
+	case t.result.Yielded: // nobody reads it any more
 	case b.whole.Load(), t.in.ProtoMajor > 1 || t.result.Abort || t.result.Kind == record.CallerLeft || t.result.Kind == record.Shutdown:
 		b.retire(time.Unix(1, 0))
 	default:

@@ -76,7 +76,7 @@ func (b *body) next(p []byte) (n int, err error) {
 	}
 	n, err = b.from.Read(p)
 	read := b.read.Add(int64(n))
-	switch most := b.attempt.f.maxRequest; {
+	switch most := b.attempt.maxRequest; {
 	case most > 0 && read > most:
 		return n, errTooLarge
 	case err == io.EOF && b.length >= 0 && read < b.length:

@@ -2,11 +2,13 @@ package forward
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -27,10 +29,13 @@ const (
 // call sends the request to a replica, and to each other one at most once as long
 // as none could be connected to: only then is it sure that nothing was sent.
 func (t *attempt) call() (*http.Response, error) {
+	if err := t.spec.Group.Admit(); err != nil {
+		return nil, err
+	}
 	var tried []*deployments.Replica
-	t.replica = t.spec.Group.PickFor(t.spec.Subject)
-	if t.replica == nil {
-		return nil, errNoReplica
+	var err error
+	if t.replica, err = t.take(tried); err != nil {
+		return nil, err
 	}
 	for {
 		res, err := t.send()
@@ -41,13 +46,25 @@ func (t *attempt) call() (*http.Response, error) {
 			return nil, err
 		}
 		tried = append(tried, t.replica)
-		next := t.spec.Group.PickExcept(t.spec.Subject, tried...)
-		if next == nil {
+		next, none := t.take(tried)
+		if none != nil {
 			return nil, err
 		}
 		t.replica.Release()
 		t.replica = next
 	}
+}
+
+// take takes a replica that has not failed the request before: in this attempt, and
+// if there is such a one, in those before.
+func (t *attempt) take(failed []*deployments.Replica) (*deployments.Replica, error) {
+	group, subject := t.spec.Group, t.spec.Subject
+	if len(t.spec.Tried) > 0 {
+		if r, err := group.Take(t, subject, append(slices.Clip(t.spec.Tried), failed...)...); !errors.Is(err, deployments.ErrNoReplica) {
+			return r, err
+		}
+	}
+	return group.Take(t, subject, failed...)
 }
 
 // send sends the request to the replica.
@@ -57,7 +74,7 @@ func (t *attempt) send() (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.replica.RoundTrip(out)
+	return t.spec.Group.Send(t.replica, out)
 }
 
 // outgoing is the request for a replica.
@@ -110,6 +127,9 @@ func (t *attempt) Value(key any) any {
 	if key == traceKey {
 		t.traceOnce.Do(t.makeTrace)
 		return t.trace
+	}
+	if _, ok := key.(deployments.ConnectTimeoutKey); ok && t.spec.Timeout.Connect > 0 {
+		return t.spec.Timeout.Connect
 	}
 	return t.parent.Value(key)
 }

@@ -54,12 +54,15 @@
 //     deployment. So does [ErrShutdown], which is nobody's fault.
 //   - A request goes to another replica only if no connection could be made to
 //     the first. A transport may repeat what is idempotent by its method on a new
-//     connection, and nothing else.
+//     connection, and nothing else. Who wants more says so: an attempt that has failed
+//     before anything of an answer was passed on is left to another one where
+//     Attempt.Yield agrees, and Replay keeps the body for that.
 //   - A deployment that answers before it has read the request is heard, also
 //     if it then closes the connection; and so is the gateway by a caller who is
 //     still sending. A connection whose request was not read to its end is never
 //     used for another one.
-//   - Every attempt is bounded in time; see Attempt.Timeout.
+//   - Every attempt is bounded in time; see Attempt.Timeout. The sizes of both bodies
+//     are where that is said.
 //   - A panic of the body's reader in a transport's goroutine ends the request,
 //     not the process.
 //

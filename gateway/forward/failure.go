@@ -34,17 +34,28 @@ type Failure struct {
 	Kind    record.ErrorKind
 	Message string // for the caller
 	Err     error  // for the record; may be nil
+	// RetryAfter is when the caller may try again, rounded up to seconds; 0: nothing
+	// is known of that.
+	RetryAfter time.Duration
 }
 
 // Refuse answers a request with f before any attempt is made, and returns the
 // Result to record.
 func Refuse(w http.ResponseWriter, r *http.Request, requestID string, f Failure) Result {
 	started := time.Now()
+	f.advise(w.Header())
 	WriteError(w, r, f.Status, f.Message, requestID)
 	result := Result{Committed: true}
 	result.fail(f)
 	result.Took = time.Since(started)
 	return result
+}
+
+// advise tells the caller when to try again.
+func (f *Failure) advise(h http.Header) {
+	if f.RetryAfter > 0 {
+		h["Retry-After"] = []string{strconv.Itoa(int((f.RetryAfter + time.Second - 1) / time.Second))}
+	}
 }
 
 func (r *Result) fail(f Failure) {
@@ -110,13 +121,6 @@ func BodyError(ctx context.Context, err error) Failure {
 	return f
 }
 
-func (f *Forwarder) tooLarge() *Failure {
-	return &Failure{
-		Status: http.StatusRequestEntityTooLarge, Kind: record.TooLarge, Err: errTooLarge,
-		Message: "the request body is above " + strconv.FormatInt(f.maxRequest, 10) + " bytes",
-	}
-}
-
 // explain finds out why there is no answer, or no whole one. What the gateway
 // and the caller did comes first: the deployment's side only echoes it.
 func (t *attempt) explain(err error) Failure {
@@ -129,7 +133,7 @@ func (t *attempt) explain(err error) Failure {
 	case t.sent.failure() != nil:
 		f := BodyError(ctx, t.sent.failure())
 		if f.Kind == record.TooLarge {
-			return *t.f.tooLarge()
+			return *t.tooLarge()
 		}
 		if f.Kind == record.BadRequest && t.in.ProtoMajor > 1 {
 			f = BodyError(ctx, io.ErrUnexpectedEOF) // framing is HTTP/2's business: its bodies end early or not at all
@@ -141,8 +145,6 @@ func (t *attempt) explain(err error) Failure {
 	return fault(err, t.heard.Load())
 }
 
-var errNoReplica = errors.New("no replica of the deployment is up")
-
 // fault explains an error that is the deployment's. heard tells whether a byte of
 // an answer had come.
 func fault(err error, heard bool) Failure {
@@ -150,9 +152,16 @@ func fault(err error, heard bool) Failure {
 	var timeout net.Error
 	var malformed textproto.ProtocolError
 	var wrong *protocolError
+	var open *deployments.BreakerOpenError
 	switch {
-	case errors.Is(err, errNoReplica):
-		f.Status, f.Kind, f.Message = http.StatusServiceUnavailable, record.Connect, errNoReplica.Error()
+	case errors.As(err, &open):
+		f.Status, f.Kind, f.Message, f.RetryAfter = http.StatusServiceUnavailable, record.BreakerOpen, err.Error(), open.RetryAfter
+	case errors.Is(err, deployments.ErrNoReplica):
+		f.Status, f.Kind, f.Message = http.StatusServiceUnavailable, record.Connect, err.Error()
+	case errors.Is(err, deployments.ErrQueueFull):
+		f.Status, f.Kind, f.Message, f.RetryAfter = http.StatusServiceUnavailable, record.QueueFull, err.Error(), time.Second
+	case errors.Is(err, deployments.ErrQueueTimeout):
+		f.Status, f.Kind, f.Message, f.RetryAfter = http.StatusServiceUnavailable, record.QueueTimeout, err.Error(), time.Second
 	case deployments.ConnectFailed(err):
 		f.Kind, f.Message = record.Connect, "the deployment cannot be reached"
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -187,6 +196,7 @@ func (t *attempt) refuse(f Failure) {
 		if t.in.ProtoMajor == 1 && !t.bodyIsRead() {
 			t.w.Header()[fieldConnection] = connectionClose
 		}
+		f.advise(t.w.Header())
 		WriteError(t.w, t.in, f.Status, f.Message, t.spec.RequestID)
 	} else {
 		t.result.Abort = true

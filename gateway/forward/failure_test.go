@@ -17,6 +17,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // closedPort is the URL of a replica that refuses connections.
@@ -127,7 +128,7 @@ func hanging(t *testing.T, timeout time.Duration) (g *gateway, release func()) {
 		case <-r.Context().Done():
 		}
 	})
-	return setup{attempt: forward.Attempt{Timeout: timeout}}.start(t, url), func() { close(held) }
+	return setup{attempt: forward.Attempt{Timeout: schema.SimpleTimeout(timeout)}}.start(t, url), func() { close(held) }
 }
 
 func TestAnUploadThatStallsIsEndedInTime(t *testing.T) {
@@ -158,7 +159,7 @@ func TestASilentStreamIsEndedAndALivelyOneIsNot(t *testing.T) {
 			}
 			<-r.Context().Done()
 		})
-		g := setup{attempt: forward.Attempt{Timeout: timeout}}.start(t, url)
+		g := setup{attempt: forward.Attempt{Timeout: schema.SimpleTimeout(timeout)}}.start(t, url)
 		res, err := g.Client().Do(request(t, http.MethodGet, g.URL+"/v1/x", nil))
 		if err != nil {
 			t.Fatal(err)
@@ -188,7 +189,7 @@ func TestACallerThatDoesNotReadIsGivenUp(t *testing.T) {
 			}
 		}
 	})
-	g := setup{attempt: forward.Attempt{Timeout: 200 * time.Millisecond}}.start(t, url)
+	g := setup{attempt: forward.Attempt{Timeout: schema.SimpleTimeout(200 * time.Millisecond)}}.start(t, url)
 	c := g.dial(t)
 	_, _ = io.WriteString(c, "GET /v1/x HTTP/1.1\r\nHost: g\r\n\r\n")
 	if r := g.result(t); r.Kind != record.Timeout || !r.Abort {

@@ -7,18 +7,17 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
-// Defaults of Options and Attempt.
-const (
-	DefaultTimeout    = 60 * time.Second
-	DefaultBufferSize = 32 << 10
-)
+// DefaultBufferSize is that of Options.
+const DefaultBufferSize = 32 << 10
 
 // Options are the settings of a Forwarder; the zero value holds for a gateway
 // that callers reach directly.
@@ -47,6 +46,8 @@ type Forwarder struct {
 	buffers    sync.Pool // *[]byte of the buffer size
 	replays    sync.Pool // *[]byte of up to maxReplay
 	attempts   sync.Pool // *attempt that nobody else knows of
+
+	replayed atomic.Int64 // bytes that Replays hold above what each has anyway
 }
 
 // New returns a Forwarder with these settings.
@@ -76,12 +77,25 @@ type Attempt struct {
 	Header http.Header
 	// Rules change the header further; nil: they do not.
 	Rules *Rules
-	// Timeout bounds the attempt up to the last byte of a plain answer. An answer
-	// of unknown length and an event stream may go on for ever, but a silence in
-	// it is bounded by the same time. 0 means DefaultTimeout.
-	Timeout time.Duration
+	// Timeout bounds the parts of the attempt; see schema.Timeout.OrDefault for what
+	// is not said. A plain answer is one of known length that is no event stream. Of
+	// others only the silences are bounded, unless there is a Total.
+	Timeout schema.Timeout
 	// Deadline bounds the whole attempt, streams included; the zero time is none.
 	Deadline time.Time
+	// MaxRequestBytes bounds the request's body beside the Forwarder's bound, and
+	// MaxResponseBytes that of the answer: a longer one is refused with 502 when its
+	// length is known, else cut off. 0 is no bound.
+	MaxRequestBytes, MaxResponseBytes int64
+	// Tried are replicas that have failed the request in attempts before: others are
+	// called as long as there are any.
+	Tried []*deployments.Replica
+	// Yield is asked, if it is not nil, about an attempt that has failed before anything
+	// of an answer was passed on, and by no fault of the caller's. If it says true
+	// nothing is written: w, the caller's body and what was not read of Body are fit for
+	// another attempt, for which whoever calls Serve has to make the header as it was.
+	// It must not keep what it is given.
+	Yield func(Failed) bool
 	// Began is when the time of the attempt began, the zero time for now.
 	Began time.Time
 	// RequestID is what RequestID returned for the request; if empty, Serve calls
@@ -125,6 +139,8 @@ type Result struct {
 	Replica string
 	// Committed reports whether the head of an answer has been written.
 	Committed bool
+	// Yielded reports that Attempt.Yield has said true.
+	Yielded bool
 	// Abort tells the caller of Serve to panic with http.ErrAbortHandler when it
 	// is done with the Result: the answer is incomplete, and nothing but the end
 	// of the connection or stream can tell.

@@ -53,6 +53,7 @@ func (t *attempt) switchProtocols(res *http.Response) {
 	j := joint{attempt: t, near: near, far: far}
 	stop := context.AfterFunc(t, j.close)
 	defer stop()
+	t.postpone()
 	if err := t.writeSwitch(near); err != nil {
 		j.end(nearSide, err)
 	} else {

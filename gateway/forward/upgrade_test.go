@@ -11,6 +11,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 const (
@@ -184,7 +185,7 @@ func TestH08EitherSideOfAWebSocketMayLeave(t *testing.T) {
 			_, _ = io.WriteString(c, takeWebSocket)
 			_, _ = io.Copy(c, c)
 		})
-		g := setup{attempt: forward.Attempt{Timeout: idle}}.start(t, url)
+		g := setup{attempt: forward.Attempt{Timeout: schema.SimpleTimeout(idle)}}.start(t, url)
 		c, r := open(t, g, "")
 		tick := time.NewTicker(idle / 4)
 		defer tick.Stop()

@@ -18,6 +18,9 @@ func (c *Copy) roundTrip(w *worker, replica *deployments.Replica) {
 	opts := &c.queue.engine.opts
 	ctx, cancel := context.WithTimeout(c.queue.engine.base, opts.Timeout)
 	defer cancel()
+	if d := c.connectTimeout(); d != nil {
+		ctx = context.WithValue(ctx, deployments.ConnectTimeoutKey{}, d)
+	}
 	u := w.url // a transport may be longer about it than the copy
 	req := &http.Request{
 		Method: c.Method, URL: &u, Host: c.host(&u), Header: c.header(), Body: http.NoBody,
@@ -49,6 +52,15 @@ func (c *Copy) roundTrip(w *worker, replica *deployments.Replica) {
 		return
 	}
 	c.answered(n, opts.MaxAnswer)
+}
+
+// connectTimeout is the time.Duration that the version gives to connecting, nil if
+// it says nothing about it.
+func (c *Copy) connectTimeout() any {
+	if d := c.Group.Version().Serving.Limits.Timeout.Connect; d > 0 {
+		return d
+	}
+	return nil
 }
 
 func (c *Copy) host(u *url.URL) string {

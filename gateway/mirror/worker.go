@@ -79,6 +79,7 @@ func (w *worker) post(c *Copy, replica *deployments.Replica) bool {
 	}
 	m.Request.Method, m.Request.Host, m.Fields = c.Method, c.host(&w.url), c.Fields
 	w.span.until(c.Record.Start.Add(w.queue.engine.opts.Timeout))
+	w.span.dial = c.connectTimeout()
 	called, err := replica.Try(w.call)
 	if !called || errors.Is(err, upstream.ErrUnusual) {
 		return false
@@ -104,6 +105,7 @@ type span struct {
 	context.Context
 
 	limit time.Time   // written between copies only
+	dial  any         // the time.Duration for connecting, or nil; likewise
 	stop  func() bool // withdraw, made once
 
 	mu  sync.Mutex
@@ -117,6 +119,14 @@ func (s *span) begin() (stop func() bool) {
 }
 
 func (s *span) until(limit time.Time) { s.limit = limit }
+
+// Value implements context.Context.
+func (s *span) Value(key any) any {
+	if _, ok := key.(deployments.ConnectTimeoutKey); ok {
+		return s.dial
+	}
+	return s.Context.Value(key)
+}
 
 func (s *span) end() {
 	s.mu.Lock()

@@ -21,6 +21,7 @@ func AppendJSON(dst []byte, r *Record) []byte {
 	dst = append(dst, `","`+FieldEvent+`":"`+EventInference+`"`...)
 	dst = appendIdentity(dst, r)
 	dst = appendResult(dst, r)
+	dst = appendTries(dst, r)
 	dst = appendCaptured(dst, r)
 	return append(dst, '}', '\n')
 }
@@ -98,6 +99,22 @@ func appendCaptured(dst []byte, r *Record) []byte {
 	if r.Response != nil {
 		dst = append(dst, `,"`+FieldResponse+`":`...)
 		dst = append(dst, r.Response...)
+	}
+	return dst
+}
+
+// appendTries writes which attempt of several it was.
+func appendTries(dst []byte, r *Record) []byte {
+	if r.Attempt > 0 {
+		dst = append(dst, `,"`+FieldAttempt+`":`...)
+		dst = strconv.AppendInt(dst, int64(r.Attempt), 10)
+	}
+	if r.Superseded {
+		dst = append(dst, `,"`+FieldSuperseded+`":true`...)
+	}
+	if r.FallbackFrom != "" {
+		dst = append(dst, `,"`+FieldFallbackFrom+`":`...)
+		dst = AppendString(dst, r.FallbackFrom)
 	}
 	return dst
 }

@@ -105,6 +105,7 @@ func FuzzRecordIsOneLineThatDecodesToItself(f *testing.F) {
 		r.RequestID, r.Endpoint, r.Backend, r.Error, r.Replica = text, text, subject, text, path
 		r.DeploymentName, r.Alias, r.Branch, r.Commit = path, method, subject, text
 		r.Method, r.Path, r.Subject = method, path, subject
+		r.Attempt, r.Superseded, r.FallbackFrom = int(size%1000), status%2 == 0, subject
 		r.Start = at.Add(time.Duration(start % int64(1e17)))
 		r.End = r.Start.Add(time.Duration(took % int64(1e17)))
 		r.TTFB = time.Duration(took % int64(1e17))
@@ -158,6 +159,15 @@ func viaStandardLibrary(t *testing.T, r *record.Record) map[string]any {
 	if r.Subject != "" {
 		m["subjectId"] = r.Subject
 	}
+	if r.Attempt > 0 {
+		m["attempt"] = r.Attempt
+	}
+	if r.Superseded {
+		m["superseded"] = true
+	}
+	if r.FallbackFrom != "" {
+		m["fallbackFrom"] = r.FallbackFrom
+	}
 	line, err := json.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +202,17 @@ func viaZerolog(r *record.Record) string {
 	}
 	e.Int64("requestBytes", r.RequestBytes).Int64("responseBytes", r.ResponseBytes)
 	text(e, "replica", r.Replica)
-	e.Str("method", r.Method).Str("path", r.Path).Send()
+	e.Str("method", r.Method).Str("path", r.Path)
+	if r.Attempt > 0 {
+		e.Int("attempt", r.Attempt)
+	}
+	if r.Superseded {
+		e.Bool("superseded", true)
+	}
+	if r.FallbackFrom != "" {
+		e.Str("fallbackFrom", r.FallbackFrom)
+	}
+	e.Send()
 	return strings.NewReplacer("\u2028", `\u2028`, "\u2029", `\u2029`).Replace(buf.String())
 }
 

@@ -29,6 +29,9 @@ const (
 	FieldReplica           = "replica" // null when none was called
 	FieldMethod            = "method"
 	FieldPath              = "path"
+	FieldAttempt           = "attempt"      // absent when the request took only one
+	FieldSuperseded        = "superseded"   // true, or absent: the caller did not get this attempt's answer
+	FieldFallbackFrom      = "fallbackFrom" // absent unless this backend stood in for the assigned one
 
 	// Each of these only where it applies.
 	FieldResultCount = "resultCount"

@@ -28,25 +28,27 @@ type ErrorKind string
 
 // The causes of outcomes.
 const (
-	None        ErrorKind = ""
-	Connect     ErrorKind = "connect"      // no connection to the replica: refused, unreachable, DNS, TLS
-	Timeout     ErrorKind = "timeout"      // a deadline passed
-	Reset       ErrorKind = "reset"        // the connection broke before the answer was whole
-	Protocol    ErrorKind = "protocol"     // the answer is not HTTP
-	CallerLeft  ErrorKind = "canceled"     // the caller hung up
-	BadRequest  ErrorKind = "bad_request"  // the caller's body is broken
-	Method      ErrorKind = "method"       // the version does not take the method
-	TooLarge    ErrorKind = "too_large"    // a body above the cap; of a copy also its answer
-	Status      ErrorKind = "status"       // the deployment answered 5xx
-	Incomplete  ErrorKind = "incomplete"   // the request body never became whole, so its copy was not sent
-	QueueFull   ErrorKind = "queue_full"   // the mirror's queue has no slot
-	Memory      ErrorKind = "memory"       // the budget for captured bodies is used up
-	BreakerOpen ErrorKind = "breaker_open" // the mirror failed too often lately
-	Loop        ErrorKind = "loop"         // the request is itself a copy
-	Refused     ErrorKind = "refused"      // the gateway refused the live request, so there is nothing to copy
-	Upgrade     ErrorKind = "upgrade"      // upgraded connections are not copied
-	Shutdown    ErrorKind = "shutdown"     // the gateway stopped first
-	Panic       ErrorKind = "panic"        // a bug in the gateway
+	None         ErrorKind = ""
+	Connect      ErrorKind = "connect"       // no connection to the replica: refused, unreachable, DNS, TLS
+	Timeout      ErrorKind = "timeout"       // a deadline passed
+	Reset        ErrorKind = "reset"         // the connection broke before the answer was whole
+	Protocol     ErrorKind = "protocol"      // the answer is not HTTP
+	CallerLeft   ErrorKind = "canceled"      // the caller hung up
+	BadRequest   ErrorKind = "bad_request"   // the caller's body is broken
+	Method       ErrorKind = "method"        // the version does not take the method
+	TooLarge     ErrorKind = "too_large"     // a body above the cap; of a copy also its answer
+	Status       ErrorKind = "status"        // the deployment answered 5xx
+	Incomplete   ErrorKind = "incomplete"    // the request body never became whole, so its copy was not sent
+	QueueFull    ErrorKind = "queue_full"    // the mirror's queue has no slot; of a live request: as many wait for the version as may
+	QueueTimeout ErrorKind = "queue_timeout" // the live request waited for the version as long as it may
+	Memory       ErrorKind = "memory"        // the budget for captured bodies is used up
+	BreakerOpen  ErrorKind = "breaker_open"  // the mirror failed too often lately
+	Loop         ErrorKind = "loop"          // the request is itself a copy
+	Refused      ErrorKind = "refused"       // the gateway refused the live request, so there is nothing to copy
+	Upgrade      ErrorKind = "upgrade"       // upgraded connections are not copied
+	Overload     ErrorKind = "overload"      // the gateway had too much to do
+	Shutdown     ErrorKind = "shutdown"      // the gateway stopped first
+	Panic        ErrorKind = "panic"         // a bug in the gateway
 )
 
 // Record is one attempt, live or mirror: what is written as one line.
@@ -73,6 +75,9 @@ type Record struct {
 	Replica           string        // the URL that was called
 	Method            string
 	Path              string // of the caller's URL, without the query
+	Attempt           int    // from 1; 0 where the request took only one
+	Superseded        bool   // another attempt came in this one's place; the caller knows nothing of it
+	FallbackFrom      string // the backend that was assigned, in whose place this one was called
 	ResultCount       int    // rows of an answer in Modelbit's form of batches; 0 where that is not known
 	Request           []byte // the captured request, a JSON object; nil: none
 	Response          []byte // the captured answer, likewise

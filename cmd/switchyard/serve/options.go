@@ -2,8 +2,10 @@ package serve
 
 import (
 	"io"
+	"math"
 	"net"
 	"net/url"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -11,6 +13,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/certificates"
 	"github.com/switchyard-gateway/switchyard/commitstatus"
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
@@ -49,6 +52,9 @@ type Options struct {
 	Forward       forward.Options
 	Mirror        mirror.Options
 	CaptureBudget int64 // bytes for captured bodies; gateway.DefaultCaptureBudget when 0
+	// Overload is what the process takes upon itself. Its Memory is made the limit of
+	// Go's garbage collector as well; 0: the limit is that one's, if it has one.
+	Overload gateway.Overload
 
 	OwnFront    bool // serve plain HTTP/1.1 with the gateway's own server instead of net/http's
 	OwnUpstream bool // call replicas with the gateway's own client instead of net/http's, where Pool does not say
@@ -72,6 +78,17 @@ type Options struct {
 
 	Hangup <-chan struct{} // each value: sync now, open the log file anew, and look at the certificates
 	Abort  <-chan struct{} // closed: end at once
+}
+
+// overload is the limits with that of the garbage collector.
+func (o *Options) overload() gateway.Overload {
+	limits := o.Overload
+	if limits.Memory > 0 {
+		debug.SetMemoryLimit(limits.Memory)
+	} else if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 { // -1 only asks
+		limits.Memory = limit
+	}
+	return limits
 }
 
 // Addresses are those of the listeners, with the ports that they were given.

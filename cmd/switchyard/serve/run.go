@@ -125,6 +125,7 @@ func (p *process) makeGateway() {
 		CaptureBudget: p.options.CaptureBudget,
 		Webhook:       p.webhook.handler(),
 
+		Overload:  p.options.overload(),
 		Observers: p.observers(),
 	})
 }

@@ -1,0 +1,156 @@
+package deployments
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// BreakerOpenError is why Take gives no replica of a version whose requests fail.
+type BreakerOpenError struct {
+	RetryAfter time.Duration // until requests try it again
+}
+
+func (e *BreakerOpenError) Error() string {
+	return "the deployment is left alone because its requests fail"
+}
+
+// breaker leaves a version alone whose requests fail: then nobody waits for what
+// will not come, and what is overloaded gets air. It opens when too many of the
+// requests of a window failed. After a while it lets one request after the other
+// through, and closes when some of them in a row have succeeded.
+//
+// Nobody has to give back the leave to try. A caller may go before anything is heard
+// of the version; so another one is let through when nothing was heard for as long
+// as the breaker stays open.
+//
+// failsafe-go has a breaker as well. There each leave in the half-open state has to
+// end in a success or a failure, or the state never ends; its settings cannot change
+// while its counts stay, as they do here with each commit; and every request, not
+// only those that meet an open breaker, goes through its lock twice.
+type breaker struct {
+	opened  atomic.Uint64 // how often
+	refused atomic.Uint64 // requests
+	epoch   atomic.Uint32 // counts the changes of the state
+	tripped atomic.Bool   // it is open, or half-open
+
+	mu     sync.Mutex
+	since  time.Time // the zero of the window's clock
+	recent window    // requests, failures
+	until  time.Time // when the next request may try; while not closed
+	trying bool      // half-open
+	passed int       // that tried with success, in a row
+}
+
+// allow reports whether a request may be sent, and else how long not.
+func (b *breaker) allow(rule *schema.Breaker) error {
+	if !b.tripped.Load() {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if wait := b.until.Sub(now); wait > 0 {
+		b.refused.Add(1)
+		return &BreakerOpenError{RetryAfter: wait}
+	}
+	if !b.trying {
+		b.trying, b.passed = true, 0
+		b.epoch.Add(1)
+	}
+	b.until = now.Add(rule.OpenFor)
+	return nil
+}
+
+// isOpen reports whether allow would refuse a request.
+func (b *breaker) isOpen() bool {
+	if !b.tripped.Load() {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().Before(b.until)
+}
+
+// done counts what came of a request that was sent at that epoch. What was sent
+// before the state changed says nothing new. It reports what has changed: empty,
+// BreakerOpened or BreakerClosed.
+func (b *breaker) done(rule *schema.Breaker, epoch uint32, failed bool) (changed ChangeKind, why string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	switch {
+	case b.epoch.Load() != epoch:
+	case b.trying && failed:
+		b.open(rule, now)
+	case b.trying:
+		b.passed++
+		b.until = now
+		if b.passed >= rule.Probes {
+			b.close()
+			return BreakerClosed, ""
+		}
+	case !b.tripped.Load():
+		return b.count(rule, now, failed)
+	}
+	return "", ""
+}
+
+// count counts a request while the breaker is closed.
+func (b *breaker) count(rule *schema.Breaker, now time.Time, failed bool) (changed ChangeKind, why string) {
+	if b.since.IsZero() {
+		b.since = now
+	}
+	at, failure := now.Sub(b.since), 0
+	if failed {
+		failure = 1
+	}
+	b.recent.add(at, rule.Window, 1, failure)
+	if !failed {
+		return "", ""
+	}
+	all, failures := b.recent.sums(at)
+	if all < rule.MinRequests || float64(failures) < rule.FailureRate*float64(all) {
+		return "", ""
+	}
+	b.open(rule, now)
+	return BreakerOpened, fmt.Sprintf("%d of %d requests failed within %v", failures, all, rule.Window)
+}
+
+func (b *breaker) open(rule *schema.Breaker, now time.Time) {
+	b.opened.Add(1)
+	b.epoch.Add(1)
+	b.trying, b.until = false, now.Add(rule.OpenFor)
+	b.tripped.Store(true)
+}
+
+func (b *breaker) close() {
+	b.epoch.Add(1)
+	b.trying, b.recent = false, window{}
+	b.tripped.Store(false)
+}
+
+// Send sends a request to one of the group's replicas, which has been taken, as
+// Replica.RoundTrip does. The version's breaker learns what came of it: no answer,
+// or one above 499, is a failure, except where Replica.RoundTrip says that it is the
+// caller's.
+func (g *Group) Send(r *Replica, req *http.Request) (*http.Response, error) {
+	rule := g.breaker
+	if rule == nil {
+		return r.RoundTrip(req)
+	}
+	b := &g.gate.breaker
+	epoch := b.epoch.Load()
+	res, err := r.RoundTrip(req)
+	if err != nil && !mine(req) {
+		return res, err
+	}
+	if kind, why := b.done(rule, epoch, err != nil || res.StatusCode >= http.StatusInternalServerError); kind != "" {
+		r.pool.tell(Change{Kind: kind, Version: g.version, Reason: why, For: rule.OpenFor})
+	}
+	return res, err
+}

@@ -1,0 +1,74 @@
+package forward
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// bound settles what the attempt is held to.
+func (t *attempt) bound() {
+	t.spec.Timeout = t.spec.Timeout.OrDefault()
+	if total := t.spec.Timeout.Total; total > 0 {
+		if end := t.started.Add(total); t.spec.Deadline.IsZero() || end.Before(t.spec.Deadline) {
+			t.spec.Deadline = end
+		}
+	}
+	t.maxRequest = t.f.maxRequest
+	if own := t.spec.MaxRequestBytes; own > 0 && (t.maxRequest <= 0 || own < t.maxRequest) {
+		t.maxRequest = own
+	}
+}
+
+// untilHead is the time up to the head of the answer.
+func (t *attempt) untilHead() time.Duration {
+	if plain := t.spec.Timeout.Plain; plain > 0 {
+		return min(plain, t.spec.Timeout.FirstByte)
+	}
+	return t.spec.Timeout.FirstByte
+}
+
+// postpone begins the time anew, for a stream of which a part has come.
+func (t *attempt) postpone() { t.setAlarm(time.Now().Add(t.spec.Timeout.Idle)) }
+
+// inParts reports whether the time of a plain answer has parts: a plain duration
+// has one limit, which has been set by then.
+func (t *attempt) inParts() bool {
+	own := &t.spec.Timeout
+	return own.Plain == 0 || own.FirstByte < own.Plain || own.Idle < own.Plain
+}
+
+// postponePlain is postpone for a plain answer, which may be bounded as a whole.
+func (t *attempt) postponePlain() {
+	limit := time.Now().Add(t.spec.Timeout.Idle)
+	if plain := t.spec.Timeout.Plain; plain > 0 {
+		if end := t.started.Add(plain); end.Before(limit) {
+			limit = end
+		}
+	}
+	t.setAlarm(limit)
+}
+
+// tooLarge is a request whose body is longer than it may be.
+func (t *attempt) tooLarge() *Failure {
+	return &Failure{
+		Status: http.StatusRequestEntityTooLarge, Kind: record.TooLarge, Err: errTooLarge,
+		Message: "the request body is above " + strconv.FormatInt(t.maxRequest, 10) + " bytes",
+	}
+}
+
+// exceeds reports whether an answer with that many bytes is longer than it may be.
+func (t *attempt) exceeds(bytes int64) bool {
+	most := t.spec.MaxResponseBytes
+	return most > 0 && bytes > most
+}
+
+// answerTooLarge is an answer that is.
+func (t *attempt) answerTooLarge() Failure {
+	return Failure{
+		Status: http.StatusBadGateway, Kind: record.TooLarge,
+		Message: "the deployment's answer is above " + strconv.FormatInt(t.spec.MaxResponseBytes, 10) + " bytes",
+	}
+}

@@ -1,0 +1,174 @@
+package forward_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// trickling answers as often as it is told, a part at a time, with a Content-Length or
+// without.
+func trickling(t *testing.T, parts int, every time.Duration, length bool) (url string) {
+	return deployment(t, func(w http.ResponseWriter, r *http.Request) {
+		if length {
+			w.Header().Set("Content-Length", fmt.Sprint(parts))
+		}
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for range parts {
+			_, _ = io.WriteString(w, "x")
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-tick.C:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+}
+
+func TestEachPartOfAnAttemptHasItsTime(t *testing.T) {
+	const long, brief = time.Minute, 200 * time.Millisecond
+	mute, release := hangingAt(t)
+	defer release()
+	for name, c := range map[string]struct {
+		url     string
+		timeout schema.Timeout
+		status  int
+		whole   bool
+	}{
+		"no head in time":               {mute, schema.Timeout{FirstByte: brief, Total: long}, http.StatusGatewayTimeout, false},
+		"a silence in a plain answer":   {trickling(t, 2, long, true), schema.Timeout{Idle: brief}, http.StatusOK, false},
+		"a silence in a stream":         {trickling(t, 2, long, false), schema.Timeout{Idle: brief}, http.StatusOK, false},
+		"a plain answer without end":    {trickling(t, 1<<20, brief/20, true), schema.Timeout{FirstByte: long, Idle: long, Plain: brief}, http.StatusOK, false},
+		"a stream without end":          {trickling(t, 1<<20, brief/20, false), schema.Timeout{Total: brief}, http.StatusOK, false},
+		"a slow answer that goes on":    {trickling(t, 30, 20*time.Millisecond, true), schema.Timeout{FirstByte: 10 * time.Second, Idle: 10 * time.Second}, http.StatusOK, true},
+		"a stream longer than its time": {trickling(t, 30, 20*time.Millisecond, false), schema.Timeout{FirstByte: 10 * time.Second, Idle: 10 * time.Second, Plain: 100 * time.Millisecond}, http.StatusOK, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := setup{attempt: forward.Attempt{Timeout: c.timeout}}.start(t, c.url)
+			res, err := g.Client().Do(request(t, http.MethodGet, g.URL+"/v1/x", nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = io.ReadAll(res.Body)
+			res.Body.Close()
+			r := g.result(t)
+			switch {
+			case res.StatusCode != c.status:
+				t.Errorf("status %d, want %d", res.StatusCode, c.status)
+			case c.whole && (err != nil || r.Outcome != record.OK):
+				t.Errorf("%v, result %+v", err, r)
+			case !c.whole && r.Kind != record.Timeout:
+				t.Errorf("result %+v", r)
+			case !c.whole && c.status == http.StatusOK && err == nil:
+				t.Error("what was cut off seems to have come to a clean end")
+			}
+		})
+	}
+}
+
+// hangingAt is a deployment that never answers.
+func hangingAt(t *testing.T) (url string, release func()) {
+	held := make(chan struct{})
+	return deployment(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+		}
+	}), func() { close(held) }
+}
+
+// full is the URL of a server that no connection can be made to, and that refuses
+// none.
+func full(t *testing.T) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	// Nobody accepts: what the kernel's queue does not hold is not answered at all.
+	d := net.Dialer{Timeout: time.Second}
+	for range 1 << 13 {
+		c, err := d.Dial("tcp", l.Addr().String())
+		if err != nil {
+			return "http://" + l.Addr().String()
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Skip("the system holds any number of connections that nobody accepts")
+	return ""
+}
+
+func TestConnectingHasATimeOfItsOwn(t *testing.T) {
+	g := setup{attempt: forward.Attempt{Timeout: schema.Timeout{Connect: 50 * time.Millisecond, Total: time.Minute}}}.start(t, full(t))
+	began := time.Now()
+	res, body := do(t, g.Client(), request(t, http.MethodGet, g.URL+"/v1/x", nil))
+	wantError(t, res, body, http.StatusBadGateway)
+	if r := g.result(t); r.Kind != record.Connect {
+		t.Errorf("result %+v", r)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestBodiesAboveTheVersionsLimits(t *testing.T) {
+	echo := deployment(t, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		if r.Header.Get("X-Length") != "" {
+			w.Header().Set("Content-Length", fmt.Sprint(len(b)))
+		}
+		_, _ = w.Write(b[:len(b)/2])
+		_ = http.NewResponseController(w).Flush()
+		_, _ = w.Write(b[len(b)/2:])
+	})
+	g := setup{attempt: forward.Attempt{MaxRequestBytes: 1000, MaxResponseBytes: 100}}.start(t, echo)
+	for _, c := range []struct {
+		name    string
+		bytes   int
+		length  string
+		status  int
+		kind    record.ErrorKind
+		message string
+	}{
+		{"within", 100, "yes", http.StatusOK, record.None, ""},
+		{"within, of unknown length", 100, "", http.StatusOK, record.None, ""},
+		{"a long request", 1001, "", http.StatusRequestEntityTooLarge, record.TooLarge, "the request body is above 1000 bytes"},
+		{"a long answer", 101, "yes", http.StatusBadGateway, record.TooLarge, "the deployment's answer is above 100 bytes"},
+		{"a long answer of unknown length", 900, "", http.StatusOK, record.TooLarge, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			req := request(t, http.MethodPost, g.URL+"/v1/x", strings.NewReader(strings.Repeat("x", c.bytes)))
+			req.Header.Set("X-Length", c.length)
+			res, err := g.Client().Do(req)
+			if err != nil && c.status != http.StatusOK {
+				t.Fatal(err)
+			}
+			var body []byte
+			if err == nil {
+				body, err = io.ReadAll(res.Body)
+				res.Body.Close()
+				if res.StatusCode != c.status || !strings.Contains(string(body), c.message) {
+					t.Errorf("got %d %q", res.StatusCode, body)
+				}
+			}
+			r := g.result(t)
+			if r.Kind != c.kind || r.Status != c.status || r.Status == http.StatusOK && r.ResponseBytes > 100 {
+				t.Errorf("result %+v", r)
+			}
+			if r.Abort && err == nil {
+				t.Error("an answer that was cut off seems whole")
+			}
+		})
+	}
+}

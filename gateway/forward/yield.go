@@ -1,0 +1,95 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/upstream"
+)
+
+// Failed is an attempt that has failed and of which the caller knows nothing yet.
+type Failed struct {
+	Result  *Result
+	Replica *deployments.Replica // that was called last; nil: none was
+	// Unsent tells that no replica can have got any of the request.
+	Unsent bool
+}
+
+// yields leaves a failure that is the deployment's to another attempt, if there is
+// to be one: then nothing is written, and the caller's body stays as it is.
+func (t *attempt) yields(f Failure, unsent bool) bool {
+	if t.spec.Yield == nil || t.result.Committed || !theirs(f.Kind) {
+		return false
+	}
+	if t.timedOut() && t.sent != nil && !t.sent.whole.Load() {
+		return false // whoever reads the body has been stopped
+	}
+	before := t.result
+	t.result.fail(f)
+	t.result.Took = time.Since(t.started)
+	if f.Kind == record.Status {
+		t.result.Err = nil // the deployment answered
+	}
+	if !t.sent.handOver(func() bool {
+		return t.spec.Yield(Failed{Result: &t.result, Replica: t.replica, Unsent: unsent})
+	}) {
+		t.result = before
+		return false
+	}
+	t.result.Yielded = true
+	return true
+}
+
+// yieldsAnswer is yields for an answer that says by its status that it is none.
+func (t *attempt) yieldsAnswer(res *http.Response) bool {
+	return t.spec.Yield != nil && res.StatusCode >= http.StatusInternalServerError &&
+		t.yields(Failure{Status: res.StatusCode, Kind: record.Status}, false)
+}
+
+// theirs reports whether a failure is one of the deployment, or of what stands
+// between it and the gateway.
+func theirs(kind record.ErrorKind) bool {
+	switch kind {
+	case record.Connect, record.Timeout, record.Reset, record.Protocol, record.Status,
+		record.QueueFull, record.QueueTimeout, record.BreakerOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// unsent reports whether an error tells that no byte of the request has been sent.
+func unsent(err error) bool {
+	var own *upstream.Error
+	var open *deployments.BreakerOpenError
+	switch {
+	case errors.As(err, &own):
+		return !own.Sent && own.Kind != upstream.KindRequest
+	case errors.As(err, &open), errors.Is(err, deployments.ErrQueueFull), errors.Is(err, deployments.ErrQueueTimeout),
+		errors.Is(err, deployments.ErrNoReplica):
+		return true
+	}
+	return deployments.ConnectFailed(err) && !errors.Is(err, context.Canceled)
+}
+
+// handOver takes the body back from the transport if agree says so, and reports
+// whether that is done. A body that somebody reads at the moment, or whose reading
+// has failed, stays where it is.
+func (b *body) handOver(agree func() bool) bool {
+	if b == nil {
+		return agree()
+	}
+	if !b.mu.TryLock() {
+		return false
+	}
+	defer b.mu.Unlock()
+	if b.err != nil || !agree() {
+		return false
+	}
+	b.retired = true
+	return true
+}
