@@ -23,8 +23,8 @@ race: ## run the tests under the race detector (needs a C compiler)
 guarantees: ## run the tests and write how they ended, and what they measured, to docs/guarantees.md
 	$(GO) test -json -count=1 -shuffle=on ./... | $(GO) run ./internal/guarantees/write
 
-soak: ## the same for the guarantees at full size, a quarter of an hour (ARGS='-run TestM02 -engines "front=own upstream=own"')
-	$(GO) test -json -count=1 -timeout 30m ./gateway/soak -soak $(ARGS) | $(GO) run ./internal/guarantees/write
+soak: ## the same for the guarantees at full size, and ten minutes of replicas at fault; half an hour in all (ARGS='-run TestM02 -engines "front=own upstream=own"')
+	$(GO) test -json -count=1 -timeout 60m ./gateway/soak -soak $(ARGS) | $(GO) run ./internal/guarantees/write
 
 lint: ## run the linters, pinned
 	$(GOLINT) run ./...

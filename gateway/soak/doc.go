@@ -1,10 +1,10 @@
 // Package soak holds the tests that need minutes, thousands of connections or a
 // gateway in a process of its own.
 //
-// Its tests do nothing unless they are asked to: make soak runs them, with each
-// combination of HTTP engines, in about a quarter of an hour, and writes what
-// they measured to docs/guarantees.md. Smaller variants of all of them run in make
-// test, in the packages around.
+// Its tests do nothing unless they are asked to, but for the one of failures, which
+// then lasts seconds: make soak runs them, with each combination of HTTP engines, in
+// about half an hour, and writes what they measured to docs/guarantees.md. Smaller
+// variants of all others run in make test, in the packages around.
 //
 // A soak test starts the test's own binary once more, as a gateway: so memory,
 // file descriptors and goroutines are the gateway's alone. Callers, deployments

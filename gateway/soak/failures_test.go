@@ -1,0 +1,285 @@
+package soak_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
+)
+
+// failing is three models of three replicas each, the gateway before them, and their
+// callers.
+type failing struct {
+	t      *testing.T
+	p      *process
+	models map[string][]*model
+	client *http.Client
+	infers *grpc.ClientConn
+
+	sent, begun atomic.Int64 // requests; those whose answer broke off after it had begun
+}
+
+// TestFailuresAreNotTheCallers kills, hangs, slows and resurrects replicas at random
+// under load and with swaps, one of three at a time. A replica that is well can
+// always answer, so a caller sees a failure only of an answer that has begun. Every
+// request has its record, and the ledger closes. Ten minutes with -soak, for all
+// engines together.
+func TestFailuresAreNotTheCallers(t *testing.T) {
+	lasting := 2 * time.Second
+	if *soaking {
+		lasting = 10 * time.Minute / time.Duration(len(testbed.AllEngines()))
+	}
+	path := filepath.Join(t.TempDir(), "log")
+	f := &failing{t: t, p: start(t, settings{Log: path}), models: map[string][]*model{}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
+	defer f.client.CloseIdleConnections()
+	for name, serve := range map[string]func(*model, net.Listener) func(){"plain": overHTTP(predict), "chat": overHTTP(chat), "infer": infer} {
+		for range 3 {
+			f.models[name] = append(f.models[name], newModel(t, serve))
+		}
+	}
+	f.p.apply(f.files(0))
+	f.dial()
+	ctx, cancel := context.WithTimeout(t.Context(), lasting)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, call := range []func(int) error{f.plain, f.chat, f.infer} {
+		for range 4 {
+			wg.Go(func() { f.calls(ctx, call) })
+		}
+	}
+	wg.Go(func() { f.swaps(ctx) })
+	f.faults(ctx)
+	wg.Wait()
+	f.settle(path)
+}
+
+// files is the work tree; every second one differs.
+func (f *failing) files(n int) files {
+	tree := files{}
+	for name, replicas := range f.models {
+		var urls []string
+		for _, r := range replicas {
+			urls = append(urls, "http://"+r.addr)
+		}
+		more := "protocol: http1"
+		if name == "infer" {
+			more = "protocol: h2c"
+		}
+		tree["deployments/"+name+".yaml"] = "schemaVersion: 1\nidempotent: true\n" +
+			"retries: {attempts: 10, on: [connect, reset, timeout, 502, 503, 504], backoff: 5ms, budget: 100%}\n" +
+			"outlier: {consecutiveFailures: 3, ejection: 1s, maxEjection: 1s}\n" +
+			"maxConcurrent: 50\nbreaker: {failureRate: 100%, minRequests: 1000}\n" +
+			"versions:\n  1: {url: [" + strings.Join(urls, ", ") + "], timeout: {firstByte: 2s, idle: 30s, total: 2m}, " + more + "}\n"
+		tree["endpoints/"+name+".yaml"] = "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: " + name + ", version: 1}}}\n"
+	}
+	tree["endpoints/plain.yaml"] += "mirrors: {m: {deployment: {branch: main, name: plain, version: 1}, percent: 50}}\n"
+	if n%2 == 1 {
+		tree["endpoints/chat.yaml"] += "timeout: {total: 1m}\n"
+		tree["deployments/plain.yaml"] = strings.Replace(tree["deployments/plain.yaml"], "maxConcurrent: 50", "maxConcurrent: 40", 1)
+	}
+	return tree
+}
+
+// dial opens the connection of the callers that speak gRPC.
+func (f *failing) dial() {
+	c, err := grpc.NewClient("passthrough:///"+f.p.at.TLS, grpc.WithTransportCredentials(
+		credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}))) //nolint:gosec // httptest's own certificate
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.infers = c
+	f.t.Cleanup(func() { _ = c.Close() })
+}
+
+// calls calls until ctx ends, with a pause now and then.
+func (f *failing) calls(ctx context.Context, call func(n int) error) {
+	pause := time.NewTicker(10 * time.Millisecond)
+	defer pause.Stop()
+	for n := 0; ctx.Err() == nil; n++ {
+		f.sent.Add(1)
+		if err := call(n); err != nil {
+			f.t.Error(err)
+		}
+		<-pause.C
+	}
+}
+
+func (f *failing) post(path string, body any) (*http.Response, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(context.WithoutCancel(f.t.Context()), http.MethodPost, "http://"+f.p.at.Public+path, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	return f.client.Do(req)
+}
+
+func (f *failing) plain(n int) error {
+	res, err := f.post("/v1/plain", map[string]int{"data": n})
+	if err != nil {
+		return fmt.Errorf("plain: %w", err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if want := fmt.Sprintf(`{"data": %d}`, 2*n); err != nil || string(text) != want {
+		return fmt.Errorf("plain: answered %d %q, %w", res.StatusCode, text, err)
+	}
+	return nil
+}
+
+func (f *failing) chat(int) error {
+	res, err := f.post("/v1/chat/v1/chat/completions", map[string]any{"model": "m", "stream": true})
+	if err != nil {
+		return fmt.Errorf("chat: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(res.Body)
+		return fmt.Errorf("chat: answered %d %s", res.StatusCode, text)
+	}
+	next := 0
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		switch text := lines.Text(); {
+		case text == "":
+		case text == "data: [DONE]" && next == chunks:
+			return nil
+		case strings.Contains(text, fmt.Sprintf(`"content":"%d"`, next)):
+			next++
+		default:
+			return fmt.Errorf("chat: %q instead of part %d", text, next)
+		}
+	}
+	if lines.Err() == nil {
+		return errors.New("chat: a stream that broke off seems to have come to its end")
+	}
+	f.begun.Add(1)
+	return nil
+}
+
+func (f *failing) infer(n int) error {
+	ctx := metadata.AppendToOutgoingContext(context.WithoutCancel(f.t.Context()), "x-switchyard-endpoint", "infer")
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	out := new(wrapperspb.StringValue)
+	err := f.infers.Invoke(ctx, "/"+inferService+"/ModelInfer", wrapperspb.String(fmt.Sprint(n)), out)
+	switch {
+	case err != nil && strings.Contains(err.Error(), "RST_STREAM"):
+		f.begun.Add(1) // an answer that has not is one of the gateway's errors
+		return nil
+	case err != nil:
+		return fmt.Errorf("infer: %w", err)
+	case out.GetValue() != fmt.Sprintf("got %d", n):
+		return fmt.Errorf("infer: got %q", out.GetValue())
+	}
+	return nil
+}
+
+// swaps swaps one revision after the other in.
+func (f *failing) swaps(ctx context.Context) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f.p.apply(f.files(n))
+		}
+	}
+}
+
+// faults brings the replicas into other conditions, at random, one of three at a
+// time into one in which it cannot answer.
+func (f *failing) faults(ctx context.Context) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	names := []string{"plain", "chat", "infer"}
+	for {
+		select {
+		case <-ctx.Done():
+			for _, replicas := range f.models {
+				for _, r := range replicas {
+					r.become(well)
+				}
+			}
+			return
+		case <-tick.C:
+		}
+		replicas := f.models[names[rand.IntN(len(names))]]
+		for _, r := range replicas {
+			r.become(well)
+		}
+		replicas[rand.IntN(len(replicas))].become(slow)
+		replicas[rand.IntN(len(replicas))].become([]condition{hung, killed}[rand.IntN(2)])
+	}
+}
+
+// settle compares what was sent with what was recorded and counted.
+func (f *failing) settle(path string) {
+	t := f.t
+	testbed.Eventually(t, "no attempt is in flight", func() bool { return f.p.metric("switchyard_attempts_in_flight") == 0 })
+	live := f.p.metric("switchyard_attempts_total", `role="live"`)
+	superseded := f.p.metric("switchyard_attempts_superseded_total")
+	plain := f.p.metric("switchyard_attempts_total", `role="live"`, `endpoint="plain"`) - f.p.metric("switchyard_attempts_superseded_total", `endpoint="plain"`)
+	testbed.Eventually(t, "the ledger closes", func() bool { return f.p.metric("switchyard_mirror_copies_total", `endpoint="plain"`) == plain })
+	denied := f.p.metric("switchyard_version_retries_denied_total")
+	f.p.stop()
+	if sent := float64(f.sent.Load()); live-superseded != sent {
+		t.Errorf("%v requests were sent, and %v attempts made, of which %v were superseded", sent, live, superseded)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	final, records := map[string]int{}, 0.0
+	for line := range bytes.Lines(text) {
+		var r struct {
+			Event, Role, RequestID string
+			Superseded             bool
+		}
+		if err := json.Unmarshal(line, &r); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if r.Event != "inference" || r.Role != "live" {
+			continue
+		}
+		records++
+		if !r.Superseded {
+			final[r.RequestID]++
+		}
+	}
+	if records != live || int64(len(final)) != f.sent.Load() {
+		t.Errorf("%v records of %v live attempts, %d requests of %d", records, live, len(final), f.sent.Load())
+	}
+	for id, n := range final {
+		if n != 1 {
+			t.Errorf("request %s was answered for %d times", id, n)
+		}
+	}
+	t.Logf("%d requests, %v attempts that others took the place of, %d answers that broke off after they had begun, %v retries denied by the budget",
+		f.sent.Load(), superseded, f.begun.Load(), denied)
+}
