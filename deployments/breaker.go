@@ -10,7 +10,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
-// BreakerOpenError is why Take gives no replica of a version whose requests fail.
+// BreakerOpenError is why Admit refuses a request: too many of the version failed.
 type BreakerOpenError struct {
 	RetryAfter time.Duration // until requests try it again
 }

@@ -127,7 +127,7 @@ func TestAFailureIsTriedAgainOnAnotherReplica(t *testing.T) {
 			if diff := cmp.Diff(bad.last.Load().header, good.last.Load().header); diff != "" || good.last.Load().body != body {
 				t.Errorf("the second attempt differs from the first (-first +second):\n%s%d bytes", diff, len(good.last.Load().body))
 			}
-			first := s.written(1, func(f fields) bool { return f["attempt"] == 1.0 && f["superseded"] == true })[0]
+			first := s.written(1, func(f fields) bool { return f["attempt"] == 1.0 && f["superseded"] != nil })[0]
 			second := s.written(1, func(f fields) bool { return f["attempt"] == 2.0 && f["superseded"] == nil })[0]
 			if first["errorKind"] != c.kind || first["replica"] != bad.url || second["replica"] != good.url || second["outcome"] != "ok" ||
 				first["requestId"] != second["requestId"] {
@@ -222,7 +222,7 @@ func TestTheFallbackAnswersWhenTheAssignedBackendFails(t *testing.T) {
 			if final["backend"] != c.backend {
 				t.Errorf("record %v", final)
 			}
-			superseded := s.all(func(f fields) bool { return f["superseded"] == true })
+			superseded := s.all(func(f fields) bool { return f["superseded"] != nil })
 			if c.backend == "a" {
 				if len(superseded) > 0 || final["errorKind"] != c.kind || final["fallbackFrom"] != nil {
 					t.Errorf("records %v, %v", superseded, final)
@@ -251,7 +251,7 @@ func TestAFallbackLeavesTheAssignmentAndItsOwnCallersAlone(t *testing.T) {
 			t.Errorf("answered %d %q", a.status, a.body)
 		}
 	}
-	s.written(5, func(f fields) bool { return f["backend"] == "a" && f["superseded"] == true && f["subjectId"] == "u" })
+	s.written(5, func(f fields) bool { return f["backend"] == "a" && f["superseded"] != nil && f["subjectId"] == "u" })
 	s.written(5, func(f fields) bool { return f["role"] == "live" && f["backend"] == "b" && f["fallbackFrom"] == "a" })
 }
 
