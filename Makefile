@@ -3,10 +3,10 @@ GO     ?= go
 GOLINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race guarantees soak lint fuzz bench bench-peers bench-sync pgo package test-packaging check
+.PHONY: help demo build test test-clients race guarantees soak lint fuzz bench bench-peers bench-sync pgo package test-packaging check
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## run the whole of it: a git repository, model servers, a gateway, traffic
 	bin/switchyard demo
@@ -19,6 +19,9 @@ test: ## run the tests
 
 race: ## run the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
+
+test-clients: ## call the gateway with the npm client of OpenAI (needs node 20 or later, npm and its registry)
+	$(GO) test -count=1 -run Clients ./cmd/switchyard/serve -clients
 
 guarantees: ## run the tests and write how they ended, and what they measured, to docs/guarantees.md
 	$(GO) test -json -count=1 -shuffle=on ./... | $(GO) run ./internal/guarantees/write
