@@ -2,6 +2,7 @@ package records
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -41,7 +42,7 @@ func (r *Reader) Read(ctx context.Context, in io.Reader, use func(line []byte, r
 	}
 	for ctx.Err() == nil {
 		line, err := r.line(buffered)
-		if len(strings.TrimSpace(string(line))) > 0 {
+		if len(bytes.TrimSpace(line)) > 0 {
 			if err := r.use(line, use); err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ const (
 	plotWidth  = 720.0
 	plotHeight = 240.0
 	plotLeft   = 56.0
-	plotRight  = 16.0
+	plotRight  = 36.0
 	plotTop    = 16.0
 	plotBottom = 44.0
 )

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -108,8 +109,11 @@ func (f *logsFlags) run(ctx context.Context, p process) error {
 	if reader.Unread > 0 {
 		fmt.Fprintf(p.stderr, "%s could not be read\n", plural(int(reader.Unread), "line", ""))
 	}
-	if ctx.Err() != nil && f.follow {
+	switch {
+	case ctx.Err() != nil && f.follow:
 		return nil // that is how following ends
+	case err == nil && f.follow && len(f.from) == 0:
+		return errors.New("the gateway has ended, or does not keep records any more")
 	}
 	return err
 }
