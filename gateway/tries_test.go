@@ -62,12 +62,15 @@ func halfway(w http.ResponseWriter, _ *http.Request) {
 
 const allRetries = "retries: {attempts: 2, on: [connect, reset, timeout, 502, 503, 504], backoff: 1ms}"
 
+// patient is a firstByte that nobody waits for, impatient one that somebody does.
+const patient, impatient = "30s", "300ms"
+
 // pair serves an endpoint whose replicas take turns, the bad one first.
-func (s *stage) pair(bad, good *scripted, version, endpoint string) {
+func (s *stage) pair(bad, good *scripted, firstByte, version string) {
 	s.serve(files{
-		"endpoints/e.yaml": "schemaVersion: 1\nbackends: {a: {deployment: {branch: main, name: m, version: 1}}}\n" + endpoint,
+		"endpoints/e.yaml": "schemaVersion: 1\nbackends: {a: {deployment: {branch: main, name: m, version: 1}}}\n",
 		"deployments/m.yaml": "schemaVersion: 1\nversions:\n  1: {url: [" + bad.url + ", " + good.url + "], balance: round-robin, " +
-			"timeout: {firstByte: 300ms, total: 1m}, " + version + "}\n",
+			"timeout: {firstByte: " + firstByte + ", total: 1m}, " + version + "}\n",
 	})
 }
 
@@ -95,7 +98,7 @@ func TestAFailureIsTriedAgainOnAnotherReplica(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, bad, good := newStage(t, options{}), newScripted(t, c.bad), newScripted(t, answering(200))
-			s.pair(bad, good, c.version, "")
+			s.pair(bad, good, map[bool]string{true: impatient, false: patient}[c.kind == "timeout"], c.version)
 			body := strings.Repeat("a body ", 1000)
 			if c.method == "GET" {
 				body = ""
@@ -139,7 +142,7 @@ func TestAFailureIsTriedAgainOnAnotherReplica(t *testing.T) {
 
 func TestABodyThatIsNotKeptIsNotSentAgain(t *testing.T) {
 	s, bad, good := newStage(t, options{}), newScripted(t, answering(503)), newScripted(t, answering(200))
-	s.pair(bad, good, "idempotent: true, "+allRetries, "")
+	s.pair(bad, good, patient, "idempotent: true, "+allRetries)
 	if a := s.post("/v1/e", strings.Repeat("x", 2<<20)); a.status != http.StatusServiceUnavailable || a.body != "answered 503" {
 		t.Errorf("answered %d %q", a.status, a.body)
 	}
@@ -150,7 +153,7 @@ func TestABodyThatIsNotKeptIsNotSentAgain(t *testing.T) {
 
 func TestRetriesKeepToTheirBudget(t *testing.T) {
 	s, bad, worse := newStage(t, options{}), newScripted(t, answering(503)), newScripted(t, answering(503))
-	s.pair(bad, worse, "idempotent: true, retries: {attempts: 5, backoff: 1ms, budget: 10%}", "")
+	s.pair(bad, worse, patient, "idempotent: true, retries: {attempts: 5, backoff: 1ms, budget: 10%}")
 	const requests = 100
 	for range requests {
 		if a := s.post("/v1/e", "{}"); a.status != http.StatusServiceUnavailable || a.body != "answered 503" {
@@ -168,13 +171,13 @@ func TestRetriesKeepToTheirBudget(t *testing.T) {
 }
 
 // fallingBack serves an endpoint whose backend is assigned to everybody and fails.
-func (s *stage) fallingBack(bad, good string, version, endpoint string) {
+func (s *stage) fallingBack(bad, good, firstByte, version, endpoint string) {
 	s.serve(files{
 		"endpoints/e.yaml": "schemaVersion: 1\nbackends:\n  a: {deployment: {branch: main, name: m, version: 1}}\n" +
 			"  b: {deployment: {branch: main, name: m, version: 2}, weight: 0}\n  c: {static: {\"data\": 0}, weight: 0}\n" +
 			"mirrors:\n  m: {deployment: {branch: main, name: m, version: 2}}\n" + endpoint,
 		"deployments/m.yaml": "schemaVersion: 1\nversions:\n" +
-			"  1: {url: " + bad + ", headers: {X-Secret: of-one}, timeout: {firstByte: 300ms}, " + version + "}\n" +
+			"  1: {url: " + bad + ", headers: {X-Secret: of-one}, timeout: {firstByte: " + firstByte + ", total: 1m}, " + version + "}\n" +
 			"  2: {url: " + good + ", headers: {X-Own: of-two}}\n",
 	})
 }
@@ -203,7 +206,7 @@ func TestTheFallbackAnswersWhenTheAssignedBackendFails(t *testing.T) {
 			if c.bad != nil {
 				bad = newScripted(t, c.bad).url
 			}
-			s.fallingBack(bad, good.url, c.version, c.endpoint)
+			s.fallingBack(bad, good.url, map[bool]string{true: impatient, false: patient}[c.kind == "timeout"], c.version, c.endpoint)
 			req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/e", strings.NewReader(`{"data": 1}`))
 			res, err := s.client.Do(req)
 			if err != nil {
@@ -244,7 +247,7 @@ func TestTheFallbackAnswersWhenTheAssignedBackendFails(t *testing.T) {
 
 func TestAFallbackLeavesTheAssignmentAndItsOwnCallersAlone(t *testing.T) {
 	s, good := newStage(t, options{}), newScripted(t, answering(503))
-	s.fallingBack("http://127.0.0.1:1", good.url, "", "assignment: {key: header:x-user}\nfallback: b\n")
+	s.fallingBack("http://127.0.0.1:1", good.url, patient, "", "assignment: {key: header:x-user}\nfallback: b\n")
 	for range 5 {
 		// The fallback fails as well: that is the answer, and there is no third.
 		if a := s.post("/v1/e", "{}", "X-User", "u"); a.status != http.StatusServiceUnavailable || a.body != "answered 503" {
