@@ -27,6 +27,7 @@ type Writer struct {
 	hurry   bool // the bodies of what waits are left out
 	omitted int64
 	worker  sync.WaitGroup
+	room    []byte // the worker's, of which there is one at a time
 }
 
 // job is a record that waits, with the holds of its taps.
@@ -72,15 +73,14 @@ func (w *Writer) accept(j job) bool {
 // work completes records until there are none.
 func (w *Writer) work() {
 	var jobs []job
-	var room []byte
 	for {
 		if jobs = w.take(jobs); len(jobs) == 0 {
 			return
 		}
 		for i := range jobs {
-			room = w.complete(&jobs[i], room)
-			if cap(room) > maxObject {
-				room = nil // a rare one must not be held for ever
+			w.complete(&jobs[i])
+			if cap(w.room) > maxObject {
+				w.room = nil // a rare one must not be held for ever
 			}
 		}
 		clear(jobs)
@@ -97,14 +97,13 @@ func (w *Writer) take(done []job) []job {
 	return jobs
 }
 
-func (w *Writer) complete(j *job, room []byte) []byte {
+func (w *Writer) complete(j *job) {
 	if w.hurried() {
 		w.omit(j)
-		return room
+		return
 	}
-	room = j.rule.Describe(&j.record, j.request, j.answer, room)
+	w.room = j.rule.Describe(&j.record, j.request, j.answer, w.room)
 	w.finish(j)
-	return room
 }
 
 func (w *Writer) omit(j *job) {
