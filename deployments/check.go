@@ -66,6 +66,7 @@ type Checked struct {
 func (p *Pool) attend(r *Replica, v *Version) {
 	if v.Serving.Health == nil {
 		if r.leaveCheck() {
+			p.untidy = true
 			r.out.And(^uint32(outChecked))
 		}
 		return
@@ -82,7 +83,7 @@ func (p *Pool) attend(r *Replica, v *Version) {
 	c.terms.Store(&terms{health: v.Serving.Health, header: v.Header, add: v.Rules.Add})
 	c.every.Store(int64(v.Serving.Health.Interval))
 	if r.check.Load() != c {
-		r.leaveCheck()
+		p.untidy = r.leaveCheck() || p.untidy
 		r.check.Store(c)
 		c.replicas[r] = struct{}{}
 	}

@@ -64,6 +64,7 @@ type Pool struct {
 	checks   map[checkKey]*check
 	rosters  map[rosterKey]*roster
 	gates    map[gateKey]*gate
+	untidy   bool // some replica may be retired and not forgotten yet, or some check be needed no more
 
 	ejecting sync.Mutex // held to count failures and to eject for them
 	ejected  atomic.Uint64
@@ -193,6 +194,22 @@ func (p *Pool) Retain(keep []*Group) {
 	}
 }
 
+// few is how many groups are compared with others one by one.
+const few = 100
+
+// Replaced reports whether a Retain is not needed after groups were exchanged in
+// what the current snapshot calls: for each group that left one joined with the
+// same version and replicas, and nothing drains or waits to be tidied up.
+func (p *Pool) Replaced(left, joined []*Group) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.untidy && len(left) <= few && !slices.ContainsFunc(left, func(old *Group) bool {
+		return !slices.ContainsFunc(joined, func(g *Group) bool {
+			return g.version == old.version && g.roster == old.roster && g.gate == old.gate && slices.Equal(g.replicas, old.replicas)
+		})
+	})
+}
+
 // Close retires all replicas: idle connections are closed now, those in use when
 // their requests are done. It does not wait for requests in flight, because
 // their deadlines belong to the callers.
@@ -233,10 +250,15 @@ func (p *Pool) sweep(keep []*Group) []*Replica {
 
 // forget forgets the retired replicas that have drained. The pool is locked.
 func (p *Pool) forget() {
+	p.untidy = false
 	for key, r := range p.replicas {
-		if r.retired.Load() && r.inFlight.Load() == 0 {
+		switch {
+		case !r.retired.Load():
+		case r.inFlight.Load() == 0:
 			delete(p.replicas, key)
 			r.leaveCheck()
+		default:
+			p.untidy = true
 		}
 	}
 }

@@ -35,6 +35,10 @@ type Loader struct {
 	last   []*schema.Parsed[document]
 	set    *deployments.Set
 	sets   int // how many different ones there have been
+	// loaded are the endpoints of last, in its order; nil if there were problems.
+	loaded  []*Endpoint
+	changed []int // of last, the documents that are others than those that were kept
+	all     bool  // more than these may be
 }
 
 // NewLoader makes a Loader that has loaded nothing yet.
@@ -42,14 +46,19 @@ func NewLoader() *Loader {
 	return &Loader{folder: schema.NewFolder("", schema.EndpointsFolder, parse)}
 }
 
-// Load is the function Load.
+// Load is the function Load. What it gives must not be changed.
 func (l *Loader) Load(rev schema.Revision, set *deployments.Set) ([]*Endpoint, schema.Diagnostics) {
 	tree, ok := rev.Trees[rev.Branch]
 	if !ok {
 		return nil, schema.Diagnostics{{Rule: schema.RuleReference, Message: fmt.Sprintf("the endpoints branch %q does not exist", rev.Branch)}}
 	}
 	documents, problems := l.folder.Read(tree)
+	before := l.last
 	l.last = documents
+	if len(problems) == 0 && set == l.set && l.change(before) {
+		return l.loaded, nil
+	}
+	l.loaded, l.changed, l.all = nil, nil, true
 	if set != l.set {
 		l.set, l.sets = set, l.sets+1
 	}
@@ -69,19 +78,62 @@ func (l *Loader) Load(rev schema.Revision, set *deployments.Set) ([]*Endpoint, s
 		}
 	}
 	problems = append(problems, overlaps(documents)...)
-	slices.SortFunc(endpoints, func(a, b *Endpoint) int { return strings.Compare(a.Name, b.Name) })
+	byName := func(a, b *Endpoint) int { return strings.Compare(a.Name, b.Name) }
+	if len(problems) == 0 && slices.IsSortedFunc(endpoints, byName) {
+		l.loaded = endpoints
+		return endpoints, nil
+	}
+	slices.SortFunc(endpoints, byName)
 	return endpoints, problems.Sort()
+}
+
+// change looks at the documents that are others than before, if nothing else
+// can have changed: these had no problems, there are as many of the same names and
+// paths, and they still have no problems. The rest is not even touched.
+func (l *Loader) change(before []*schema.Parsed[document]) bool {
+	if l.loaded == nil || len(before) != len(l.last) {
+		return false
+	}
+	now := l.loaded
+	for i, doc := range l.last {
+		if doc == before[i] {
+			continue
+		}
+		if doc.Value == nil || len(doc.Problems) > 0 || doc.Path != before[i].Path || doc.Value.path() != before[i].Value.path() {
+			return false
+		}
+		if len(doc.Value.resolve(l.set)) > 0 || doc.Value.last.endpoint == nil {
+			return false
+		}
+		doc.Value.set = l.sets
+		if &now[0] == &l.loaded[0] {
+			now = slices.Clone(now)
+		}
+		now[i] = doc.Value.last.endpoint
+		l.changed = append(l.changed, i)
+	}
+	l.loaded = now
+	if len(l.changed) > len(l.last) { // as many refused revisions, one after the other
+		l.changed, l.all = nil, true
+	}
+	return true
 }
 
 // Keep says that the revision loaded last is the one that serves. It stays
 // remembered, whatever is loaded and refused before the next call.
 func (l *Loader) Keep() {
 	l.folder.Keep()
-	for _, doc := range l.last {
-		if doc.Value != nil {
-			doc.Value.kept = doc.Value.last
+	for _, i := range l.changed {
+		l.last[i].Value.kept = l.last[i].Value.last
+	}
+	if l.all {
+		for _, doc := range l.last {
+			if doc.Value != nil {
+				doc.Value.kept = doc.Value.last
+			}
 		}
 	}
+	l.changed, l.all = nil, false
 }
 
 // overlaps reports every path that is equal to another one or lies under it, at

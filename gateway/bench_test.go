@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -44,14 +45,49 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// frozen is a tree as gitsync gives it: its entries tell whether they are the
+// same as before.
+type frozen struct {
+	fstest.MapFS
+	listed map[string][]fs.DirEntry
+}
+
+type frozenEntry struct{ fs.DirEntry }
+
+func (*frozenEntry) Immutable() {}
+
+func (f frozen) ReadDir(name string) ([]fs.DirEntry, error) { return f.listed[name], nil }
+
+// freeze lists the entries of a tree, the unchanged ones from before.
+func freeze(b *testing.B, tree fstest.MapFS, before frozen) frozen {
+	now := frozen{MapFS: tree, listed: map[string][]fs.DirEntry{}}
+	for _, folder := range []string{"endpoints", "deployments"} {
+		entries, err := fs.ReadDir(tree, folder)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i, e := range entries {
+			path := folder + "/" + e.Name()
+			if len(before.listed[folder]) > i && before.MapFS[path] == tree[path] {
+				now.listed[folder] = append(now.listed[folder], before.listed[folder][i])
+				continue
+			}
+			now.listed[folder] = append(now.listed[folder], &frozenEntry{e})
+		}
+	}
+	return now
+}
+
 // BenchmarkApplyOneChanged swaps in 10,000 endpoints of which one has changed.
 func BenchmarkApplyOneChanged(b *testing.B) {
 	g := newBareGateway()
 	revisions := [2]schema.Revision{manyEndpoints(10_000), manyEndpoints(10_000)}
-	changed := fstest.MapFS{}
-	maps.Copy(changed, revisions[1].Trees["main"].FS.(fstest.MapFS))
+	tree := revisions[0].Trees["main"].FS.(fstest.MapFS)
+	changed := maps.Clone(tree)
 	changed["endpoints/e5000.yaml"] = &fstest.MapFile{Data: []byte(modelbitSplit + "timeout: 10s\n"), Mode: 0o644}
-	revisions[1].Trees["main"] = schema.Tree{Commit: "other", FS: changed}
+	first := freeze(b, tree, frozen{})
+	revisions[0].Trees["main"] = schema.Tree{Commit: "one", FS: first}
+	revisions[1].Trees["main"] = schema.Tree{Commit: "other", FS: freeze(b, changed, first)}
 	for i := range revisions {
 		if err := g.Apply(revisions[i]); err != nil {
 			b.Fatal(err)

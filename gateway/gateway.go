@@ -60,8 +60,9 @@ type Gateway struct {
 	current atomic.Pointer[Snapshot]
 	stopped atomic.Bool
 
-	mu      sync.Mutex // guards loaders: one revision at a time
+	mu      sync.Mutex // guards loaders and bound: one revision at a time
 	loaders loaders
+	bound   []*endpoint // since the last swap, whether they serve or not
 	refusal atomic.Pointer[Refusal]
 	applied atomic.Pointer[Applied] // nil before the first
 }
@@ -142,13 +143,11 @@ func (g *Gateway) Swap(s *Snapshot) {
 }
 
 func (g *Gateway) swap(s *Snapshot) {
-	g.current.Store(s)
+	before := g.current.Swap(s)
 	g.loaders.keep()
 	g.refusal.Store(nil)
 	g.metrics.swaps.Inc()
-	g.pool.Retain(s.groups())
-	g.mirrors.Retain(s.queues())
-	g.metrics.retain(s)
+	g.release(before, s)
 	g.warnInsecure(s)
 }
 

@@ -69,6 +69,7 @@ type metrics struct {
 	gateway *Gateway
 	mu      sync.Mutex
 	all     map[seriesKey]*series
+	leaving map[seriesKey]struct{} // those that go when their last request is done
 
 	swaps, rejects prometheus.Counter
 }
@@ -77,6 +78,7 @@ func newMetrics(g *Gateway) *metrics {
 	return &metrics{
 		gateway: g,
 		all:     map[seriesKey]*series{},
+		leaving: map[seriesKey]struct{}{},
 		swaps:   prometheus.NewCounter(prometheus.CounterOpts{Name: "switchyard_swaps_total", Help: "Snapshots swapped in."}),
 		rejects: prometheus.NewCounter(prometheus.CounterOpts{Name: "switchyard_rejects_total", Help: "Revisions refused."}),
 	}
@@ -102,22 +104,22 @@ func (m *metrics) find(r *record.Record) *series {
 	return m.all[seriesKey{r.Endpoint, r.Backend, r.Role}]
 }
 
-// retain drops the series of backends and mirrors that s does not name, once
-// their last request is done.
-func (m *metrics) retain(s *Snapshot) {
-	keep := make(map[*series]bool, len(m.all))
-	for _, e := range s.endpoints {
-		for i := range e.backends {
-			keep[e.backends[i].series] = true
-		}
-		for i := range e.mirrors {
-			keep[e.mirrors[i].series] = true
-		}
-	}
+// retain drops the series of endpoints that are gone, but for those that s names
+// as well, once their last request is done.
+func (m *metrics) retain(s *Snapshot, gone []*endpoint) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for key, s := range m.all {
-		if !keep[s] && s.inFlight.Load() == 0 {
+	for _, e := range gone {
+		for _, key := range e.keys() {
+			m.leaving[key] = struct{}{}
+		}
+	}
+	for key := range m.leaving {
+		switch series := m.all[key]; {
+		case series == nil || s.names(key):
+			delete(m.leaving, key)
+		case series.inFlight.Load() == 0:
+			delete(m.leaving, key)
 			delete(m.all, key)
 		}
 	}

@@ -151,7 +151,7 @@ func (g *Gateway) compile(rev schema.Revision) (*Snapshot, error) {
 func (g *Gateway) bindAll(declared []*endpoints.Endpoint, last []*endpoint) []*endpoint {
 	all := make([]*endpoint, len(declared))
 	for i, d := range declared {
-		for len(last) > 0 && last[0].Name < d.Name {
+		for len(last) > 0 && last[0].Endpoint != d && last[0].Name < d.Name {
 			last = last[1:]
 		}
 		if len(last) > 0 && last[0].Endpoint == d {
@@ -159,6 +159,7 @@ func (g *Gateway) bindAll(declared []*endpoints.Endpoint, last []*endpoint) []*e
 			continue
 		}
 		all[i] = g.bind(d)
+		g.bound = append(g.bound, all[i])
 	}
 	return all
 }
@@ -236,9 +237,11 @@ func (e *endpoint) template(name string, role record.Role, to *deployments.Resol
 }
 
 // groups lists every group of replicas that the snapshot calls.
-func (s *Snapshot) groups() []*deployments.Group {
+func (s *Snapshot) groups() []*deployments.Group { return groups(s.endpoints) }
+
+func groups(endpoints []*endpoint) []*deployments.Group {
 	var all []*deployments.Group
-	for _, e := range s.endpoints {
+	for _, e := range endpoints {
 		for i := range e.backends {
 			if g := e.backends[i].group; g != nil {
 				all = append(all, g)
@@ -246,17 +249,6 @@ func (s *Snapshot) groups() []*deployments.Group {
 		}
 		for i := range e.mirrors {
 			all = append(all, e.mirrors[i].group)
-		}
-	}
-	return all
-}
-
-// queues lists the queue of every mirror of the snapshot.
-func (s *Snapshot) queues() []*mirror.Queue {
-	var all []*mirror.Queue
-	for _, e := range s.endpoints {
-		for i := range e.mirrors {
-			all = append(all, e.mirrors[i].queue)
 		}
 	}
 	return all

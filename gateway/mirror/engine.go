@@ -115,20 +115,12 @@ func (e *Engine) Queue(endpoint, name string) *Queue {
 	return q
 }
 
-// Retain forgets the queues that are not in keep. They go on serving whoever
-// still holds them, and are gone when their copies are.
-func (e *Engine) Retain(keep []*Queue) {
-	kept := make(map[*Queue]struct{}, len(keep))
-	for _, q := range keep {
-		kept[q] = struct{}{}
-	}
+// Forget forgets the queue of an endpoint's mirror. It goes on serving whoever
+// still holds it, and is gone when its copies are.
+func (e *Engine) Forget(endpoint, name string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for key, q := range e.queues {
-		if _, ok := kept[q]; !ok {
-			delete(e.queues, key)
-		}
-	}
+	delete(e.queues, queueKey{endpoint, name})
 }
 
 // MaxBody is the most bytes that a body may have to be copied.

@@ -238,7 +238,7 @@ func TestQueuesSurviveAndRetiredOnesFinish(t *testing.T) {
 	for range 3 {
 		f.send("POST", "/x", "b", kept, retired)
 	}
-	f.Retain([]*mirror.Queue{kept.queue})
+	f.Forget("e", retired.name)
 	if f.Queue("e", kept.name) != kept.queue {
 		t.Error("a retained queue is forgotten")
 	}
