@@ -29,7 +29,13 @@ type AdminOptions struct {
 	Pin       func(ctx context.Context, which string) error  // serves a kept revision until Unpin
 	Unpin     func(context.Context) error
 	Revisions func(context.Context) (any, error) // lists what is kept; shown under "revisions"
+	// Console answers GET / and all below ConsolePath, also what browsers send to
+	// change something: it knows by itself from whom to take that. Nil: nothing does.
+	Console http.Handler
 }
+
+// ConsolePath is what the paths of the console begin with on the admin listener.
+const ConsolePath = "/console/"
 
 // StatusError is an error together with the HTTP status that tells of it.
 type StatusError struct {
@@ -47,10 +53,10 @@ func (e *StatusError) Unwrap() error { return e.Err }
 // /endpoints, /metrics, /records, /revisions, /debug/pprof/, POST /sync, /pin and
 // /unpin.
 // It has no access control of its own and belongs on loopback; what a browser
-// sends there for some page is refused nevertheless.
+// sends there for some page is refused nevertheless, but for the console.
 func (g *Gateway) Admin(o AdminOptions) http.Handler {
 	r := chi.NewRouter()
-	r.Use(refuseBrowsers)
+	r.Use(refuseBrowsers(o.Console != nil))
 	g.watched(r, o.Gatherer)
 	r.Get("/status", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, g.status(o))
@@ -60,6 +66,10 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 	})
 	r.Method(http.MethodGet, "/records", records(o.Records))
 	g.changes(r, o)
+	if o.Console != nil {
+		r.Method(http.MethodGet, "/", o.Console)
+		r.Handle(ConsolePath+"*", o.Console)
+	}
 	r.HandleFunc("/debug/pprof/*", pprof.Index)
 	r.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	r.HandleFunc("/debug/pprof/profile", pprof.Profile)

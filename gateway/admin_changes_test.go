@@ -87,3 +87,33 @@ func TestCheckServesNothing(t *testing.T) {
 		t.Errorf("applied is %+v", a)
 	}
 }
+
+// The console asks by itself who it is that changes something; nothing else of
+// the admin listener takes that from a browser.
+func TestBrowsersChangeSomethingByTheConsoleOnly(t *testing.T) {
+	s := newStage(t, options{})
+	handler := s.gateway.Admin(gateway.AdminOptions{
+		Gatherer: prometheus.NewRegistry(), Status: func() any { return nil },
+		Sync: func(context.Context) error { return nil },
+		Console: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTeapot)
+		}),
+	})
+	for _, test := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/", http.StatusTeapot},
+		{"GET", "/console/records", http.StatusTeapot},
+		{"POST", "/console/new", http.StatusTeapot},
+		{"POST", "/", http.StatusForbidden},
+		{"POST", "/sync", http.StatusForbidden},
+		{"GET", "/nothing", http.StatusNotFound},
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(test.method, test.path, http.NoBody)
+		r.Header.Set("Origin", "http://127.0.0.1:9090")
+		if handler.ServeHTTP(w, r); w.Code != test.want {
+			t.Errorf("%s %s: %d instead of %d", test.method, test.path, w.Code, test.want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,35 @@ func (s *Snapshot) Commit() string { return s.commit }
 
 // Len is the number of endpoints.
 func (s *Snapshot) Len() int { return len(s.endpoints) }
+
+// Since is when the snapshot was compiled, right before it began to serve.
+func (s *Snapshot) Since() time.Time { return s.compiled }
+
+// Endpoints lists the endpoints by name. The caller may change the list, not what
+// it points at.
+func (s *Snapshot) Endpoints() []*endpoints.Endpoint {
+	all := make([]*endpoints.Endpoint, len(s.endpoints))
+	for i, e := range s.endpoints {
+		all[i] = e.Endpoint
+	}
+	return all
+}
+
+// Endpoint is the endpoint of a name; nil if there is none.
+func (s *Snapshot) Endpoint(name string) *endpoints.Endpoint {
+	if e := s.find(name); e != nil {
+		return e.Endpoint
+	}
+	return nil
+}
+
+func (s *Snapshot) find(name string) *endpoint {
+	i, found := slices.BinarySearchFunc(s.endpoints, name, func(e *endpoint, name string) int { return strings.Compare(e.Name, name) })
+	if !found {
+		return nil
+	}
+	return s.endpoints[i]
+}
 
 // Check reads a revision exactly as the running gateway does and returns all
 // that is wrong with it, sorted; nil when it would be served.
