@@ -3,7 +3,7 @@ GO     ?= go
 GOLINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-clients race guarantees soak lint fuzz bench bench-peers bench-sync pgo package test-packaging check
+.PHONY: help demo build test test-clients test-console race guarantees soak lint fuzz bench bench-peers bench-sync pgo package test-packaging check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test-clients: ## call the gateway with the npm client of OpenAI (needs node 20 o
 
 guarantees: ## run the tests and write how they ended, and what they measured, to docs/guarantees.md
 	$(GO) test -json -count=1 -shuffle=on ./... | $(GO) run ./internal/guarantees/write
+
+test-console: ## run the console in a real browser (needs Chromium and npm), and take the screenshots of docs/console.md
+	.ci/console
 
 soak: ## the same for the guarantees at full size, and ten minutes of replicas at fault; half an hour in all (ARGS='-run TestM02 -engines "front=own upstream=own"')
 	$(GO) test -json -count=1 -timeout 60m ./gateway/soak -soak $(ARGS) | $(GO) run ./internal/guarantees/write

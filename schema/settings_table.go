@@ -18,6 +18,7 @@ const (
 	groupServing    = "Serving"
 	groupTLS        = "TLS"
 	groupMirroring  = "Mirroring"
+	groupConsole    = "Console"
 	groupLog        = "Log"
 	groupEngine     = "Engine"
 )
@@ -27,7 +28,7 @@ const (
 // may change what it gets.
 func Settings() []Setting {
 	var all []Setting
-	for _, part := range [][]Setting{repositorySettings(), forgeSettings(), servingSettings(), tlsSettings(), mirroringSettings(), logSettings(), engineSettings()} {
+	for _, part := range [][]Setting{repositorySettings(), forgeSettings(), servingSettings(), tlsSettings(), mirroringSettings(), consoleSettings(), logSettings(), engineSettings()} {
 		all = append(all, part...)
 	}
 	for i := range all {
@@ -123,6 +124,18 @@ func mirroringSettings() []Setting {
 	})
 }
 
+func consoleSettings() []Setting {
+	return grouped(groupConsole, []Setting{
+		{Key: "console", Kind: KindBool, Default: "true", Help: "Show the console at / of the admin listener: true or false."},
+		{Key: "consoleWrite", Kind: KindBool, Default: "false", Help: "Let editors among the users change endpoints in the console, by commits: true or false."},
+		{Key: "consoleUsersFile", Kind: KindString, Help: "File with the users of the console, each a line of switchyard console user; empty: nobody logs in."},
+		{Key: "consoleGitUsername", Kind: KindString, Help: "User name for pushing over http or https; empty: that for reading."},
+		{Key: "consoleGitTokenFile", Kind: KindString, Help: "File with the token for pushing over http or https; empty: that for reading."},
+		{Key: "consoleGitSshKeyFile", Kind: KindString, Help: "File with the private key for pushing over ssh; empty: that for reading."},
+		{Key: "consolePeers", Kind: KindStrings, check: checkURLs, Help: "URLs of the admin listeners of other gateways, whose live commits the console shows."},
+	})
+}
+
 func logSettings() []Setting {
 	return grouped(groupLog, []Setting{
 		{Key: "log", Kind: KindString, Default: "stdout", Help: "Where records and the life of the process are logged: stdout or the path of a file, which is rotated."},
@@ -202,6 +215,15 @@ func checkOptionalAddress(s string) error {
 		return nil
 	}
 	return checkAddress(s)
+}
+
+func checkURLs(s string) error {
+	for _, item := range ParseStrings(s) {
+		if u, err := url.Parse(item); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+			return fmt.Errorf("%s is no URL; write it as http://127.0.0.1:9090", quoted(item))
+		}
+	}
+	return nil
 }
 
 func checkPaths(s string) error {

@@ -73,6 +73,9 @@ func newServe(p process) *cobra.Command {
 			if err := inherit(&o); err != nil {
 				return err
 			}
+			if o.Console, err = consoleOptions(p, s); err != nil {
+				return err
+			}
 			ctx, signals := watchSignals(c.Context())
 			defer signals.stop()
 			o.Hangup, o.Abort = signals.hangup, signals.abort

@@ -39,6 +39,8 @@ func (s settings) prefixes(key string) []netip.Prefix {
 	return all
 }
 
+func (s settings) list(key string) []string { return schema.ParseStrings(s.value(key)) }
+
 func (s settings) value(key string) string {
 	v, ok := s[key]
 	if !ok {

@@ -32,6 +32,7 @@ func (p *process) adminOptions(gatherer prometheus.Gatherer) gateway.AdminOption
 	if p.recent != nil {
 		o.Records = p.recent
 	}
+	o.Console = p.consoleHandler()
 	return o
 }
 

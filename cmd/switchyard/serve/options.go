@@ -66,6 +66,7 @@ type Options struct {
 	ShutdownDelay time.Duration // from readiness off to refusing connections
 	GracePeriod   time.Duration // for live requests and copies to end, together
 
+	Console  *ConsoleOptions     // nil: there is none
 	Recent   *recent.Options     // of the newest records for the admin listener; nil: none are kept
 	Records  record.Options      // Writer is the process's own
 	LogLevel zerolog.Level       // the least level of process events that is logged; records always are

@@ -15,6 +15,8 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/certificates"
 	"github.com/switchyard-gateway/switchyard/commitstatus"
+	"github.com/switchyard-gateway/switchyard/console"
+	"github.com/switchyard-gateway/switchyard/console/series"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gateway/front"
@@ -50,7 +52,9 @@ type process struct {
 	certificates *certificates.Store // of the public listener; nil if it speaks plain HTTP
 
 	pool     *deployments.Pool
-	recent   *recent.Ring // nil if no records are kept in memory
+	recent   *recent.Ring     // nil if no records are kept in memory
+	series   *series.Store    // nil without a console
+	console  *console.Console // nil: there is none
 	gateway  *gateway.Gateway
 	follower *gitsync.Follower
 	webhook  *hook                  // nil without secrets
@@ -136,6 +140,9 @@ func (p *process) observers() []func(*record.Record) {
 	if p.options.Recent != nil {
 		p.recent = recent.New(*p.options.Recent)
 		all = append(all, p.recent.Observe)
+	}
+	if p.series = newSeries(p.options.Console); p.series != nil {
+		all = append(all, p.series.Add)
 	}
 	return all
 }
@@ -240,6 +247,7 @@ func (p *process) runParts(ctx context.Context) error {
 	parts.Go(func() error { return p.hangups(ctx) })
 	parts.Go(func() error { return p.watchCertificates(ctx) })
 	parts.Go(func() error { return p.webhook.run(ctx) })
+	parts.Go(func() error { return p.runConsole(ctx) })
 	parts.Go(func() error { return p.tellStatuses(ctx) })
 	parts.Go(func() error {
 		<-ctx.Done()

@@ -1,0 +1,157 @@
+package browser_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
+)
+
+// goTo opens a page.
+func (s *stage) goTo(path string) {
+	s.t.Helper()
+	s.do(chromedp.Navigate(s.admin+path), chromedp.WaitReady(chromedp.CSS("main")))
+}
+
+// sees waits until the page has a text.
+func (s *stage) sees(text string) {
+	s.t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(stepTime); time.Now().Before(deadline); <-tick.C {
+		if strings.Contains(s.text(), text) {
+			return
+		}
+	}
+	s.t.Fatalf("the page never says %q:\n%s", text, s.text())
+}
+
+// lacks fails if the page has a text.
+func (s *stage) lacks(text string) {
+	s.t.Helper()
+	if all := s.text(); strings.Contains(all, text) {
+		s.t.Errorf("the page says %q:\n%s", text, all)
+	}
+}
+
+// run runs a script that gives true.
+func (s *stage) run(script string) {
+	s.t.Helper()
+	if !get(s, chromedp.Evaluate[bool]("(() => { "+script+"; return true })()")) {
+		s.t.Fatal("the script did not end")
+	}
+}
+
+// fill writes into a field, as somebody who types.
+func (s *stage) fill(name, value string) {
+	s.t.Helper()
+	s.run(fmt.Sprintf(`const f = document.querySelector("form.change, form.stack, form.card, form.filters").elements[%q];
+		f.focus(); f.value = %q; f.dispatchEvent(new Event("input", {bubbles: true}))`, name, value))
+}
+
+// choose clicks on a radio button, a box or a summary.
+func (s *stage) choose(selector string) {
+	s.t.Helper()
+	s.run(fmt.Sprintf("document.querySelector(%q).click()", selector))
+}
+
+// click clicks on a button or link that leads to another page.
+func (s *stage) click(selector string) {
+	s.t.Helper()
+	s.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// logIn logs in, and is at a page afterwards.
+func (s *stage) logIn(name, to string) {
+	s.t.Helper()
+	s.goTo("/console/login?to=" + to)
+	s.fill("name", name)
+	s.fill("password", password)
+	s.click("form.stack button")
+	s.sees("Log out")
+}
+
+// commits commits what the form says.
+func (s *stage) commits() {
+	s.t.Helper()
+	s.sees("The checker finds no problem.")
+	s.click("[data-commit]")
+}
+
+// picture takes a screenshot, and looks for what is in the way of those who do
+// not see it.
+func (s *stage) picture(name string) {
+	s.t.Helper()
+	s.accessible(name)
+	if *screenshots == "" {
+		return
+	}
+	shot := chromedp.FullScreenshot(100)
+	if name == "records" { // which goes on for long
+		shot = chromedp.CaptureScreenshot()
+	}
+	png := get(s, shot)
+	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), png, 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// dark shows pages as in the dark.
+func (s *stage) dark(on bool) {
+	s.t.Helper()
+	scheme := "light"
+	if on {
+		scheme = "dark"
+	}
+	feature := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
+	if _, err := chromedp.Call(s.tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: feature}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// accessible fails if axe finds something serious.
+func (s *stage) accessible(name string) {
+	s.t.Helper()
+	if *axe == "" {
+		return
+	}
+	script, err := os.ReadFile(*axe)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.do(chromedp.Evaluate[chromedp.Void](string(script)))
+	found := get(s, chromedp.Evaluate[string](`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v =>
+		({id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.slice(0, 5).map(n => n.html)}))))`, chromedp.EvalAwaitPromise))
+	var violations []struct {
+		ID, Impact, Help string
+		Nodes            []string
+	}
+	if err := json.Unmarshal([]byte(found), &violations); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, v := range violations {
+		if v.Impact == "serious" || v.Impact == "critical" {
+			s.t.Errorf("%s: %s (%s): %s\n  %s", name, v.ID, v.Impact, v.Help, strings.Join(v.Nodes, "\n  "))
+		} else {
+			s.t.Logf("%s: %s (%s): %s", name, v.ID, v.Impact, v.Help)
+		}
+	}
+}
+
+// calls calls an endpoint so often, and waits for as many copies.
+func (s *stage) calls(endpoint string, n int, mirror string) {
+	s.t.Helper()
+	for i := range n {
+		s.call(endpoint, fmt.Sprint("subject-", i))
+	}
+	testbed.Eventually(s.t, "the copies have their records", func() bool {
+		return mirror == "" || strings.Count(s.log.String(), `"backend":"`+mirror+`","role":"mirror"`) >= n
+	})
+}

@@ -1,0 +1,223 @@
+package browser_test
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
+)
+
+func (s *stage) call(endpoint, subject string) {
+	s.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, s.public+"/v1/"+endpoint, strings.NewReader(`{"data": 10}`))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("X-User-Id", subject)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, answer.Body)
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s answers %s", endpoint, answer.Status)
+	}
+}
+
+// From nothing to a promoted mirror, and back.
+func TestAMirrorEarnsItsPromotion(t *testing.T) {
+	s := newStage(t)
+	s.goTo("/console/login?to=/")
+	s.picture("login")
+	s.logIn("editor", "/")
+
+	s.goTo("/console/new")
+	s.fill("endpoint", "pricing")
+	s.choose("[name=kind][value=split]")
+	s.fill("n.1.name", "pricing_v1")
+	s.fill("n.2.name", "pricing_v2")
+	s.fill("n.2.version", "stable")
+	s.fill("key", "header:x-user-id")
+	s.picture("new")
+	s.commits()
+	s.sees("It serves")
+
+	s.goTo("/console/endpoints/pricing/change")
+	s.choose("details.plus:last-of-type summary")
+	s.fill("new.m.label", "candidate")
+	s.fill("new.m.name", "pricing_v2")
+	s.fill("new.m.version", "latest")
+	s.commits()
+	s.sees("It serves")
+
+	s.calls("pricing", 60, "candidate")
+	s.goTo("/console/records?endpoint=pricing")
+	s.sees("candidate")
+	s.picture("records")
+	s.choose(".records a.mono")
+	s.sees("Answered by")
+	s.sees("live")
+	s.sees("mirror")
+	s.picture("request")
+
+	s.goTo("/console/endpoints/pricing")
+	s.click("th a.small")
+	s.sees("candidate")
+	s.sees("pairs")
+	s.goTo("/console/endpoints/pricing/change")
+	s.fill("b.experiment.weight", "20")
+	s.sees("get another backend than before")
+	s.sees("control → experiment")
+	s.picture("change")
+	s.fill("b.experiment.weight", "5")
+	s.sees("Nothing changes yet.")
+	s.fill("m.candidate.do", "backend")
+	s.fill("m.candidate.weight", "5")
+	s.commits()
+	s.sees("It serves")
+	if text := s.file("endpoints/pricing.yaml"); strings.Contains(text, "mirrors") || !strings.Contains(text, "candidate:") {
+		t.Errorf("the mirror is not promoted:\n%s", text)
+	}
+
+	s.calls("pricing", 40, "")
+	s.goTo("/console/endpoints/pricing")
+	s.sees("candidate")
+	testbed.Eventually(t, "the charts are drawn", func() bool {
+		return get(s, chromedp.Evaluate[int](`document.querySelectorAll(".chart .line").length`)) >= 4
+	})
+	s.picture("endpoint")
+	s.goTo("/")
+	s.sees("pricing")
+	s.picture("endpoints")
+	s.dark(true)
+	s.picture("endpoints-dark")
+	s.dark(false)
+
+	log := s.git(s.repo, "log", "--format=%an <%ae> %s", "main")
+	for _, want := range []string{
+		"The Editor <editor@example.com> pricing: new endpoint",
+		"The Editor <editor@example.com> pricing: mirror 100 % of requests to candidate, main/pricing_v2 latest",
+		"The Editor <editor@example.com> pricing: promote the mirror candidate to a backend of weight 5",
+	} {
+		if !strings.Contains(log, want) {
+			t.Errorf("git log has no %q:\n%s", want, log)
+		}
+	}
+
+	s.goTo("/console/revisions")
+	s.sees("pricing: new endpoint")
+	s.picture("revisions")
+	s.click("tbody tr:nth-child(2) button")
+	s.sees("pinned")
+	s.goTo("/console/endpoints/pricing")
+	s.sees("mirror")
+	s.goTo("/console/revisions")
+	s.click(".actions form:nth-child(2) button")
+	s.sees("Revisions")
+	s.goTo("/console/endpoints/pricing/try")
+	s.click("form.card button")
+	s.sees("The answer: 200")
+	s.picture("try")
+}
+
+func TestAChangeIsMadeAgainUponWhatOthersPushed(t *testing.T) {
+	s := newStage(t)
+	s.push("A split", map[string]string{"endpoints/e.yaml": "schemaVersion: 1\nbackends:\n  a: {static: 1, weight: 1}   # old\n  b: {static: 2, weight: 1}\n"})
+	s.logIn("editor", "/")
+	testbed.Eventually(t, "the split serves", func() bool {
+		answer, err := http.Get(s.admin + "/console/endpoints/e")
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		return err == nil && answer.StatusCode == http.StatusOK
+	})
+
+	s.goTo("/console/endpoints/e/change")
+	s.fill("b.a.weight", "3")
+	s.sees("The checker finds no problem.")
+	s.push("Somebody else's", map[string]string{"endpoints/e.yaml": "schemaVersion: 1\nbackends:\n  a: {static: 1, weight: 1}   # old\n  b: {static: 2, weight: 7}\n"})
+	s.click("[data-commit]")
+	s.sees("your change was made again upon theirs")
+	if got := s.file("endpoints/e.yaml"); !strings.Contains(got, "a: {static: 1, weight: 3}   # old") || !strings.Contains(got, "b: {static: 2, weight: 7}") {
+		t.Errorf("both changes are not there:\n%s", got)
+	}
+
+	s.goTo("/console/endpoints/e/change")
+	s.fill("b.a.weight", "4")
+	s.sees("The checker finds no problem.")
+	s.push("The same", map[string]string{"endpoints/e.yaml": strings.Replace(s.file("endpoints/e.yaml"), "weight: 3", "weight: 9", 1) + "\n"})
+	s.click("[data-commit]")
+	s.sees("Somebody else was faster")
+	s.picture("conflict")
+	if got := s.file("endpoints/e.yaml"); !strings.Contains(got, "weight: 9") {
+		t.Errorf("the other's change is gone:\n%s", got)
+	}
+}
+
+func TestAProtectedBranchTakesAMergeRequest(t *testing.T) {
+	s := newStage(t)
+	hook := "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || { echo 'main is protected' >&2; exit 1; }\n"
+	if err := os.WriteFile(filepath.Join(s.repo, "hooks", "update"), []byte(hook), 0o755); err != nil { //nolint:gosec // a hook is executed
+		t.Fatal(err)
+	}
+	before := s.git(s.repo, "rev-parse", "main")
+	s.logIn("editor", "/")
+	s.goTo("/console/endpoints/quotes/change")
+	s.fill("b.fixed.branch", "main")
+	s.fill("b.fixed.name", "pricing_v1")
+	s.fill("b.fixed.version", "latest")
+	s.commits()
+	s.sees("takes no commit on this branch")
+	s.sees("main is protected")
+	s.picture("protected")
+	s.commits()
+	s.sees("Pushed to a branch")
+	if s.git(s.repo, "rev-parse", "main") != before {
+		t.Error("the protected branch has moved")
+	}
+	text := s.git(s.repo, "show", "console/editor/quotes:endpoints/quotes.yaml")
+	if want := "fixed: {deployment: {branch: main, name: pricing_v1, version: latest}}   # for now"; !strings.Contains(text, want) || !strings.Contains(text, "# answers while") {
+		t.Errorf("the branch has\n%s", text)
+	}
+}
+
+func TestAViewerChangesNothing(t *testing.T) {
+	s := newStage(t)
+	s.logIn("viewer", "/")
+	s.lacks("New endpoint")
+	s.goTo("/console/endpoints/quotes")
+	s.lacks("Change")
+	s.goTo("/console/endpoints/quotes/change")
+	s.sees("your role is viewer")
+	status := get(s, chromedp.Evaluate[int](`fetch("/console/publish", {method: "POST", body: new URLSearchParams({about: "delete", endpoint: "quotes"})}).then(r => r.status)`,
+		chromedp.EvalAwaitPromise))
+	if status != http.StatusForbidden {
+		t.Errorf("a viewer's push is answered %d", status)
+	}
+}
+
+func TestDiagnosticsComeWhileSomebodyTypes(t *testing.T) {
+	s := newStage(t)
+	s.logIn("editor", "/")
+	s.goTo("/console/endpoints/quotes/change")
+	s.choose("[name=mode][value=yaml]")
+	s.fill("yaml", "schemaVersion: 1\nbackends:\n  fixed:\n    static: 1\n    weigth: 2\n")
+	s.sees(`unknown key "weigth"; did you mean "weight"?`)
+	s.sees("line 5")
+	s.picture("diagnostics")
+	if !get(s, chromedp.Evaluate[bool](`document.querySelector("[data-commit]").disabled`)) {
+		t.Error("what is refused can be committed")
+	}
+	s.push("A mistake", map[string]string{"endpoints/bad.yaml": "schemaVersion: 1\nbackends:\n  a: {deployment: {branch: main, name: pricing_v9, version: latest}}\n"})
+	s.goTo("/")
+	s.sees("is refused")
+	s.sees("pricing_v9")
+	s.picture("refused")
+}

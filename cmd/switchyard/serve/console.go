@@ -1,0 +1,167 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/switchyard-gateway/switchyard/console"
+	"github.com/switchyard-gateway/switchyard/console/login"
+	"github.com/switchyard-gateway/switchyard/console/series"
+	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// ConsoleOptions is how the console of a process is.
+type ConsoleOptions struct {
+	Write bool         // editors may change endpoints
+	Users *login.Users // nil: nobody logs in
+	Peers []string     // URLs of the admin listeners of other gateways
+	Auth  gitsync.Auth // for pushing
+}
+
+// consoleHandler is the console, or nil.
+func (p *process) consoleHandler() http.Handler {
+	o := p.options.Console
+	if o == nil {
+		return nil
+	}
+	scheme := "http://"
+	if p.certificates != nil {
+		scheme = "https://"
+	}
+	p.console = console.New(console.Options{
+		Version: p.options.Version, Logger: p.logger, Loopback: loopback(p.admin.Addr()), CallURL: scheme + p.listen.Addr().String(),
+		Snapshot: p.gateway.Current, Health: p.gateway.Health, Series: p.series, Recent: p.recent, Gateway: p.gateway, Peers: o.Peers,
+		Following: p.following, Revisions: p.keptRevisions,
+		Write: o.Write, Users: o.Users, Check: gateway.NewChecker(p.options.Secrets).Check, Publish: p.publish,
+		Sync: p.follower.Sync, Accept: p.follower.Accept, Pin: p.follower.Pin, Unpin: p.follower.Unpin,
+	})
+	return p.console
+}
+
+// runConsole keeps the console up to date, if there is one.
+func (p *process) runConsole(ctx context.Context) error {
+	if p.console == nil {
+		return nil
+	}
+	return p.console.Run(ctx)
+}
+
+// newSeries is what the console draws, if there is one.
+func newSeries(o *ConsoleOptions) *series.Store {
+	if o == nil {
+		return nil
+	}
+	return series.New(series.Options{})
+}
+
+// loopback reports whether a listener takes connections from this machine only.
+func loopback(at net.Addr) bool {
+	address, err := netip.ParseAddrPort(at.String())
+	return err == nil && address.Addr().Unmap().IsLoopback()
+}
+
+// following is how following goes, in the console's words.
+func (p *process) following() console.Following {
+	s := p.follower.Status()
+	f := console.Following{
+		Repository: s.Repository, Branch: s.Branch, Since: s.LiveSince, LastSuccess: s.LastSuccess, Stale: s.Stale,
+		Live: tip(s.Live), Pending: tip(s.Pending),
+	}
+	if s.LastError != nil {
+		f.Error = s.LastError.Error()
+	}
+	if s.Pin != nil {
+		f.Pinned = s.Pin.Commit
+	}
+	if s.Live != nil {
+		f.LiveRevision, f.Newest = Revision(s.Live), Revision(s.Live)
+	}
+	if s.Newest != nil {
+		f.Newest = Revision(s.Newest)
+	}
+	if h := s.Held; h != nil {
+		f.Held = &console.Held{Reason: heldReason(h.Reason), Commit: h.Commit, Since: h.Since, Gone: h.Vanished}
+	}
+	if r := s.Rejected; r != nil {
+		refused := console.Refused{At: r.Time}
+		if t := tip(r.Revision); t != nil {
+			refused.Tip = *t
+		}
+		if problems, ok := errors.AsType[schema.Diagnostics](r.Err); ok {
+			refused.Problems = problems
+		} else {
+			refused.Reason = r.Err.Error()
+		}
+		f.Refused = &refused
+	}
+	return f
+}
+
+func heldReason(r gitsync.Reason) string {
+	switch r {
+	case gitsync.HeldVanished:
+		return "Most endpoints are gone from it"
+	case gitsync.HeldNoEndpoints:
+		return "The folder of endpoints is gone from it"
+	case gitsync.HeldNoBranch:
+		return "The branch is gone from the repository"
+	case gitsync.HeldEmpty:
+		return "The repository has no commits any more"
+	}
+	return string(r)
+}
+
+func tip(r *gitsync.Revision) *console.Tip {
+	if r == nil {
+		return nil
+	}
+	h := r.Heads[r.Branch]
+	return &console.Tip{Commit: h.Commit, Author: h.Author, Subject: h.Subject, Time: h.Time}
+}
+
+// keptRevisions are those that can be pinned, in the console's words.
+func (p *process) keptRevisions(ctx context.Context) ([]console.Kept, error) {
+	list, err := p.follower.Revisions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]console.Kept, len(list))
+	for i, k := range list {
+		h := k.Heads[k.Branch]
+		all[i] = console.Kept{
+			Tip:    console.Tip{Commit: h.Commit, Author: h.Author, Subject: h.Subject, Time: h.Time},
+			Number: k.Number, Live: k.Live, Pinned: k.Pinned, Served: k.Saved,
+			Added: k.Changes.Added, Removed: k.Changes.Removed, Changed: k.Changes.Changed,
+		}
+		if k.Err != nil {
+			all[i].Error = k.Err.Error()
+		}
+		for _, f := range k.Changes.Files {
+			all[i].Files = append(all[i].Files, console.File{Kind: f.Kind, Branch: f.Branch, Path: f.Path})
+		}
+	}
+	return all, nil
+}
+
+// publish pushes a commit of the console.
+func (p *process) publish(ctx context.Context, c console.Commit) (console.Published, error) {
+	o := p.options.Repository
+	o.Auth = p.options.Console.Auth
+	done, err := gitsync.Publish(ctx, o, gitsync.Publication{
+		Base: c.Base, Branch: c.Branch, New: c.NewBranch, Files: c.Files, Message: c.Message,
+		Author: gitsync.Person{Name: c.Name, Email: c.Email},
+	})
+	if moved, ok := errors.AsType[*gitsync.MovedError](err); ok && !c.NewBranch {
+		return console.Published{}, &console.MovedError{Tip: moved.Tip}
+	}
+	if declined, ok := errors.AsType[*gitsync.DeclinedError](err); ok {
+		return console.Published{}, &console.ProtectedError{Says: strings.TrimSpace(declined.Reason + " " + declined.Said)}
+	}
+	return console.Published{Commit: done.Commit, Branch: c.Branch, Says: done.Said}, err
+}

@@ -1,0 +1,145 @@
+// What the pages have beside themselves: times in the viewer's zone, numbers that move,
+// and the word of the checker while something is changed. All else works without it.
+
+document.documentElement.classList.add("scripted");
+
+const units = [[86400, "days"], [3600, "h"], [60, "min"], [1, "s"]];
+
+function ago(then) {
+  const seconds = Math.max(0, (Date.now() - then) / 1000);
+  for (const [size, name] of units) {
+    if (seconds >= size * (size === 86400 ? 2 : 1)) return `${Math.floor(seconds / size)} ${name} ago`;
+  }
+  return "just now";
+}
+
+function tellTimes(root) {
+  for (const time of root.querySelectorAll("time[data-show]")) {
+    const then = new Date(time.dateTime);
+    const local = then.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+    time.title = local;
+    time.textContent = time.dataset.show === "ago" ? ago(then.getTime()) : local;
+  }
+}
+
+// Pieces of the page, each in the place of the element with its id. What somebody is
+// about to use stays until he has done so.
+function replace(html) {
+  const pieces = document.createElement("template");
+  pieces.innerHTML = html;
+  for (const piece of pieces.content.querySelectorAll("[id]")) {
+    const old = document.getElementById(piece.id);
+    if (!old || old.contains(document.activeElement) || old.innerHTML === piece.innerHTML) continue;
+    if (piece.parentElement?.closest("[id]")) continue;
+    tellTimes(piece);
+    old.replaceWith(piece);
+  }
+}
+
+function listen(url) {
+  const source = new EventSource(url);
+  source.onmessage = (event) => replace(event.data);
+  return source;
+}
+
+let events = document.body.dataset.events ? listen(document.body.dataset.events) : null;
+addEventListener("pagehide", () => events?.close());
+
+function later(wait, run) {
+  let timer;
+  return (...with_) => { clearTimeout(timer); timer = setTimeout(() => run(...with_), wait); };
+}
+
+// Search while somebody types.
+const search = document.querySelector("[data-search]");
+search?.addEventListener("input", later(150, async () => {
+  const query = new URLSearchParams({ q: search.value });
+  const answer = await fetch(`/?${query}`);
+  if (!answer.ok || query.get("q") !== search.value) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.getElementById("list").replaceWith(page.getElementById("list"));
+  history.replaceState(null, "", `/?${query}`);
+  events?.close();
+  events = listen(`/console/events/endpoints?${query}`);
+}));
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    await navigator.clipboard.writeText(copy.parentElement.querySelector("code").textContent);
+    copy.textContent = "Copied";
+    setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+  }
+  const line = event.target.closest("[data-line]");
+  const editor = document.getElementById("yaml");
+  if (line && editor) {
+    const before = editor.value.split("\n").slice(0, line.dataset.line - 1).join("\n").length;
+    const at = before + (line.dataset.line > 1 ? 1 : 0) + Math.max(0, line.dataset.column - 1);
+    editor.focus();
+    editor.setSelectionRange(at, at);
+  }
+});
+
+const form = document.querySelector("form[data-preview]");
+if (form) setUp(form);
+
+function setUp(form) {
+  const message = form.querySelector("[data-message]");
+  const commit = form.querySelector("[data-commit]");
+  const place = document.getElementById("verdict");
+  let written = message.value.trim() !== "";
+  let asked = 0;
+  message.addEventListener("input", () => { written = message.value.trim() !== ""; });
+
+  const preview = later(250, async () => {
+    const mine = ++asked;
+    const answer = await fetch(form.dataset.preview, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    if (mine !== asked) return;
+    if (!answer.ok) {
+      place.textContent = answer.status === 403 ? "Your session is over. Log in again in another tab; what you wrote stays here." : "The change cannot be checked now.";
+      return;
+    }
+    place.innerHTML = await answer.text();
+    const verdict = place.firstElementChild;
+    commit.disabled = verdict.hasAttribute("data-blocks");
+    if (!written) message.value = verdict.dataset.suggest;
+  });
+
+  function shares() {
+    const weights = [...form.querySelectorAll("[data-weight]")];
+    const sum = weights.reduce((total, field) => total + (Number(field.value) || 0), 0);
+    for (const field of weights) {
+      const out = form.querySelector(`[data-share="${CSS.escape(field.name)}"]`);
+      out.textContent = sum > 0 ? `${Math.round(1000 * (Number(field.value) || 0) / sum) / 10} %` : "";
+    }
+  }
+
+  // What only one choice needs is shown with it.
+  function conditions() {
+    for (const part of form.querySelectorAll("[data-when]")) {
+      const at = part.dataset.when.lastIndexOf("=");
+      const field = form.elements[part.dataset.when.slice(0, at)];
+      part.hidden = field?.value !== part.dataset.when.slice(at + 1);
+    }
+  }
+
+  for (const slider of form.querySelectorAll("[data-slider]")) {
+    const field = form.elements[slider.dataset.slider];
+    slider.max = Math.max(100, 2 * Number(field.value) || 0);
+    slider.value = field.value;
+    slider.addEventListener("input", () => { field.value = slider.value; });
+    field.addEventListener("input", () => { slider.value = field.value; });
+  }
+  form.addEventListener("input", (event) => {
+    shares();
+    conditions();
+    if (event.target !== message && event.target.name !== "where" && event.target.name !== "own") preview();
+  });
+  shares();
+  conditions();
+  if (form.querySelector("[name=about]").value === "new") return;
+  preview();
+}
+
+tellTimes(document);
+setInterval(() => tellTimes(document), 10000);

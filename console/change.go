@@ -1,0 +1,214 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/switchyard-gateway/switchyard/console/draft"
+	"github.com/switchyard-gateway/switchyard/console/login"
+	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// changePage is the form in which an endpoint is changed or made.
+type changePage struct {
+	About    string // aboutChange or aboutNew
+	Name     string
+	Branch   string
+	Base     string // the commit that the form is made of
+	Was      string // the document
+	CRLF     bool   // its lines end so
+	YAML     string // what stands in the editor
+	AsYAML   bool   // the editor is what counts
+	Backends []editBackend
+	Mirrors  []editMirror
+	Unread   string // why there is no form; empty: there is one
+	Known    known
+	Form     url.Values // what was filled in, if the form comes back
+	Verdict  *verdict
+	Problems []string // why it comes back
+	Own      string   // the name of a new branch
+	Protects bool     // the branch takes no pushes from here
+}
+
+// editBackend is a backend in the form.
+type editBackend struct {
+	Name, Branch, Deployment, Version, Static string
+	Weight                                    float64
+	Color                                     int
+}
+
+// editMirror is a mirror in the form.
+type editMirror struct {
+	Name, Branch, Deployment, Version string
+	Percent                           float64
+	Enabled                           bool
+	Color                             int
+}
+
+// Value is what stands in a field: what was filled in, or else what the document
+// says.
+func (p changePage) Value(key, otherwise string) string {
+	if p.Form != nil && p.Form.Has(key) {
+		return p.Form.Get(key)
+	}
+	return otherwise
+}
+
+// Chosen reports whether a field has a value, as Value.
+func (p changePage) Chosen(key, value, otherwise string) bool {
+	return p.Value(key, otherwise) == value
+}
+
+// Ticked reports whether a box is ticked.
+func (p changePage) Ticked(key string, otherwise bool) bool {
+	if p.Form != nil {
+		return p.Form.Has(key)
+	}
+	return otherwise
+}
+
+func (c *Console) showChange(v *visit) {
+	name := v.r.PathValue("name")
+	if !v.mayEdit() {
+		return
+	}
+	page, ok := c.changePage(v, name)
+	if !ok {
+		v.fail(http.StatusNotFound, "The newest revision has no endpoint of the name "+name+".")
+		return
+	}
+	v.show(http.StatusOK, "change", "Change "+name, "endpoints", "", page)
+}
+
+// mayEdit reports whether who looks may change something, and says else what to
+// do.
+func (v *visit) mayEdit() bool {
+	switch {
+	case !v.o.Write:
+		v.fail(http.StatusForbidden, "This console shows and changes nothing. Who runs the gateway can allow changes with --console-write.")
+	case v.session == nil:
+		http.Redirect(v.w, v.r, "/console/login?"+url.Values{"to": {v.r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+	case !v.session.User.Editor():
+		v.fail(http.StatusForbidden, "You may see everything and change nothing: your role is viewer.")
+	case !v.base().Known():
+		v.fail(http.StatusServiceUnavailable, "The repository has not been read yet, so that there is nothing to change.")
+	default:
+		return true
+	}
+	return false
+}
+
+// changePage is the form of the endpoint as the newest revision has it.
+func (c *Console) changePage(v *visit, name string) (changePage, bool) {
+	b := c.base()
+	doc, ok := draft.Find(b.Newest, name)
+	if !ok {
+		return changePage{}, false
+	}
+	p := changePage{
+		About: aboutChange, Name: name, Branch: b.Newest.Branch, Base: b.Commit(), Was: string(doc.Data), YAML: string(doc.Data),
+		CRLF: strings.Contains(string(doc.Data), "\r\n"), Known: c.choices.offered(b.Newest), Own: ownBranch(v.session, name),
+	}
+	declared, problems := schema.ParseEndpoint(doc)
+	if declared == nil || len(problems) > 0 {
+		p.Unread, p.AsYAML = "The document has problems, so that it can be changed as YAML only.", true
+		return p, true
+	}
+	p.fill(declared)
+	return p, true
+}
+
+func (p *changePage) fill(e *schema.Endpoint) {
+	for i := range e.Backends {
+		b := &e.Backends[i]
+		edited := editBackend{Name: b.Name.V, Weight: b.Weight.V, Color: i, Static: string(b.Static)}
+		if r := b.Deployment; r != nil {
+			edited.Branch, edited.Deployment, edited.Version = r.Branch.V, r.Name.V, r.Version.V.String()
+		}
+		p.Backends = append(p.Backends, edited)
+	}
+	for i := range e.Mirrors {
+		m := &e.Mirrors[i]
+		r := m.Deployment
+		p.Mirrors = append(p.Mirrors, editMirror{
+			Name: m.Name.V, Branch: r.Branch.V, Deployment: r.Name.V, Version: r.Version.V.String(),
+			Percent: m.Percent.V, Enabled: m.Enabled, Color: len(e.Backends) + i,
+		})
+	}
+}
+
+// ownBranch is the name of a branch for a change.
+func ownBranch(s *login.Session, name string) string {
+	return "console/" + s.User.Name + "/" + name
+}
+
+func (c *Console) showNew(v *visit) {
+	if !v.mayEdit() {
+		return
+	}
+	v.show(http.StatusOK, "change", "New endpoint", "new", "", c.newPage(v))
+}
+
+func (c *Console) newPage(v *visit) changePage {
+	b := c.base()
+	return changePage{
+		About: aboutNew, Branch: b.Newest.Branch, Base: b.Commit(), Known: c.choices.offered(b.Newest), Own: ownBranch(v.session, "new"),
+		YAML: newText,
+	}
+}
+
+// newText is what the editor of a new endpoint begins with.
+const newText = `schemaVersion: 1
+backends:
+  control:
+    deployment: {branch: main, name: NAME, version: latest}
+`
+
+// verdict is what the preview shows.
+type verdict struct {
+	draft.Verdict
+	Message  string
+	Conflict *conflict
+	Faults   []string // of the form
+	Moved    []moved
+	Of       string // what the shares are shares of
+	Share    float64
+	Text     string // the plan in words
+}
+
+// moved is a share of subjects that leave one backend for another.
+type moved struct {
+	From, To string
+	Share    float64
+}
+
+// judge says what would become of a proposal.
+func (c *Console) judge(p proposal) (*verdict, draft.Change) {
+	out := &verdict{Message: p.message(), Faults: p.problems}
+	b := c.base()
+	if len(p.problems) > 0 || !b.Known() {
+		return out, draft.Change{}
+	}
+	change, lost := p.onto(b.Newest)
+	if lost != nil {
+		out.Conflict = lost
+		return out, change
+	}
+	out.Verdict = draft.Judge(b, change, c.check)
+	if out.Plan != nil {
+		out.explain()
+	}
+	return out, change
+}
+
+// check is Options.Check.
+func (c *Console) check(rev schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics) {
+	return c.o.Check(rev)
+}
+
+func (c *Console) preview(v *visit) {
+	out, _ := c.judge(propose(v.r.PostForm))
+	v.write(http.StatusOK, "change", "verdict", out)
+}

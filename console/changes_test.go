@@ -1,0 +1,182 @@
+package console_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchyard-gateway/switchyard/console"
+)
+
+// form is what the browser sends of the form of e.
+func (s *stage) form(token string, fields map[string]string) url.Values {
+	form := url.Values{
+		"token": {token}, "about": {"change"}, "endpoint": {"e"}, "mode": {"form"}, "where": {"direct"},
+		"base": {s.newest.Trees["main"].Commit}, "was": {strings.ReplaceAll(s.files["endpoints/e.yaml"], "\n", "\r\n")},
+	}
+	for name, value := range fields {
+		form.Set(name, value)
+	}
+	return form
+}
+
+func TestAChangeIsACommit(t *testing.T) {
+	s := newStage(t, split(), nil)
+	token := s.logIn("editor")
+	form := s.form(token, map[string]string{"b.b.weight": "2"})
+	preview := s.send(http.MethodPost, "/console/preview", form, nil)
+	for _, want := range []string{"The checker finds no problem", "get another backend than before", "a → b", "weight: 2", `data-suggest="e: set the weight of b from 1 to 2"`} {
+		if !strings.Contains(preview.body, want) {
+			t.Errorf("the preview has no %q:\n%s", want, preview.body)
+		}
+	}
+	got := s.send(http.MethodPost, "/console/publish", form, nil)
+	if got.status != http.StatusOK {
+		t.Fatalf("%d\n%s", got.status, got.body)
+	}
+	want := []console.Commit{{
+		Base: strings.Repeat("a", 40), Branch: "main", Name: "The editor", Email: "editor@example.com", Message: "e: set the weight of b from 1 to 2\n",
+		Files: map[string][]byte{"endpoints/e.yaml": []byte(strings.Replace(split()["endpoints/e.yaml"], "2, weight: 1", "2, weight: 2", 1))},
+	}}
+	if diff := cmp.Diff(want, s.pushed); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestWhatTheCheckerRefusesIsNotPushed(t *testing.T) {
+	s := newStage(t, split(), nil)
+	token := s.logIn("editor")
+	for what, fields := range map[string]map[string]string{
+		"no such deployment": {"new.m.label": "m", "new.m.branch": "main", "new.m.name": "none", "new.m.version": "latest", "new.m.percent": "5"},
+		"all weights are 0":  {"b.a.weight": "0", "b.b.weight": "0"},
+		"no number":          {"b.a.weight": "many"},
+		"nothing changes":    {"b.a.weight": "3"},
+		"bad YAML":           {"mode": "yaml", "yaml": "backends: ["},
+		"an unknown key":     {"mode": "yaml", "yaml": "schemaVersion: 1\nbackend: {}\n"},
+		"a path":             {"endpoint": "../deployments/m"},
+	} {
+		got := s.send(http.MethodPost, "/console/publish", s.form(token, fields), nil)
+		if got.status != http.StatusUnprocessableEntity && got.status != http.StatusConflict {
+			t.Errorf("%s: %d\n%s", what, got.status, got.body)
+		}
+	}
+	if len(s.pushed) > 0 {
+		t.Errorf("%d commits were pushed", len(s.pushed))
+	}
+}
+
+func TestALostRaceIsRunAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		theirs string // what they push meanwhile
+		want   int
+	}{
+		"elsewhere in the file": {strings.Replace(split()["endpoints/e.yaml"], "weight: 3", "weight: 9", 1), http.StatusOK},
+		"the same value":        {strings.Replace(split()["endpoints/e.yaml"], "weight: 1", "weight: 9", 1), http.StatusConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, split(), nil)
+			token := s.logIn("editor")
+			tip := strings.Repeat("f", 40)
+			s.push = func(console.Commit) error {
+				s.push = nil
+				s.files["endpoints/e.yaml"] = test.theirs
+				return &console.MovedError{Tip: tip}
+			}
+			got := s.send(http.MethodPost, "/console/publish", s.form(token, map[string]string{"b.b.weight": "2"}), nil)
+			if got.status != test.want {
+				t.Fatalf("%d\n%s", got.status, got.body)
+			}
+			if test.want != http.StatusOK {
+				if len(s.pushed) > 0 || !strings.Contains(got.body, "Somebody else was faster") {
+					t.Errorf("%d commits, and\n%s", len(s.pushed), got.body)
+				}
+				return
+			}
+			if text := string(s.pushed[0].Files["endpoints/e.yaml"]); !strings.Contains(text, "weight: 9") || !strings.Contains(text, "weight: 2") {
+				t.Errorf("one of both changes is lost:\n%s", text)
+			}
+		})
+	}
+}
+
+func TestAProtectedBranchIsSaid(t *testing.T) {
+	s := newStage(t, split(), nil)
+	token := s.logIn("editor")
+	s.push = func(c console.Commit) error {
+		if c.NewBranch {
+			return nil
+		}
+		return &console.ProtectedError{Says: "main is protected"}
+	}
+	form := s.form(token, map[string]string{"b.b.weight": "2"})
+	got := s.send(http.MethodPost, "/console/publish", form, nil)
+	if got.status != http.StatusConflict || !strings.Contains(got.body, "main is protected") || !strings.Contains(got.body, `name="b.b.weight" value="2"`) {
+		t.Errorf("%d\n%s", got.status, got.body)
+	}
+	form.Set("where", "branch")
+	form.Set("own", "change-e")
+	got = s.send(http.MethodPost, "/console/publish", form, nil)
+	if len(s.pushed) != 1 || s.pushed[0].Branch != "change-e" || !strings.Contains(got.body, "https://git.example.com/models/compare/main...change-e") {
+		t.Errorf("%+v\n%s", s.pushed, got.body)
+	}
+}
+
+func TestANewEndpointAndItsEnd(t *testing.T) {
+	s := newStage(t, split(), nil)
+	token := s.logIn("editor")
+	got := s.send(http.MethodPost, "/console/publish", url.Values{
+		"token": {token}, "about": {"new"}, "endpoint": {"fresh"}, "mode": {"yaml"}, "yaml": {"schemaVersion: 1\nbackends:\n  a: {static: 5}"}, "where": {"direct"},
+	}, nil)
+	if got.status != http.StatusOK || s.gateway.Current().Endpoint("fresh") == nil {
+		t.Fatalf("%d\n%s", got.status, got.body)
+	}
+	got = s.send(http.MethodPost, "/console/publish", url.Values{
+		"token": {token}, "about": {"delete"}, "endpoint": {"fresh"}, "was": {s.files["endpoints/fresh.yaml"]}, "message": {"Remove it"},
+	}, nil)
+	if got.status != http.StatusOK || s.gateway.Current().Endpoint("fresh") != nil {
+		t.Fatalf("%d\n%s", got.status, got.body)
+	}
+}
+
+func TestARequestIsTried(t *testing.T) {
+	s := newStage(t, split(), nil)
+	token := s.logIn("editor")
+	got := s.send(http.MethodPost, "/console/endpoints/e/try", url.Values{"token": {token}, "method": {"POST"}, "headers": {"X-User-Id: me"}, "body": {"{}"}}, nil)
+	if got.status != http.StatusOK || !strings.Contains(got.body, "The answer:") || !strings.Contains(got.body, "X-Switchyard-Backend") {
+		t.Errorf("%d\n%s", got.status, got.body)
+	}
+}
+
+func TestAThousandEndpointsAreListed(t *testing.T) {
+	files := map[string]string{}
+	for i := range 1000 {
+		files[fmt.Sprintf("endpoints/e%04d.yaml", i)] = split()["endpoints/e.yaml"]
+	}
+	s := newStage(t, files, nil)
+	began := time.Now()
+	got := s.get("/?page=10")
+	t.Logf("the page took %v", time.Since(began))
+	if !strings.Contains(got.body, "901–1000 of 1000") || strings.Count(got.body, `scope="row"`) != 100 {
+		t.Errorf("the last page is\n%.2000s", got.body)
+	}
+	if got := s.get("/?q=E0500"); strings.Count(got.body, `scope="row"`) != 1 {
+		t.Errorf("a search finds\n%.2000s", got.body)
+	}
+}
+
+func BenchmarkListOfAThousand(b *testing.B) {
+	files := map[string]string{}
+	for i := range 1000 {
+		files[fmt.Sprintf("endpoints/e%04d.yaml", i)] = split()["endpoints/e.yaml"]
+	}
+	s := newStage(b, files, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.get("/")
+	}
+}

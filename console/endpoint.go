@@ -1,0 +1,251 @@
+package console
+
+import (
+	"html/template"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/switchyard-gateway/switchyard/console/chart"
+	"github.com/switchyard-gateway/switchyard/console/draft"
+	"github.com/switchyard-gateway/switchyard/console/series"
+	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// endpointPage is all about one endpoint.
+type endpointPage struct {
+	Name     string
+	Kind     string
+	Paths    []string
+	Key      string
+	Sampling string
+	Timeout  string
+	Spans    []span
+	Live     endpointLive
+	Replicas []gateway.ReplicaHealth
+	Open     []string // mirrors that are left alone for their failures
+	Versions []resolution
+	Calls    calls
+	File     draft.Lines
+	Last     *Kept // the last revision that changed the file, if it is kept
+	Writes   bool
+}
+
+// endpointLive is what moves on the page.
+type endpointLive struct {
+	Name      string
+	Span      span
+	Backends  []part
+	Mirrors   []part
+	Bar       template.HTML
+	Requests  template.HTML
+	Errors    template.HTML
+	Latencies template.HTML
+	Agreement template.HTML // empty: nothing was compared
+	Any       bool
+}
+
+// span is how far back the charts go.
+type span struct {
+	Name    string
+	Long    string
+	Current bool
+	Points  int
+	Steps   int // of the series in a point
+	Ago     []string
+}
+
+// spans are those that can be chosen, the first one by default.
+func spans(chosen string) (all []span, current span) {
+	all = []span{
+		{Name: "10m", Long: "10 minutes", Points: 120, Steps: 1, Ago: []string{"10 min ago", "5 min", "now"}},
+		{Name: "1h", Long: "1 hour", Points: 120, Steps: 6, Ago: []string{"1 h ago", "30 min", "now"}},
+	}
+	for i := range all {
+		if all[i].Name == chosen {
+			all[i].Current = true
+			return all, all[i]
+		}
+	}
+	all[0].Current = true
+	return all, all[0]
+}
+
+func (c *Console) showEndpoint(v *visit) {
+	name := v.r.PathValue("name")
+	e := c.endpoint(name)
+	if e == nil {
+		v.fail(http.StatusNotFound, "No endpoint of the name "+name+" serves.")
+		return
+	}
+	page := endpointPage{
+		Name: name, Kind: kind(e), Paths: []string{"/v1/" + name}, Key: keyText(e.Assignment), Sampling: keyText(e.Sampling),
+		Timeout: timeoutText(e.Timeout), Versions: c.resolutions(e), Calls: c.calls(v.r, e),
+		Writes: v.o.Write && v.session != nil && v.session.User.Editor(),
+	}
+	if e.Path != "" {
+		page.Paths = append(page.Paths, e.Path)
+	}
+	var chosen span
+	page.Spans, chosen = spans(v.r.URL.Query().Get("span"))
+	page.Live = c.endpointLive(e, chosen)
+	page.Replicas, page.Open = c.o.Health(name)
+	if doc, ok := draft.Find(v.follow.LiveRevision, name); ok {
+		page.File = draft.Number(doc)
+		page.Last = c.lastChange(v, doc.Path)
+	}
+	v.show(http.StatusOK, "endpoint", name, "endpoints", "/console/events/endpoints/"+name+"?"+url.Values{"span": {chosen.Name}}.Encode(), page)
+}
+
+// timeoutText is how long an attempt may take, in words.
+func timeoutText(t schema.Timeout) string {
+	var parts []string
+	for _, bound := range []struct {
+		what string
+		d    time.Duration
+	}{
+		{"to connect", t.Connect},
+		{"to the first byte", t.FirstByte},
+		{"of silence", t.Idle},
+		{"for a plain answer", t.Plain},
+		{"in all", t.Total},
+	} {
+		if bound.d > 0 {
+			parts = append(parts, bound.d.String()+" "+bound.what)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// lastChange is the newest kept revision that changed a file.
+func (c *Console) lastChange(v *visit, path string) *Kept {
+	kept, err := c.o.Revisions(v.r.Context())
+	if err != nil {
+		return nil
+	}
+	for i := range kept {
+		for _, f := range kept[i].Files {
+			if f.Path == path && f.Branch == v.follow.Branch {
+				return &kept[i]
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Console) endpoint(name string) *endpoints.Endpoint {
+	if s := c.o.Snapshot(); s != nil {
+		return s.Endpoint(name)
+	}
+	return nil
+}
+
+// endpointLive is what moves, as it is now.
+func (c *Console) endpointLive(e *endpoints.Endpoint, over span) endpointLive {
+	l := endpointLive{Name: e.Name, Span: over}
+	l.Backends, l.Mirrors = parts(e)
+	now := c.now()
+	window := time.Duration(over.Points*over.Steps) * c.o.Series.Step()
+	requests := chart.Chart{Title: "Requests per second", Unit: number, Ago: over.Ago, Least: 1}
+	failures := chart.Chart{Title: "Errors", Unit: chart.Percent, Ago: over.Ago, Least: 0.01}
+	latencies := chart.Chart{Title: "Latency, 90th percentile", Unit: milliseconds, Ago: over.Ago, Least: 1}
+	agreement := chart.Chart{Title: "Agreement of mirrors", Unit: chart.Percent, Ago: over.Ago, Least: 1}
+	compared := false
+	var bar []chart.Part
+	for _, list := range [][]part{l.Backends, l.Mirrors} {
+		for i := range list {
+			p := &list[i]
+			k := series.Key{Endpoint: e.Name, Name: p.Name, Mirror: p.Mirror}
+			p.Now = c.o.Series.Total(k, now, window)
+			points := c.o.Series.Points(k, now, over.Points, over.Steps)
+			l.Any = l.Any || p.Now.Requests > 0
+			requests.Lines = append(requests.Lines, p.line(points, (*series.Point).Rate))
+			failures.Lines = append(failures.Lines, p.line(points, orNaN((*series.Point).ErrorRate)))
+			latencies.Lines = append(latencies.Lines, p.line(points, func(at *series.Point) float64 {
+				d, ok := at.Quantile(0.9)
+				return unless(!ok, float64(d.Microseconds())/1000)
+			}))
+			if p.Mirror {
+				agreement.Lines = append(agreement.Lines, p.line(points, orNaN((*series.Point).Agreement)))
+				compared = compared || p.Now.Compared > 0
+			} else {
+				bar = append(bar, chart.Part{Label: p.Name, Share: p.Share, Color: p.Color})
+			}
+		}
+	}
+	l.Bar = chart.Bar(bar)
+	l.Requests, l.Errors, l.Latencies = requests.SVG(), failures.SVG(), latencies.SVG()
+	if compared {
+		l.Agreement = agreement.SVG()
+	}
+	return l
+}
+
+// line is what a chart draws of a backend or mirror.
+func (p part) line(points []series.Point, value func(*series.Point) float64) chart.Line {
+	l := chart.Line{Label: p.Name, Color: p.Color, Dashed: p.Mirror, Values: make([]float64, len(points))}
+	for i := range points {
+		l.Values[i] = value(&points[i])
+	}
+	return l
+}
+
+func orNaN(share func(*series.Point) (float64, bool)) func(*series.Point) float64 {
+	return func(p *series.Point) float64 {
+		f, ok := share(p)
+		return unless(!ok, f)
+	}
+}
+
+func unless(missing bool, f float64) float64 {
+	if missing {
+		return math.NaN()
+	}
+	return f
+}
+
+func milliseconds(ms float64) string { return latency(time.Duration(ms * float64(time.Millisecond))) }
+
+// calls are how an endpoint is called.
+type calls struct{ URL, Curl, Python, OpenAI string }
+
+func (c *Console) calls(r *http.Request, e *endpoints.Endpoint) calls {
+	at := c.callURL(r) + "/v1/" + e.Name
+	key, curlKey, pythonKey := "", "", ""
+	for _, k := range e.Assignment {
+		if k.Source == schema.KeyHeader {
+			key = k.Name
+			curlKey, pythonKey = " \\\n  -H '"+key+": SUBJECT'", `, headers={"`+key+`": "SUBJECT"}`
+			break
+		}
+	}
+	return calls{
+		URL:    at,
+		Curl:   "curl " + at + curlKey + " \\\n  -H 'Content-Type: application/json' -d '{\"data\": 10}'",
+		Python: "import requests\n\nanswer = requests.post(\"" + at + "\", json={\"data\": 10}" + pythonKey + ")\nprint(answer.json())",
+		OpenAI: "from openai import OpenAI\n\nclient = OpenAI(base_url=\"" + at + "\", api_key=\"KEY\")\n" +
+			"answer = client.chat.completions.create(\n    model=\"MODEL\", messages=[{\"role\": \"user\", \"content\": \"Hello\"}])\nprint(answer.choices[0].message.content)",
+	}
+}
+
+// callURL is the base of what callers call. A listener on all addresses is
+// reached under that of the console.
+func (c *Console) callURL(r *http.Request) string {
+	u, err := url.Parse(c.o.CallURL)
+	if err != nil {
+		return c.o.CallURL
+	}
+	if host := u.Hostname(); host == "" || host == "::" || host == "0.0.0.0" {
+		own, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			own = r.Host
+		}
+		u.Host = net.JoinHostPort(own, u.Port())
+	}
+	return u.String()
+}

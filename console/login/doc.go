@@ -1,0 +1,20 @@
+// Package login says who is at the console's other end.
+//
+// [Users] are the lines of a file, which is read again when it changes:
+//
+//	NAME:ROLE:DISPLAY NAME <ADDRESS>:HASH
+//
+// ROLE is editor or viewer, the third part the author of the commits that the
+// user makes, and HASH an Argon2id hash in the form of the PHC string format.
+// [Line] makes such a line.
+//
+// [Sessions] live in memory, so that a restart ends them: the browser holds a
+// random token in a cookie that no other site can use and no script can read,
+// the process its SHA-256 alone. A session lasts as long as its user stands in
+// the file. Each has a token of its own that forms must carry, against requests
+// that other sites make the browser send.
+//
+// A wrong password costs the time of a hash, whether the user exists or not, at
+// most two at a time; and after five of them those who try have to wait, by
+// address and by name.
+package login

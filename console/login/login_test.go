@@ -1,0 +1,120 @@
+package login_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/switchyard-gateway/switchyard/console/login"
+)
+
+const password = "correct horse battery"
+
+func line(t testing.TB, name string) string {
+	t.Helper()
+	l, err := login.Line(name, login.Editor, "Some Body <body@example.com>", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "users")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOnlyTheRightPasswordLogsIn(t *testing.T) {
+	path := file(t, "# who may\n\n"+line(t, "a")+"\n")
+	users, err := login.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := users.Check("a", password, "192.0.2.1")
+	if err != nil || u.Display != "Some Body" || u.Email != "body@example.com" || !u.Editor() {
+		t.Errorf("%+v %v", u, err)
+	}
+	for name, with := range map[string]string{"a": password + " ", "b": password, "": ""} {
+		if _, err := users.Check(name, with, "192.0.2.2"); !errors.Is(err, login.ErrWrong) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if err := os.WriteFile(path, []byte(line(t, "other")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := users.Check("a", password, "192.0.2.3"); !errors.Is(err, login.ErrWrong) {
+		t.Errorf("who was taken out of the file comes in: %v", err)
+	}
+}
+
+func TestWhoFailsOftenHasToWait(t *testing.T) {
+	users, err := login.Open(file(t, line(t, "a")+"\n"+line(t, "b")+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if _, err := users.Check("a", "wrong", "192.0.2.1"); !errors.Is(err, login.ErrWrong) {
+			t.Fatal(err)
+		}
+	}
+	wait := &login.WaitError{}
+	for name, address := range map[string]string{"a": "192.0.2.9", "b": "192.0.2.1"} {
+		if _, err := users.Check(name, password, address); !errors.As(err, &wait) || wait.For <= 0 {
+			t.Errorf("%s from %s: %v", name, address, err)
+		}
+	}
+	if _, err := users.Check("b", password, "192.0.2.9"); err != nil {
+		t.Errorf("somebody else from elsewhere has to wait: %v", err)
+	}
+}
+
+func TestMistakesAreSaidWithTheirLine(t *testing.T) {
+	good := line(t, "a")
+	hash := good[strings.LastIndex(good, ":")+1:]
+	for text, want := range map[string]string{
+		"a":                              "users:1: a line is NAME:ROLE",
+		"\n" + good + "\n" + good:        "users:3: the user a stands here twice",
+		"a:admin:A B <a@b.c>:" + hash:    `users:1: "admin" is no role; viewer and editor are allowed`,
+		"a b:editor:A B <a@b.c>:" + hash: `users:1: "a b" is no name of a user`,
+		"a:editor:a@b.c:" + hash:         "is no author of commits",
+		"a:editor:A B <a@b.c>:secret":    "users:1: the hash is not of the form",
+		"a:editor:A B <a@b.c>:" + strings.Replace(hash, "m=19456", "m=99999999", 1): "m=99999999; 1 to 262144 are allowed",
+	} {
+		_, err := login.Parse("users", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, without %q", text, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("the error tells the hash: %v", err)
+		}
+	}
+}
+
+// FuzzParse holds that the lines of what is read make the same users again, and
+// that an error names a line that is there.
+func FuzzParse(f *testing.F) {
+	f.Add("a:editor:A B <a@b.c>:$argon2id$v=19$m=19456,t=2,p=1$MTIzNDU2Nzg$MTIzNDU2Nzg5MDEyMzQ1Ng\n")
+	f.Add("# none\n\n\r\na:viewer")
+	f.Fuzz(func(t *testing.T, text string) {
+		users, err := login.Parse("users", []byte(text))
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "users:") {
+				t.Fatalf("no place: %v", err)
+			}
+			return
+		}
+		seen := map[string]bool{}
+		for _, u := range users {
+			if seen[u.Name] || u.Display == "" || u.Email == "" || u.Role != login.Viewer && u.Role != login.Editor {
+				t.Fatalf("%+v of %q", u, text)
+			}
+			seen[u.Name] = true
+		}
+	})
+}

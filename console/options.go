@@ -1,0 +1,132 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/switchyard-gateway/switchyard/console/login"
+	"github.com/switchyard-gateway/switchyard/console/series"
+	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/gateway/recent"
+	"github.com/switchyard-gateway/switchyard/schema"
+)
+
+// Options is what a console is made of.
+type Options struct {
+	Version   string
+	Loopback  bool   // the listener takes connections from this machine only
+	CallURL   string // what callers call, such as http://:8080; an empty host is that of the console
+	Logger    zerolog.Logger
+	Snapshot  func() *gateway.Snapshot
+	Health    func(endpoint string) (replicas []gateway.ReplicaHealth, openBreakers []string)
+	Following func() Following
+	Revisions func(context.Context) ([]Kept, error) // the newest first
+	Series    *series.Store
+	Recent    *recent.Ring // the newest records; nil: none are kept
+	Gateway   http.Handler // answers what is tried out; as the public listener does
+	Peers     []string     // URLs of the admin listeners of other gateways
+
+	// Changes, for those who may. Without Write none of them is used.
+	Write   bool
+	Users   *login.Users // nil: nobody can log in
+	Check   func(schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics)
+	Publish func(context.Context, Commit) (Published, error)
+	Sync    func(context.Context) error
+	Accept  func(ctx context.Context, commit string) error
+	Pin     func(ctx context.Context, commit string) error
+	Unpin   func(context.Context) error
+}
+
+// Tip is a commit at the end of a branch.
+type Tip struct {
+	Commit  string
+	Author  string
+	Subject string
+	Time    time.Time // when it was committed
+}
+
+// Following is how following the repository goes.
+type Following struct {
+	Repository  string // URL or path without credentials
+	Branch      string // the endpoints branch
+	Live        *Tip   // what serves; nil before the first
+	Since       time.Time
+	LastSuccess time.Time // of reading the repository; zero: it was never read
+	Error       string    // of the last sync; empty: it worked
+	Stale       bool      // what serves was kept from an earlier run
+	Pinned      string    // the commit that is pinned; empty: none
+	Pending     *Tip      // the newest revision, good but held back by the pin
+	Held        *Held     // the newest revision, if it waits for somebody to accept it
+	Refused     *Refused  // the newest revision, if it was refused
+
+	LiveRevision schema.Revision // what serves
+	Newest       schema.Revision // what was read last, whatever became of it; no trees before the first
+}
+
+// Held is a revision that waits for somebody to accept it.
+type Held struct {
+	Reason string
+	Commit string // empty: there is nothing that could be accepted
+	Since  time.Time
+	Gone   []string // endpoints that would go
+}
+
+// Refused is a revision that was refused.
+type Refused struct {
+	Tip
+	At       time.Time
+	Problems schema.Diagnostics
+	Reason   string // where there are no problems of documents
+}
+
+// Kept is a revision that served and can be pinned.
+type Kept struct {
+	Tip
+	Number  int
+	Live    bool
+	Pinned  bool
+	Served  time.Time // when it began to serve
+	Added   int       // files, since the one before
+	Removed int
+	Changed int
+	Files   []File // some of them
+	Error   string // why it cannot be used
+}
+
+// File is a file that changed with a revision.
+type File struct{ Kind, Branch, Path string }
+
+// Commit is what is to be published.
+type Commit struct {
+	Base      string            // the commit that it follows; if the branch has another tip, it is a *MovedError
+	Branch    string            // the branch that gets the commit
+	NewBranch bool              // the branch is made, from Base
+	Files     map[string][]byte // by path; nil: the file is removed
+	Name      string            // of the author
+	Email     string
+	Message   string
+}
+
+// Published is a commit that the repository has.
+type Published struct {
+	Commit string
+	Branch string
+	Says   string // what the server said, such as where to ask for a merge
+}
+
+// MovedError says that somebody else was faster: the branch has another tip.
+type MovedError struct{ Tip string }
+
+// Error names the tip.
+func (e *MovedError) Error() string { return "the branch has moved to " + e.Tip }
+
+// ProtectedError says that the server does not take a commit on this branch from
+// here.
+type ProtectedError struct{ Says string }
+
+// Error is what the server says.
+func (e *ProtectedError) Error() string { return "the server refuses the push: " + e.Says }
