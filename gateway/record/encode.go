@@ -23,6 +23,9 @@ func AppendJSON(dst []byte, r *Record) []byte {
 	dst = appendResult(dst, r)
 	dst = appendTries(dst, r)
 	dst = appendCaptured(dst, r)
+	if r.Comparison != nil {
+		dst = appendComparison(dst, r.Comparison)
+	}
 	return append(dst, '}', '\n')
 }
 

@@ -48,6 +48,27 @@ const (
 	FieldOmitted         = "omitted" // why there is no body
 	FieldHeaders         = "headers"
 
+	// Of a copy that was sent to a mirror that compares, each only where it applies.
+	FieldLiveStatus   = "liveStatus" // null when there was no answer
+	FieldLiveOutcome  = "liveOutcome"
+	FieldLiveDuration = "liveDurationMs"
+	FieldLiveTTFB     = "liveTtfbMs" // null when there was no answer
+	FieldAgree        = "agree"      // null when nothing was compared; unpaired says why
+	FieldDiff         = "diff"
+	FieldLabelLive    = "labelLive"
+	FieldLabelMirror  = "labelMirror"
+	FieldScoreLive    = "scoreLive"
+	FieldScoreMirror  = "scoreMirror"
+	FieldScoreDelta   = "scoreDelta" // the mirror's less the live one
+	FieldSimilarity   = "similarity"
+	FieldNoise        = "noise" // true: the mirror is a second deployment of what is live
+	FieldUnpaired     = "unpaired"
+
+	// Members of a difference. A side on which there is nothing is left out.
+	FieldDiffPath   = "path"
+	FieldDiffLive   = "live"
+	FieldDiffMirror = "mirror"
+
 	// Of the line about lost lines.
 	FieldCount   = "count"   // all lines lost
 	FieldLive    = "live"    // records of live attempts among them

@@ -81,4 +81,6 @@ type Record struct {
 	ResultCount       int    // rows of an answer in Modelbit's form of batches; 0 where that is not known
 	Request           []byte // the captured request, a JSON object; nil: none
 	Response          []byte // the captured answer, likewise
+
+	Comparison *Comparison // with the live answer; nil where there is none
 }
