@@ -53,6 +53,14 @@ func (g *Gateway) tap(rule *capture.Rule) *tap.Tap {
 	return g.bodies.Tap(rule.MaxBytes, rule.Headers)
 }
 
+// answers is the rule, if answers are captured; else nil.
+func (k *kept) answers() *capture.Rule {
+	if k.rule == nil || !k.rule.Response {
+		return nil
+	}
+	return k.rule
+}
+
 // isCaptured reports whether the request is in the sample.
 func (q *request) isCaptured() bool {
 	e := q.e
@@ -124,4 +132,15 @@ func (q *request) writeLive(rec *record.Record) {
 		q.kept.body.end()
 	}
 	q.e.gateway.captures.Add(rec, q.kept.rule, q.kept.request, q.kept.answer)
+}
+
+// writeCopy writes the record of a copy, with its answer if that is captured. The
+// tap's hold is the callee's.
+func (g *Gateway) writeCopy(rec *record.Record, rule *capture.Rule, answer *tap.Tap) {
+	if rule == nil || !answer.Begun() {
+		g.write(rec)
+		answer.Release()
+		return
+	}
+	g.captures.Add(rec, rule, nil, answer)
 }

@@ -41,11 +41,14 @@ func (q *request) fill(m *mirrored, c *mirror.Copy) {
 	}
 	c.Method, c.Path, c.Query, c.Group = q.r.Method, m.path.Of(q.rest), q.r.URL.RawQuery, m.group
 	c.Edits = m.edits
-	if rule := q.kept.rule; rule != nil && rule.Response {
-		c.Tap, c.Note = q.e.gateway.tap(rule), rule
-	}
 	c.Host = m.host
 	c.Fields = q.e.gateway.live.AppendCopyFields(c.Fields, q.r, m.header, m.rules)
+	switch rule := q.kept.answers(); {
+	case m.compared != nil:
+		q.expect(m, c, rule)
+	case rule != nil:
+		c.Tap, c.Note = q.e.gateway.tap(rule), rule
+	}
 }
 
 // wrap has the body captured on its way to the attempt, or handed over if it is

@@ -16,5 +16,6 @@
 // The way of a request: load the snapshot, route, assign to a backend, offer
 // copies to the mirrors, make the live attempt, write its record. Everything
 // that a mirror does happens elsewhere (package mirror) and with nothing that
-// the live attempt holds.
+// the live attempt holds. So does comparing (package pair): the live attempt
+// leaves its answer there and goes, and the copy's record is written last.
 package gateway

@@ -17,6 +17,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/capture"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/pair"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -28,6 +29,7 @@ type Options struct {
 	Secrets  deployments.Secrets
 	Forward  forward.Options
 	Mirror   mirror.Options // Done and Panicked are the gateway's own
+	Pair     pair.Options   // likewise
 	Overload Overload       // what it takes upon itself, all endpoints together
 	Records  *record.Log
 	// Observers are told of each record besides the log, in its goroutine, which may
@@ -45,6 +47,7 @@ type Gateway struct {
 	pool    *deployments.Pool
 	live    *forward.Forwarder
 	mirrors *mirror.Engine
+	pairs   *pair.Matcher
 	records *record.Log
 	observe []func(*record.Record)
 	logger  zerolog.Logger
@@ -92,6 +95,8 @@ func New(o Options) *Gateway {
 	g.overload = newOverload(o.Overload)
 	o.Mirror.Done, o.Mirror.Panicked = g.copyDone, g.panicked
 	g.mirrors = mirror.NewEngine(o.Mirror)
+	o.Pair.Done, o.Pair.Panicked = g.pairDone, g.panicked
+	g.pairs = pair.NewMatcher(o.Pair)
 	return g
 }
 
@@ -180,26 +185,25 @@ func (g *Gateway) Ready() bool { return g.current.Load() != nil && !g.stopped.Lo
 // goes on serving.
 func (g *Gateway) Stop() { g.stopped.Store(true) }
 
-// Drain ends the mirrors: it waits for the copies until ctx ends, and records
-// the rest as dropped. All records have been written when it returns, if need be
-// without the bodies that were captured for them. Call it when no live request is
-// in flight any more.
+// Drain ends the mirrors: it waits for the copies and their comparison until ctx
+// ends, and records the rest as dropped, or as not compared. All records have been
+// written when it returns, if need be without the bodies that were captured for
+// them. Call it when no live request is in flight any more.
 func (g *Gateway) Drain(ctx context.Context) error {
-	return errors.Join(g.mirrors.Drain(ctx), g.captures.Drain(ctx))
+	return errors.Join(g.mirrors.Drain(ctx), g.pairs.Drain(ctx), g.captures.Drain(ctx))
 }
 
-// copyDone writes the record of a copy, exactly one for each sampled copy.
+// copyDone accounts for a copy, and writes its record, exactly one for each sampled
+// copy, if it does not have to be compared first.
 func (g *Gateway) copyDone(c *mirror.Copy) {
 	if s := g.metrics.find(&c.Record); s != nil {
 		s.count(&c.Record)
 	}
-	rule, _ := c.Note.(*capture.Rule)
-	if rule == nil || !c.Tap.Begun() {
-		g.write(&c.Record)
-		c.Tap.Release()
+	if paired(c) {
 		return
 	}
-	g.captures.Add(&c.Record, rule, nil, c.Tap)
+	rule, _ := c.Note.(*capture.Rule)
+	g.writeCopy(&c.Record, rule, c.Tap)
 }
 
 // write gives a record to the log and to the observers.
@@ -220,6 +224,7 @@ func (g *Gateway) panicked(reason any, stack []byte) {
 func (g *Gateway) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descLost, prometheus.CounterValue, float64(g.records.Lost().Total()))
 	ch <- prometheus.MustNewConstMetric(descCaptured, prometheus.GaugeValue, float64(g.mirrors.Captured()))
+	ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, float64(g.pairs.Held()))
 	ch <- prometheus.MustNewConstMetric(descKept, prometheus.GaugeValue, float64(g.bodies.Held()))
 	ch <- counter(descOmitted, g.bodies.Refused(), capture.OmittedMemory)
 	ch <- counter(descOmitted, g.captures.Omitted(), capture.OmittedQueue)

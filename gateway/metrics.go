@@ -35,6 +35,8 @@ type series struct {
 	classes    [6]atomic.Uint64 // by first digit of the status; 0 is without an answer
 	buckets    [len(buckets) + 1]atomic.Uint64
 	nanos      atomic.Int64
+
+	compared [len(comparisons)]atomic.Uint64 // of a mirror
 }
 
 // count adds one finished attempt.
@@ -142,6 +144,11 @@ var (
 		[]string{"endpoint", "mirror", "result", "reason"}, nil)
 	descCaptured = prometheus.NewDesc("switchyard_mirror_captured_bytes",
 		"Bytes held for copies of request bodies, bounded by the budget.", nil, nil)
+	descCompared = prometheus.NewDesc("switchyard_comparisons_total",
+		"Copies that were sent to mirrors that compare, by what came of it: agree, differ, or why nothing was compared.",
+		[]string{"endpoint", "mirror", "result"}, nil)
+	descHeld = prometheus.NewDesc("switchyard_compare_bytes",
+		"Bytes held for answers that wait to be compared, bounded by the budget.", nil, nil)
 	descRevision = prometheus.NewDesc("switchyard_revision_info",
 		"The revision that serves; always 1.", []string{"branch", "commit"}, nil)
 	descEndpoints = prometheus.NewDesc("switchyard_endpoints",
@@ -158,7 +165,7 @@ var (
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descRequests, descStatus, descDuration, descInFlight, descCopies, descCaptured,
+		descRequests, descStatus, descDuration, descInFlight, descCopies, descCaptured, descCompared, descHeld,
 		descRevision, descEndpoints, descLost, descKept, descOmitted,
 		descReplicaUp, descReplicaInFlight, descEjections, descNoneUp,
 		descInFlightAll, descShed, descWaiting, descHeldOff, descBreakerOpen, descRetries, descRetriesDenied, descSuperseded,
@@ -209,6 +216,7 @@ func (s *series) collect(ch chan<- prometheus.Metric, key seriesKey) {
 			ch <- counter(descStatus, n, append(at[:3:3], name)...)
 		}
 	}
+	s.collectComparisons(ch, key)
 	cumulative := make(map[float64]uint64, len(buckets))
 	var total uint64
 	for i, le := range buckets {

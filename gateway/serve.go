@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -11,7 +12,9 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/pair"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/tap"
 )
 
 // Header fields of answers, in the form of the keys of http.Header.
@@ -47,6 +50,9 @@ type request struct {
 	number       int    // of the attempt, where there is more than one; else 0
 	superseded   bool   // the attempt that is being recorded is not answered for
 	fallbackFrom string // the backend that was assigned, once its fallback answers
+
+	meeting *pair.Meeting // nil without a copy whose answer is compared with this one's
+	answer  *tap.Tap      // of the answer, for the meeting
 
 	identity forward.Identity
 	result   forward.Result
@@ -171,7 +177,7 @@ func (q *request) spec() forward.Attempt {
 	b := q.backend
 	a := forward.Attempt{
 		Group: b.group, Subject: q.subject, Path: b.Deployment.Rules.Path.Of(q.rest), Header: b.Deployment.Header, Rules: b.rules,
-		Timeout: b.timeout, Began: q.tried, RequestID: q.id, Body: q.body, Tap: q.kept.answer,
+		Timeout: b.timeout, Began: q.tried, RequestID: q.id, Body: q.body, Tap: cmp.Or(q.answer, q.kept.answer),
 		MaxRequestBytes: b.Deployment.Serving.Limits.MaxRequestBytes, MaxResponseBytes: b.Deployment.Serving.Limits.MaxResponseBytes,
 	}
 	if q.edited != nil {
@@ -233,4 +239,7 @@ func (q *request) write(result *forward.Result) {
 		return
 	}
 	q.writeLive(rec)
+	if q.meeting != nil {
+		q.meet(rec)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gateway/capture"
+	"github.com/switchyard-gateway/switchyard/gateway/compare"
 	"github.com/switchyard-gateway/switchyard/gateway/edit"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
@@ -113,6 +114,7 @@ type mirrored struct {
 	path     schema.PathRule
 	host     string // that copies ask for; empty: the replica's
 	edits    []*edit.Edit
+	compared *compare.Rules // nil: its answers are not compared
 	queue    *mirror.Queue
 	series   *series
 	template record.Record
@@ -226,6 +228,7 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 		bound := mirrored{
 			Mirror:   m,
 			group:    g.pool.Bind(m.Deployment.Version, deployments.Use{Endpoint: d.Name, Mirror: m.Name}),
+			compared: newRules(d, m),
 			queue:    g.mirrors.Queue(d.Name, m.Name),
 			series:   g.metrics.series(d.Name, m.Name, record.Mirror),
 			template: e.template(m.Name, record.Mirror, &m.Deployment),

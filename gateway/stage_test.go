@@ -23,6 +23,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/front"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/pair"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -68,6 +69,7 @@ type fields map[string]any
 
 type options struct {
 	mirror   mirror.Options
+	pair     pair.Options
 	forward  forward.Options
 	overload gateway.Overload
 	secrets  map[string]string
@@ -95,7 +97,7 @@ func newStage(t *testing.T, o options) *stage {
 	pool := deployments.NewPool(connections)
 	writer.Go(func() { _ = pool.Run(ctx) })
 	s.gateway = gateway.New(gateway.Options{
-		Pool: pool, Forward: o.forward, Mirror: o.mirror, Overload: o.overload, Records: s.records, Logger: zerolog.New(s.records),
+		Pool: pool, Forward: o.forward, Mirror: o.mirror, Pair: o.pair, Overload: o.overload, Records: s.records, Logger: zerolog.New(s.records),
 		Observers: o.observers,
 		Secrets:   deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})

@@ -121,6 +121,7 @@ func mirroringSettings() []Setting {
 		{Key: "mirrorQueue", Kind: KindInt, Default: "256", min: "1", max: "1000000", Help: "Copies that wait for one mirror, 1 to 1000000; further ones are dropped and counted."},
 		{Key: "mirrorWorkers", Kind: KindInt, Default: "16", min: "1", max: "10000", Help: "Copies that are under way to one mirror at a time, 1 to 10000."},
 		{Key: "mirrorTimeout", Kind: KindDuration, Default: "5s", min: "10ms", max: "1h", Help: "Time that a copy may take from sending to the last byte of its answer, 10ms to 1h."},
+		{Key: "compareBudget", Kind: KindSize, Default: "64MiB", min: "1MiB", Help: "Memory that all answers which wait to be compared share, 1MiB or more; what does not fit is not compared and counted."},
 	})
 }
 

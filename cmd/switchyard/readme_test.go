@@ -201,7 +201,7 @@ func (r *reader) call(path, body string) string {
 }
 
 // changing are the fields of a record that differ from call to call.
-var changing = []string{"time", "requestId", "commit", "startTs", "endTs", "durationMs", "ttfbMs", "replica"}
+var changing = []string{"time", "requestId", "commit", "startTs", "endTs", "durationMs", "ttfbMs", "replica", "liveDurationMs", "liveTtfbMs"}
 
 // compareRecords compares the records of the README with the ones that the call
 // made: the same fields and, but for those that change, the same values.

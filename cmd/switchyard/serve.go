@@ -17,6 +17,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/pair"
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gitsync"
@@ -136,6 +137,7 @@ func serveOptions(p process, s settings) serve.Options {
 			Timeout: s.duration("mirrorTimeout"),
 		},
 		CaptureBudget:     s.size("captureBudget"),
+		Pair:              pair.Options{Budget: s.size("compareBudget")},
 		OwnFront:          s.text("front") == "own",
 		OwnUpstream:       s.text("upstream") == "own",
 		ReadHeaderTimeout: s.duration("readHeaderTimeout"),

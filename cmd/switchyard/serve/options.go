@@ -16,6 +16,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/gateway/pair"
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gitsync"
@@ -52,6 +53,7 @@ type Options struct {
 	Forward       forward.Options
 	Mirror        mirror.Options
 	CaptureBudget int64 // bytes for captured bodies; gateway.DefaultCaptureBudget when 0
+	Pair          pair.Options
 	// Overload is what the process takes upon itself. Its Memory is made the limit of
 	// Go's garbage collector as well; 0: the limit is that one's, if it has one.
 	Overload gateway.Overload

@@ -123,6 +123,7 @@ func (p *process) makeGateway() {
 		Secrets: p.options.Secrets,
 		Forward: forwarding,
 		Mirror:  mirroring,
+		Pair:    p.options.Pair,
 		Records: p.log,
 		Logger:  p.logger,
 

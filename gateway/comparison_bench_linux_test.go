@@ -1,0 +1,163 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
+)
+
+// BenchmarkComparison is a request of 4 KB of JSON that is answered with 4 KB of
+// JSON, and copied to a mirror that answers the same: not compared, compared where
+// all bytes are the same, compared where numbers are written otherwise, and where
+// some differ. cpu-ns/op is the processor time of the gateway's process, which does
+// without a server in front; the deployments have one of their own.
+func BenchmarkComparison(b *testing.B) {
+	for _, c := range []struct{ name, mirror, compare string }{
+		{"off", "same", ", compare: false"},
+		{"same-bytes", "same", ""},
+		{"same-values", "written", ""},
+		{"differ", "differ", ""},
+	} {
+		b.Run(c.name, func(b *testing.B) { benchmarkComparison(b, c.mirror, c.compare) })
+	}
+}
+
+// answerOf4KB is what the deployments of benchmarks answer.
+func answerOf4KB(kind string) string {
+	var b strings.Builder
+	b.WriteString(`{"data": [`)
+	for i := range 70 {
+		score := fmt.Sprintf("%.6f", 1/float64(i+2))
+		switch {
+		case kind == "written":
+			score += "0"
+		case kind == "differ" && i >= 60:
+			score = "0.5"
+		}
+		fmt.Fprintf(&b, `{"id": %d, "name": "feature %d", "score": %s}, `, i, i, score)
+	}
+	return b.String() + "0]}"
+}
+
+const benchDeployment = "SWITCHYARD_BENCH_DEPLOYMENT"
+
+// TestDeploymentOfBenchmarks is no test: it is a deployment in a process of its own
+// until its standard input ends.
+func TestDeploymentOfBenchmarks(t *testing.T) {
+	if os.Getenv(benchDeployment) == "" {
+		t.Skip("it is for benchmarks")
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header()["Content-Type"] = []string{"application/json"}
+		_, _ = io.WriteString(w, answerOf4KB(strings.TrimPrefix(r.URL.Path, "/")))
+	}))
+	defer server.Close()
+	_, _ = fmt.Println(server.URL)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// benchmarked is the URL of a deployment in another process.
+func benchmarked(b *testing.B) string {
+	b.Helper()
+	child := exec.Command(os.Args[0], "-test.run=^TestDeploymentOfBenchmarks$")
+	child.Env = append(os.Environ(), benchDeployment+"=1")
+	in, err := child.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = in.Close()
+		_, _ = io.Copy(io.Discard, out)
+		_ = child.Wait()
+	})
+	url, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.TrimSpace(url)
+}
+
+func benchmarkComparison(b *testing.B, kind, compare string) {
+	url, body := benchmarked(b), answerOf4KB("same")
+	var results [3]atomic.Int64 // by record.Verdict
+	records := record.NewLog(record.Options{Writer: io.Discard})
+	ctx, cancel := context.WithCancel(context.Background())
+	written := make(chan error, 1) // one result
+	go func() { written <- records.Run(ctx) }()
+	pool := deployments.NewPool(deployments.PoolOptions{Transport: gateway.OwnTransport})
+	g := gateway.New(gateway.Options{
+		Pool: pool, Logger: zerolog.Nop(), Records: records,
+		Observers: []func(*record.Record){func(r *record.Record) {
+			if r.Role == record.Mirror && r.Outcome == record.OK && r.Comparison != nil {
+				results[r.Comparison.Agree].Add(1)
+			}
+		}},
+	})
+	if err := g.Apply(revision(compared(url+"/same", url+"/"+kind, compare), 1)); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	before := cpuTime(b)
+	for b.Loop() {
+		r := httptest.NewRequest(http.MethodPost, "/v1/e", strings.NewReader(body))
+		w := httptest.NewRecorder()
+		if g.ServeHTTP(w, r); w.Code != http.StatusOK {
+			b.Fatal(w.Code)
+		}
+	}
+	if err := g.Drain(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
+	for verdict, name := range []string{"unpaired/op", "agree/op", "differ/op"} {
+		b.ReportMetric(float64(results[verdict].Load())/float64(b.N), name)
+	}
+	cancel()
+	if err := <-written; err != nil {
+		b.Error(err)
+	}
+	pool.Close()
+}
+
+// cpuTime is the processor time that the process has taken, in nanoseconds.
+func cpuTime(b *testing.B) int64 {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return used.Utime.Nano() + used.Stime.Nano()
+}
+
+// The answers of the benchmark are what it says they are.
+func TestAnswersOfBenchmarksAreJSON(t *testing.T) {
+	for _, kind := range []string{"same", "written", "differ"} {
+		if s := answerOf4KB(kind); !json.Valid([]byte(s)) || len(s) < 3500 || len(s) > 4500 {
+			t.Errorf("%s has %d bytes", kind, len(s))
+		}
+	}
+}
