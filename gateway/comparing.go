@@ -101,7 +101,7 @@ func (g *Gateway) pairDone(c *pair.Copy) {
 var comparisons = [...]string{
 	"agree", "differ",
 	string(record.LiveFailed), string(record.LiveCanceled), string(record.MirrorFailed), string(record.Late), string(record.NoMemory),
-	string(record.Truncated), string(record.Encoding), string(record.TooComplex), string(record.Overload), string(record.Stopped), string(record.Failed),
+	string(record.Truncated), string(record.Encoding), string(record.TooComplex), string(record.TooMany), string(record.Stopped), string(record.Failed),
 }
 
 func (s *series) countComparison(c *record.Comparison) {

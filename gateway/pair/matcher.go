@@ -88,7 +88,7 @@ func (m *Matcher) enqueue(c *Copy) {
 	select {
 	case m.queue <- c:
 	default:
-		m.finish(c, record.Overload)
+		m.finish(c, record.TooMany)
 		return
 	}
 	m.mu.Lock()

@@ -196,7 +196,7 @@ func TestAFullQueueCostsTheComparison(t *testing.T) {
 	for id, c := range d.drain(t) {
 		got[id] = c.Unpaired
 	}
-	if diff := cmp.Diff(map[string]record.Unpaired{"0": "", "1": "", "2": record.Overload, "3": record.Overload}, got); diff != "" {
+	if diff := cmp.Diff(map[string]record.Unpaired{"0": "", "1": "", "2": record.TooMany, "3": record.TooMany}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -247,7 +247,7 @@ func TestM15EachCopyIsDoneOnce(t *testing.T) {
 		t.Errorf("%d done, of which %d are different; want %d", d.all, len(done), requests*each-left)
 	}
 	for id, c := range done {
-		if c.Agree != record.Agrees && c.Unpaired != record.Overload {
+		if c.Agree != record.Agrees && c.Unpaired != record.TooMany {
 			t.Errorf("%s: %+v", id, c)
 		}
 	}

@@ -49,7 +49,7 @@ const (
 	Truncated    Unpaired = "truncated"     // an answer is larger than what is kept of it
 	Encoding     Unpaired = "encoding"      // an answer is compressed in a way that cannot be undone
 	TooComplex   Unpaired = "too_complex"   // comparing would take too long
-	Overload     Unpaired = "overload"      // too many pairs wait to be compared
+	TooMany      Unpaired = "overload"      // too many pairs wait to be compared
 	Stopped      Unpaired = "shutdown"      // the gateway stopped first
 	Failed       Unpaired = "panic"         // a bug in the gateway
 )
