@@ -19,8 +19,8 @@ import (
 // failing is a body that goes with a status of 503.
 const failing = "down"
 
-// answering is a deployment's version that gives one answer.
-func answering(t *testing.T, contentType, body string) (url string) {
+// modelWith is a deployment's version that gives one answer.
+func modelWith(t *testing.T, contentType, body string) (url string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -74,7 +74,7 @@ func TestAMirrorsRecordSaysWhetherItAgrees(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, options{})
-			s.serve(compared(answering(t, "application/json", c.live), answering(t, "application/json", c.copied), c.mirror))
+			s.serve(compared(modelWith(t, "application/json", c.live), modelWith(t, "application/json", c.copied), c.mirror))
 			if a := s.post("/v1/e", "{}"); a.body != c.live {
 				t.Fatalf("%+v", a)
 			}
@@ -111,7 +111,7 @@ func TestWhatIsNotComparedSaysWhy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, options{})
-			s.serve(compared(answering(t, "application/json", c.live), answering(t, "application/json", c.copied), c.mirror))
+			s.serve(compared(modelWith(t, "application/json", c.live), modelWith(t, "application/json", c.copied), c.mirror))
 			s.post("/v1/e", "{}")
 			if diff := cmp.Diff(c.want, findings(s.written(1, role("mirror"))[0])); diff != "" {
 				t.Error(diff)
@@ -124,7 +124,7 @@ func TestStreamsAndStaticAnswersAreCompared(t *testing.T) {
 	stream := "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lo\"}}]}\n\ndata: [DONE]\n\n"
 	other := "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello\"}}]}\n\n"
 	s := newStage(t, options{})
-	s.serve(compared(answering(t, "text/event-stream", stream), answering(t, "text/event-stream", other), ""))
+	s.serve(compared(modelWith(t, "text/event-stream", stream), modelWith(t, "text/event-stream", other), ""))
 	if a := s.post("/v1/e", "{}"); a.body != stream {
 		t.Fatalf("%+v", a)
 	}
@@ -132,7 +132,7 @@ func TestStreamsAndStaticAnswersAreCompared(t *testing.T) {
 	if diff := cmp.Diff(want, findings(s.written(1, role("mirror"))[0])); diff != "" {
 		t.Error(diff)
 	}
-	f := compared("http://127.0.0.1:1/", answering(t, "application/json", `{"data": 0.0}`), "")
+	f := compared("http://127.0.0.1:1/", modelWith(t, "application/json", `{"data": 0.0}`), "")
 	f["endpoints/e.yaml"] = strings.Replace(f["endpoints/e.yaml"], "deployment: {branch: main, name: live, version: 1}", `static: {"data": 0}`, 1)
 	s.serve(f)
 	s.post("/v1/e", "{}")
@@ -152,7 +152,7 @@ func TestACallerWhoLeavesLeavesAnUnpairedCopy(t *testing.T) {
 	}))
 	defer live.Close()
 	s := newStage(t, options{})
-	s.serve(compared(live.URL, answering(t, "application/json", "{}"), ""))
+	s.serve(compared(live.URL, modelWith(t, "application/json", "{}"), ""))
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/e", strings.NewReader("{}"))
@@ -176,7 +176,7 @@ func TestACallerWhoLeavesLeavesAnUnpairedCopy(t *testing.T) {
 // again after a shutdown.
 func TestM15ComparedCopiesHaveOneRecordEach(t *testing.T) {
 	s := newStage(t, options{pair: pair.Options{Queue: 1, Workers: 1}})
-	s.serve(compared(answering(t, "application/json", `{"a": [1, 2, 3]}`), answering(t, "application/json", `{"a": [1, 2, 4]}`), ""))
+	s.serve(compared(modelWith(t, "application/json", `{"a": [1, 2, 3]}`), modelWith(t, "application/json", `{"a": [1, 2, 4]}`), ""))
 	const n = 200
 	for i := range n {
 		s.post("/v1/e", fmt.Sprintf(`{"i": %d}`, i))
@@ -207,7 +207,7 @@ func TestM15ComparedCopiesHaveOneRecordEach(t *testing.T) {
 // What is captured and compared is kept once, and what is redacted is told nowhere.
 func TestAnAnswerIsCapturedAndCompared(t *testing.T) {
 	s := newStage(t, options{})
-	f := compared(answering(t, "application/json", `{"ssn": "s3cret-1", "a": 1}`), answering(t, "application/json", `{"ssn": "s3cret-2", "a": 2}`), "")
+	f := compared(modelWith(t, "application/json", `{"ssn": "s3cret-1", "a": 1}`), modelWith(t, "application/json", `{"ssn": "s3cret-2", "a": 2}`), "")
 	f["endpoints/e.yaml"] += "capture: {response: true, redact: [/ssn]}\n"
 	s.serve(f)
 	s.post("/v1/e", "{}")
