@@ -55,6 +55,21 @@ func TestAttemptsCountWhereTheyEnded(t *testing.T) {
 	}
 }
 
+func TestAgreementIsOfWhatWasCompared(t *testing.T) {
+	s := series.New(series.Options{})
+	for verdict, n := range map[record.Verdict]int{record.Agrees: 3, record.Differs: 1, record.Unknown: 6} {
+		for range n {
+			r := attempt("e", record.Mirror, now, time.Millisecond, record.OK)
+			r.Comparison = &record.Comparison{Agree: verdict}
+			s.Add(r)
+		}
+	}
+	p := s.Total(series.Key{Endpoint: "e", Name: "b", Mirror: true}, now, time.Minute)
+	if share, ok := p.Agreement(); !ok || share != 0.75 || p.Requests != 10 {
+		t.Errorf("%v of %d agree", share, p.Compared)
+	}
+}
+
 func TestQuantilesAreNearTheTruth(t *testing.T) {
 	s := series.New(series.Options{})
 	for i := range 1000 {

@@ -182,4 +182,10 @@ func (s *slot) add(r *record.Record) {
 	case record.OK, record.Dropped:
 	}
 	s.latencies[bucket(r.End.Sub(r.Start))]++
+	if c := r.Comparison; c != nil && c.Agree != record.Unknown {
+		s.compared++
+		if c.Agree == record.Agrees {
+			s.agreed++
+		}
+	}
 }

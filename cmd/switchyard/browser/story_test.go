@@ -71,6 +71,10 @@ func TestAMirrorEarnsItsPromotion(t *testing.T) {
 	s.click("th a.small")
 	s.sees("candidate")
 	s.sees("pairs")
+	s.goTo("/console/endpoints/pricing")
+	testbed.Eventually(t, "the agreement is drawn", func() bool {
+		return get(s, chromedp.Evaluate[bool](`document.body.innerText.includes("Agreement of mirrors")`))
+	})
 	s.goTo("/console/endpoints/pricing/change")
 	s.fill("b.experiment.weight", "20")
 	s.sees("get another backend than before")
