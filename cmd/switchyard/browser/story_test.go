@@ -124,7 +124,9 @@ func TestAMirrorEarnsItsPromotion(t *testing.T) {
 	s.sees("mirror")
 	s.goTo("/console/revisions")
 	s.click(".actions form:nth-child(2) button")
-	s.sees("Revisions")
+	testbed.Eventually(t, "the pin is gone", func() bool {
+		return strings.Contains(s.text(), "Sync now") && !strings.Contains(s.text(), "Unpin")
+	})
 	s.goTo("/console/endpoints/pricing/try")
 	s.click("form.card button")
 	s.sees("The answer: 200")
