@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // asking is somebody who waits for the next read.
@@ -31,7 +32,8 @@ func (f *Follower) Sync(ctx context.Context) error {
 }
 
 // Poll is Sync for somebody who has but a hint that something was pushed: what
-// Take refused is not offered again as long as no commit changes.
+// Take refused is not offered again as long as no commit changes, and a server
+// that has asked to be left alone is, until it may be read anyway.
 func (f *Follower) Poll(ctx context.Context) error {
 	return f.ask(ctx, &asking{hint: true, answer: make(chan error, 1)})
 }
@@ -77,6 +79,13 @@ func (f *Follower) await(ctx context.Context, answer <-chan error, queue func())
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// wanted tells whether somebody waits for a read that is to begin now.
+func (f *Follower) wanted(now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.ContainsFunc(f.waiting, func(a *asking) bool { return !a.hint || !now.Before(f.quiet) })
 }
 
 // queued takes those who wait for a read.

@@ -27,6 +27,7 @@ type Follower struct {
 	healthy time.Time // of the last success, or else of the last beginning anew
 	reading *round    // nil while none is under way
 	due     bool      // a read should begin
+	quiet   time.Time // until when the server has asked to be left alone
 
 	mu      sync.Mutex
 	status  Status
@@ -150,10 +151,10 @@ func (f *Follower) begin(ctx context.Context) {
 	if f.reading != nil {
 		return
 	}
-	asked := f.queued()
-	if !f.due && len(asked) == 0 {
+	if !f.due && !f.wanted(time.Now()) {
 		return
 	}
+	asked := f.queued()
 	f.due = false
 	f.reading = &round{begin: time.Now(), asked: asked, done: make(chan read, 1)}
 	f.repo.bare = f.mayBeBare(asked)
@@ -204,6 +205,7 @@ func (f *Follower) next(err error) time.Duration {
 		failures = 0
 	}
 	asked, _ := retryAfter(err)
+	f.quiet = time.Now().Add(min(asked, longestObeyed))
 	return pause(f.poll, failures, asked, rand.Float64)
 }
 

@@ -3,6 +3,8 @@ package gitsync_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/gitsync"
@@ -46,5 +48,45 @@ func TestConcludedTellsOfEachSync(t *testing.T) {
 		if s.Live != nil && s.Live.Commit() == commit {
 			return
 		}
+	}
+}
+
+// While a server has asked to be left alone hints wait; somebody who asks by
+// himself does not.
+func TestHintsWaitAsLongAsTheServerAsks(t *testing.T) {
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	var asked atomic.Int64
+	var busy atomic.Bool
+	busy.Store(true)
+	f := follow(t, options(r.serve(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if !busy.Load() {
+				next.ServeHTTP(w, req)
+				return
+			}
+			asked.Add(1)
+			w.Header().Set("Retry-After", "3600")
+			http.Error(w, "not now", http.StatusTooManyRequests)
+		})
+	})), nil)
+	eventually(t, func() bool { return f.Status().Failures == 1 })
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 3 {
+		if err := f.Poll(gone); !errors.Is(err, context.Canceled) {
+			t.Fatalf("a hint was answered: %v", err)
+		}
+	}
+	if err := f.sync(); !errors.Is(err, gitsync.ErrUnreachable) {
+		t.Fatalf("Sync gave %v", err)
+	}
+	if n := asked.Load(); n != 2 {
+		t.Errorf("the server was asked %d times, by the first poll and by Sync", n)
+	}
+	busy.Store(false)
+	f.mustSync()
+	if err := f.Poll(t.Context()); err != nil {
+		t.Errorf("a hint after the pause gave %v", err)
 	}
 }

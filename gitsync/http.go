@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -30,11 +29,9 @@ type httpWire struct {
 	pool       *http.Transport
 	max        int64
 	bytes      atomic.Int64 // received
-	username   string
-	token      string
-	tokenFile  string
-	greeted    *greeting // of version 2, from an earlier visit
-	redirected string    // where that one came from
+	login      *login       // nil: nothing is sent
+	greeted    *greeting    // of version 2, from an earlier visit
+	redirected string       // where that one came from
 }
 
 // The programs on the server that give out objects and take them.
@@ -44,34 +41,19 @@ const (
 )
 
 func newHTTPWire(a address, o Options, service string) (*httpWire, error) {
-	w := &httpWire{
-		service: service, base: strings.TrimSuffix(a.show, "/"), scheme: a.scheme, host: a.host, max: o.MaxBytes,
-		username: a.user, token: a.password, tokenFile: o.Auth.TokenFile,
-	}
-	if o.Auth.Token != "" {
-		w.token = o.Auth.Token
-	}
-	if o.Auth.Username != "" {
-		w.username = o.Auth.Username
-	}
-	secret := w.token != "" || w.tokenFile != "" || w.username != ""
-	if secret && a.scheme == "http" && !a.loopback() {
-		return nil, errors.New("credentials are not sent over plain http, where anyone on the way can read them; use https")
-	}
-	if secret && w.username == "" {
-		w.username = anyUser
-	}
+	w := &httpWire{service: service, base: strings.TrimSuffix(a.show, "/"), scheme: a.scheme, host: a.host, max: o.MaxBytes}
 	pool, err := httpPool(o, &w.bytes)
 	if err != nil {
 		return nil, err
 	}
 	w.pool, w.client = pool, &http.Client{Transport: pool, CheckRedirect: follow}
-	return w, nil
+	app, err := newApp(o.Auth.App, a, w.client)
+	if err != nil {
+		return nil, err
+	}
+	w.login, err = newLogin(a, o.Auth, app)
+	return w, err
 }
-
-// anyUser is sent with a token when no user name was given; the forges that
-// take tokens ignore it.
-const anyUser = "git"
 
 // httpPool keeps a connection between polls. Over HTTP/2 one that died unseen is
 // found by pings.
@@ -175,36 +157,21 @@ func drain(body io.ReadCloser) {
 	_ = body.Close()
 }
 
-// send makes one request. When the server refuses access and the token's file
-// holds another token by now, it tries that one.
+// send makes one request. When the server refuses access and there are other
+// credentials by now, it tries those.
 func (w *httpWire) send(ctx context.Context, method, url string, body []byte) (*http.Response, error) {
-	if w.tokenFile != "" && w.token == "" {
-		if _, err := w.reload(); err != nil {
-			return nil, err
-		}
+	if err := w.login.ready(ctx); err != nil {
+		return nil, err
 	}
 	resp, err := w.try(ctx, method, url, body)
-	if !errors.Is(err, ErrAuth) || w.tokenFile == "" {
+	if !errors.Is(err, ErrAuth) {
 		return resp, err
 	}
-	changed, reloadErr := w.reload()
-	if reloadErr != nil || !changed {
+	changed, renewErr := w.login.renew(ctx)
+	if renewErr != nil || !changed {
 		return nil, err
 	}
 	return w.try(ctx, method, url, body)
-}
-
-func (w *httpWire) reload() (changed bool, err error) {
-	data, err := os.ReadFile(w.tokenFile)
-	if err != nil {
-		return false, &problem{kind: ErrAuth, detail: "token file: " + err.Error()}
-	}
-	token := strings.TrimSpace(string(data))
-	if token == "" {
-		return false, &problem{kind: ErrAuth, detail: "token file " + w.tokenFile + " is empty"}
-	}
-	changed, w.token = token != w.token, token
-	return changed, nil
 }
 
 func (w *httpWire) try(ctx context.Context, method, to string, body []byte) (*http.Response, error) {
@@ -221,8 +188,8 @@ func (w *httpWire) try(ctx context.Context, method, to string, body []byte) (*ht
 		req.Header.Set("Git-Protocol", "version=2")
 		req.Header["Idempotency-Key"] = nil // not sent: it may be repeated when an idle connection turns out to be closed
 	}
-	if (w.token != "" || w.username != "") && req.URL.Host == w.host && req.URL.Scheme == w.scheme {
-		req.SetBasicAuth(w.username, w.token)
+	if w.login != nil && req.URL.Host == w.host && req.URL.Scheme == w.scheme {
+		req.SetBasicAuth(w.login.user, w.login.password)
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
@@ -264,16 +231,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-// hidden is what the server was told; a token may stand in place of the user.
-func (w *httpWire) hidden() secrets {
-	out := secrets{base64.StdEncoding.EncodeToString([]byte(w.username + ":" + w.token))}
-	for _, secret := range []string{w.token, w.username} {
-		if secret != anyUser {
-			out = append(out, secret, url.QueryEscape(secret), url.PathEscape(secret))
-		}
-	}
-	return out
-}
+func (w *httpWire) hidden() secrets { return w.login.hidden() }
 
 func (w *httpWire) explain(ctx context.Context, kind, err error) error {
 	return explained(ctx, w.hidden(), kind, err)

@@ -77,11 +77,17 @@ type Options struct {
 // Auth are credentials and what servers are trusted by. Files are read when
 // they are needed, so that what they hold can be exchanged.
 type Auth struct {
-	Username       string // for http; that of the URL, or "git", if empty
-	Token          string // for http; TokenFile wins
-	TokenFile      string // for http; read again when the server refuses access
-	CAFile         string // for https; PEM certificates trusted beside those of the system
-	KeyFile        string // for ssh; a private key without passphrase
+	Username  string // for http; that of the URL, or "git", if empty
+	Token     string // for http; a token or password. What follows wins over it
+	TokenFile string // for http; read again when the server refuses access
+	// CredentialsFile holds user names and passwords by server, in the form of
+	// git-credential-store(1); for http. It is read again when the server refuses access.
+	CredentialsFile string
+	App             *GitHubApp // for https; nil: none
+	CAFile          string     // for https; PEM certificates trusted beside those of the system
+	KeyFile         string     // for ssh; a private key
+	// Passphrase gives that of the private key, when it is needed; nil: it has none.
+	Passphrase     func() (string, error)
 	AgentSocket    string // for ssh; path of the agent's socket, used when KeyFile is empty
 	KnownHostsFile string // for ssh; ~/.ssh/known_hosts if empty. Hosts not in it are refused.
 }

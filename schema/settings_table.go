@@ -59,8 +59,14 @@ func repositorySettings() []Setting {
 		{Key: "state", Kind: KindString, Help: "Directory that keeps the last good revisions, to serve the newest at start while the git server is down and to pin any of them; empty: nothing is kept."},
 		{Key: "stateRevisions", Kind: KindInt, Default: "10", min: "1", max: "1000", Help: "Number of revisions that the state directory keeps, 1 to 1000; a pinned one is kept beside them."},
 		{Key: "gitUsername", Kind: KindString, Help: "User name for the git server over http or https; empty: what the server's kind expects."},
-		{Key: "gitTokenFile", Kind: KindString, Help: "File with the token or password for the git server over http or https; read again at each sync."},
+		{Key: "gitTokenFile", Kind: KindString, Help: "File with the token or password for the git server over http or https, read again when access is refused; or the variable SWITCHYARD_GIT_TOKEN."},
+		{Key: "gitCredentialsFile", Kind: KindString, Help: "File with user names and passwords by server, as git credential-store writes it, for http and https; read again when access is refused."},
+		{Key: "gitAppId", Kind: KindString, Help: "Id of the GitHub App that signs in at the git server over https; its tokens are exchanged before they end."},
+		{Key: "gitAppInstallation", Kind: KindString, check: checkDigits, Help: "Number of the GitHub App's installation for the repository."},
+		{Key: "gitAppKeyFile", Kind: KindString, Help: "File with the GitHub App's private key, in PEM."},
+		{Key: "gitAppApi", Kind: KindString, Help: "Base URL of GitHub's API, such as https://git.example.com/api/v3; empty: it follows from the repository's URL."},
 		{Key: "gitSshKeyFile", Kind: KindString, Help: "File with the private key for the git server over ssh; empty: the ssh agent."},
+		{Key: "gitSshPassphraseFile", Kind: KindString, Help: "File with the passphrase of the private key; or the variable SWITCHYARD_GIT_SSH_PASSPHRASE; neither: it has none."},
 		{Key: "gitKnownHostsFile", Kind: KindString, Help: "File with the known host keys for ssh; empty: the user's and the system's known_hosts."},
 		{Key: "gitCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the git server's is checked by; empty: the system's."},
 		{Key: "verify", Kind: KindString, Default: "off", oneOf: []string{"off", "tip"}, Help: "Whose commits serve: off is everybody's, tip is those signed by a trusted key, on every branch that is used."},
@@ -196,6 +202,13 @@ func checkPeers(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
 		return errors.New("it must be an http or https URL without credentials, such as http://switchyard-peers:8080/-/webhook")
+	}
+	return nil
+}
+
+func checkDigits(s string) error {
+	if strings.Trim(s, "0123456789") != "" {
+		return fmt.Errorf("%s is no number", quoted(s))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,7 +67,7 @@ func newCheck(p process) *cobra.Command {
 	command.Flags().StringVar(&f.rev, "rev", "", "With --repo: a branch, tag or commit in place of the tip of the branch.")
 	command.Flags().StringVar(&f.format, "format", string(schema.FormatText), "How problems are printed: text, json, or github for annotations.")
 	command.Flags().BoolVar(&f.skipSecrets, "skip-secrets", false, "Take secrets that are not set on this machine for set.")
-	addSettings(command, "branch", "gitUsername", "gitTokenFile", "gitSshKeyFile", "gitKnownHostsFile", "gitCaFile", "gitTimeout")
+	addSettings(command, append(gitSettings(), "branch", "gitTimeout")...)
 	return command
 }
 
@@ -128,11 +129,16 @@ func (f checkFlags) read(ctx context.Context, p process, s settings, given []str
 // readRepository reads a repository once, with the endpoints branch at rev if it
 // is not empty.
 func readRepository(ctx context.Context, p process, s settings, repo, rev string) (schema.Revision, error) {
+	auth, err := gitAuth(p, s)
+	if err != nil {
+		return schema.Revision{}, err
+	}
 	o := gitsync.Options{
 		URL:     repo,
 		Branch:  s.text("branch"),
 		Timeout: s.duration("gitTimeout"),
-		Auth:    gitAuth(p, s),
+		Auth:    auth,
+		Proxy:   http.ProxyFromEnvironment,
 		Named:   serve.Named(s.text("branch")),
 	}
 	read, err := gitsync.Read(ctx, o, rev)

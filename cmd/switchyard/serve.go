@@ -59,6 +59,9 @@ func newServe(p process) *cobra.Command {
 			collectLess(p)
 			limitMemory(p)
 			o := serveOptions(p, s)
+			if o.Repository.Auth, err = gitAuth(p, s); err != nil {
+				return err
+			}
 			if o.Repository.Verify, err = verification(s); err != nil {
 				return err
 			}
@@ -121,7 +124,7 @@ func serveOptions(p process, s settings) serve.Options {
 		H2C:        s.flag("h2c"),
 		Admin:      s.text("admin"),
 		Metrics:    s.text("metrics"),
-		Repository: repositoryOptions(p, s),
+		Repository: repositoryOptions(s),
 		Secrets:    secrets(p),
 		Sinks:      serve.Sinks{Secret: sinkSecret(p)},
 		Forward: forward.Options{
@@ -163,7 +166,7 @@ func serveOptions(p process, s settings) serve.Options {
 	return o
 }
 
-func repositoryOptions(p process, s settings) gitsync.Options {
+func repositoryOptions(s settings) gitsync.Options {
 	return gitsync.Options{
 		URL:      s.text("repo"),
 		Branch:   s.text("branch"),
@@ -172,19 +175,6 @@ func repositoryOptions(p process, s settings) gitsync.Options {
 		Keep:     s.number("stateRevisions"),
 		Timeout:  s.duration("gitTimeout"),
 		Proxy:    http.ProxyFromEnvironment,
-		Auth:     gitAuth(p, s),
-	}
-}
-
-func gitAuth(p process, s settings) gitsync.Auth {
-	agent, _ := p.env.lookup("SSH_AUTH_SOCK")
-	return gitsync.Auth{
-		Username:       s.text("gitUsername"),
-		TokenFile:      s.text("gitTokenFile"),
-		KeyFile:        s.text("gitSshKeyFile"),
-		KnownHostsFile: s.text("gitKnownHostsFile"),
-		CAFile:         s.text("gitCaFile"),
-		AgentSocket:    agent,
 	}
 }
 

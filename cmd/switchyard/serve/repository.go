@@ -15,7 +15,7 @@ func (p *process) makeFollower() error {
 	o.Logger = p.logger
 	o.Take = p.reported(func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Apply(Revision(rev)) })
 	o.Check = p.checked(func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Check(Revision(rev)) })
-	o.Concluded = p.reportHeld
+	o.Concluded = p.reportUnoffered
 	follower, err := gitsync.New(o)
 	p.follower = follower
 	return err

@@ -71,12 +71,22 @@ func (p *process) checked(next take) take {
 	}
 }
 
-// reportHeld reports what is held until somebody accepts it.
-func (p *process) reportHeld(s gitsync.Status) {
-	if p.statuses == nil || s.Held == nil || s.Held.Commit == "" {
+// reportUnoffered reports what was never offered: what is held until somebody
+// accepts it, and what was refused for its signature.
+func (p *process) reportUnoffered(s gitsync.Status) {
+	if p.statuses == nil {
 		return
 	}
-	p.statuses.Report(commitstatus.Status{Commit: s.Held.Commit, State: commitstatus.Failure, Description: heldText(s.Held)})
+	status := commitstatus.Status{State: commitstatus.Failure}
+	switch {
+	case s.Held != nil && s.Held.Commit != "":
+		status.Commit, status.Description = s.Held.Commit, heldText(s.Held)
+	case s.Rejected != nil && (errors.Is(s.Rejected.Err, gitsync.ErrUnverified) || errors.Is(s.Rejected.Err, gitsync.ErrRewound)):
+		status.Commit, status.Description = s.Rejected.Revision.Commit(), s.Rejected.Err.Error()
+	default:
+		return
+	}
+	p.statuses.Report(status)
 }
 
 func heldText(h *gitsync.Held) string {
