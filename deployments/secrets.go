@@ -32,6 +32,14 @@ type Secrets struct {
 	Assumed string
 }
 
+// ForbiddenFile is the error of a file that exists for others than those who
+// commit; its text says why, and goes to them.
+type ForbiddenFile string
+
+func (e ForbiddenFile) Error() string {
+	return "the file must not be read for a deployment: " + string(e)
+}
+
 // resolver looks every placeholder up once, so that all headers of a revision
 // have the same value of it.
 type resolver struct {
@@ -117,7 +125,10 @@ func (r *resolver) file(path string) (string, error) {
 	if r.secrets.File != nil {
 		value, err = r.secrets.File(path)
 	}
+	forbidden, isForbidden := errors.AsType[ForbiddenFile](err)
 	switch {
+	case isForbidden:
+		return "", forbidden
 	case errors.Is(err, fs.ErrNotExist):
 		return "", errors.New("the file does not exist where the gateway runs")
 	case errors.Is(err, fs.ErrPermission):

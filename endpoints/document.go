@@ -96,6 +96,7 @@ func newEndpoint(declared *schema.Endpoint, found []deployments.Resolved) *Endpo
 		Assignment: keys(declared.Assignment),
 		Sampling:   keys(declared.Sampling),
 		Capture:    newCapture(declared.Name, declared.Capture),
+		Guard:      declared.Guard,
 	}
 	for i := range declared.Backends {
 		d := &declared.Backends[i]

@@ -18,7 +18,8 @@ type Endpoint struct {
 	Fallback   *Fallback      // nil: none
 	Assignment Keys
 	Sampling   Keys
-	Capture    *Capture // nil: nothing is captured
+	Capture    *Capture     // nil: nothing is captured
+	Guard      schema.Guard // what is asked of callers
 }
 
 // Backend may answer the live request: a deployment or a static value.

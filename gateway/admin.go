@@ -24,6 +24,13 @@ type AdminOptions struct {
 	Version  string
 	Records  http.Handler // what /records shows; nil: no records are kept
 
+	// Tokens gives the tokens of the listener, one a line, at each request; nil: it
+	// asks for none. Probes never need one.
+	Tokens func() (string, error)
+	// Vouched reports whether somebody else has made sure of who sends a request, as
+	// a login does; nil: nobody.
+	Vouched func(*http.Request) bool
+
 	// Revisions that are kept, and going back to them. All or none of them are set.
 	Accept    func(ctx context.Context, commit string) error // is Sync, and takes this commit even if it is held
 	Pin       func(ctx context.Context, which string) error  // serves a kept revision until Unpin
@@ -51,12 +58,12 @@ func (e *StatusError) Unwrap() error { return e.Err }
 
 // Admin is the handler of the admin listener: /healthz, /readyz, /status,
 // /endpoints, /metrics, /records, /revisions, /debug/pprof/, POST /sync, /pin and
-// /unpin.
-// It has no access control of its own and belongs on loopback; what a browser
-// sends there for some page is refused nevertheless, but for the console.
+// /unpin. Without Tokens whoever reaches it may call it, so that it belongs on
+// loopback; what a browser sends there for some page is refused nevertheless, but
+// for the console. Every call that changes something is a POST, and logged.
 func (g *Gateway) Admin(o AdminOptions) http.Handler {
 	r := chi.NewRouter()
-	r.Use(refuseBrowsers(o.Console != nil))
+	r.Use(refuseBrowsers(o.Console != nil), o.authorized(g.logger), logged(g.logger))
 	g.watched(r, o.Gatherer)
 	r.Get("/status", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, g.status(o))

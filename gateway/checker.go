@@ -25,7 +25,7 @@ func NewChecker(secrets deployments.Secrets) *Checker {
 func (c *Checker) Check(rev schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	declared, problems := c.loaders.load(rev)
+	declared, _, problems := c.loaders.load(rev)
 	if len(problems) > 0 {
 		return nil, problems
 	}

@@ -104,7 +104,7 @@ func (q *request) eachSampled(f func(*mirrored)) {
 func (q *request) mirrorRecord(m *mirrored) record.Record {
 	rec := m.template
 	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
-	rec.Commit = q.s.commit
+	rec.Commit, rec.KeyName = q.s.commit, q.keyName()
 	return rec
 }
 

@@ -16,6 +16,7 @@ const (
 	eventSwap   = "swap"
 	eventReject = "reject"
 	eventPanic  = "panic"
+	eventAdmin  = "admin"
 
 	eventReplica  = "replica"
 	eventInsecure = "insecure"
@@ -32,6 +33,7 @@ const (
 	fieldMirror      = "mirror" // whose replica it is, if it is a mirror's
 	fieldFor         = "forMs"
 	fieldDeployments = "deployments"
+	fieldRemote      = "remote" // who called the admin listener
 )
 
 // LogChanges tells a log what becomes of replicas: when they go down, and come

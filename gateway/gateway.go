@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/switchyard-gateway/switchyard/access"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/capture"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
@@ -39,6 +40,7 @@ type Options struct {
 	// bytes; DefaultCaptureBudget when 0.
 	CaptureBudget int64
 	Logger        zerolog.Logger // the life of the process: swap, reject
+	Access        schema.Access  // what endpoints that do not say ask of callers; empty: a key as soon as one is declared
 	Webhook       http.Handler   // serves WebhookPath, also before the first revision does; nil: nothing does
 }
 
@@ -57,6 +59,8 @@ type Gateway struct {
 
 	metrics  *metrics
 	overload *overload // nil: there is no limit
+	access   schema.Access
+	meters   access.Meters
 	webhook  http.Handler
 	mux      *chi.Mux
 
@@ -86,6 +90,7 @@ func New(o Options) *Gateway {
 		records: o.Records,
 		observe: o.Observers,
 		logger:  o.Logger,
+		access:  o.Access,
 		webhook: o.Webhook,
 		mux:     newMux(),
 		bodies:  tap.NewBudget(cmp.Or(o.CaptureBudget, DefaultCaptureBudget)),
@@ -154,6 +159,7 @@ func (g *Gateway) swap(s *Snapshot) {
 	g.metrics.swaps.Inc()
 	g.release(before, s)
 	g.warnInsecure(s)
+	g.meters.Retain(time.Now(), s.limits())
 }
 
 func (g *Gateway) refuse(rev schema.Revision, err error) {

@@ -74,6 +74,7 @@ type metrics struct {
 	leaving map[seriesKey]struct{} // those that go when their last request is done
 
 	swaps, rejects prometheus.Counter
+	refused        *prometheus.CounterVec // by endpoint and reason
 }
 
 func newMetrics(g *Gateway) *metrics {
@@ -83,6 +84,9 @@ func newMetrics(g *Gateway) *metrics {
 		leaving: map[seriesKey]struct{}{},
 		swaps:   prometheus.NewCounter(prometheus.CounterOpts{Name: "switchyard_swaps_total", Help: "Snapshots swapped in."}),
 		rejects: prometheus.NewCounter(prometheus.CounterOpts{Name: "switchyard_rejects_total", Help: "Revisions refused."}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "switchyard_access_refused_total", Help: "Requests that were not let in, by what was wrong with the key or which limit was met.",
+		}, []string{"endpoint", "reason"}),
 	}
 }
 
@@ -174,12 +178,14 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	}
 	m.swaps.Describe(ch)
 	m.rejects.Describe(ch)
+	m.refused.Describe(ch)
 }
 
 // Collect implements prometheus.Collector.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	m.swaps.Collect(ch)
 	m.rejects.Collect(ch)
+	m.refused.Collect(ch)
 	m.mu.Lock()
 	for key, s := range m.all {
 		s.collect(ch, key)

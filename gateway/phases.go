@@ -43,7 +43,7 @@ func (g *Gateway) account(p Phases) {
 func (g *Gateway) Check(rev schema.Revision) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if _, problems := g.loaders.load(rev); len(problems) > 0 {
+	if _, _, problems := g.loaders.load(rev); len(problems) > 0 {
 		g.refuse(rev, problems)
 		return problems
 	}

@@ -184,7 +184,7 @@ const maxOffer = 256
 // nearest finds the endpoint whose name is most like the one given.
 func nearest(r *http.Request, name string) (string, bool) {
 	all := routed(r).snapshot.endpoints
-	if len(all) > maxOffer {
+	if len(all) > maxOffer || !routed(r).snapshot.open { // names are not for callers without a key
 		return "", false
 	}
 	names := make([]string, len(all))

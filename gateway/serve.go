@@ -10,11 +10,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/switchyard-gateway/switchyard/access"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/pair"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Header fields of answers, in the form of the keys of http.Header.
@@ -54,6 +56,9 @@ type request struct {
 	meeting *pair.Meeting // nil without a copy whose answer is compared with this one's
 	answer  *tap.Tap      // of the answer, for the meeting
 
+	key  *access.Key // of the caller; nil without
+	held held        // of the limits
+
 	identity forward.Identity
 	result   forward.Result
 	record   record.Record // of the attempt that ended last
@@ -70,6 +75,9 @@ func (q *request) serve() {
 	q.id = q.identity.Of(q.r)
 	header := q.w.Header()
 	header[headerRequestID] = q.identity.Values()
+	if (q.e.guard != nil || !q.s.open) && !q.admitted() {
+		return
+	}
 	served := q.e.gateway.overload.enter()
 	defer q.e.gateway.overload.leave()
 	var err error
@@ -118,9 +126,15 @@ func (g *Gateway) crashed(q *request, reason any) {
 
 // readAhead reads as much of the body as keys may ask for.
 func (q *request) readAhead() (err error) {
-	if q.e.readBody && q.read == nil {
-		q.read, q.body, err = readBody(q.r)
+	if !q.e.readBody || q.read != nil {
+		return nil
 	}
+	// A body that trickles in must not hold the request for ever. Writers that know
+	// no deadline have none of their own either.
+	control := http.NewResponseController(q.w)
+	_ = control.SetReadDeadline(q.started.Add(cmp.Or(q.e.Timeout.Total, q.e.Timeout.Plain, schema.DefaultTimeout)))
+	q.read, q.body, err = readBody(q.r)
+	_ = control.SetReadDeadline(time.Time{})
 	return err
 }
 
@@ -161,6 +175,7 @@ func (q *request) attempt() forward.Result {
 	if q.edited, refused = q.edit(); refused != nil {
 		return q.refuse(*refused)
 	}
+	q.measure()
 	q.keep()
 	q.offer()
 	if b.group == nil {
@@ -201,6 +216,14 @@ func (q *request) refuse(f forward.Failure) forward.Result {
 	return forward.Refuse(q.w, q.r, q.id, f)
 }
 
+// keyName is the name of the caller's key, empty without one.
+func (q *request) keyName() string {
+	if q.key == nil {
+		return ""
+	}
+	return q.key.Name
+}
+
 // allows reports whether a version takes a method.
 func allows(methods []string, method string) bool {
 	return len(methods) == 0 || slices.Contains(methods, method)
@@ -212,6 +235,7 @@ func (q *request) finish(result *forward.Result) {
 	if q.capture != nil {
 		q.capture.Finish()
 	}
+	q.held.release()
 	q.backend.series.inFlight.Add(-1)
 	q.write(result)
 }
@@ -223,7 +247,7 @@ func (q *request) write(result *forward.Result) {
 	*rec = b.template
 	rec.Attempt, rec.Superseded, rec.FallbackFrom = q.number, q.superseded, q.fallbackFrom
 	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
-	rec.Commit = q.s.commit
+	rec.Commit, rec.KeyName = q.s.commit, q.keyName()
 	rec.Start, rec.End = q.started, q.tried.Add(result.Took)
 	if result.TTFB > 0 {
 		rec.TTFB = q.tried.Sub(q.started) + result.TTFB

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/switchyard-gateway/switchyard/access"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gateway/capture"
@@ -29,6 +30,8 @@ type Snapshot struct {
 	compiled  time.Time
 	endpoints []*endpoint // sorted by name
 	places    *places
+	door      door
+	open      bool // the door is
 }
 
 // Commit is the commit of the endpoints branch that the snapshot was compiled
@@ -70,7 +73,7 @@ func (s *Snapshot) find(name string) *endpoint {
 // Check reads a revision exactly as the running gateway does and returns all
 // that is wrong with it, sorted; nil when it would be served.
 func Check(rev schema.Revision, secrets deployments.Secrets) ([]*endpoints.Endpoint, schema.Diagnostics) {
-	declared, problems := newLoaders(secrets).load(rev)
+	declared, _, problems := newLoaders(secrets).load(rev)
 	if len(problems) > 0 {
 		return nil, problems
 	}
@@ -82,6 +85,7 @@ func Check(rev schema.Revision, secrets deployments.Secrets) ([]*endpoints.Endpo
 type endpoint struct {
 	*endpoints.Endpoint
 	gateway  *Gateway
+	guard    *guard // nil: callers are asked for nothing but what the door asks
 	backends []backend
 	mirrors  []mirrored
 	rule     *capture.Rule // what is captured; nil: nothing
@@ -124,23 +128,26 @@ type mirrored struct {
 type loaders struct {
 	deployments *deployments.Loader
 	endpoints   *endpoints.Loader
+	keys        *access.Loader
 }
 
 func newLoaders(secrets deployments.Secrets) loaders {
-	return loaders{deployments: deployments.NewLoader(secrets), endpoints: endpoints.NewLoader()}
+	return loaders{deployments: deployments.NewLoader(secrets), endpoints: endpoints.NewLoader(), keys: access.NewLoader()}
 }
 
 // load is Check, remembering what was read.
-func (l loaders) load(rev schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics) {
+func (l loaders) load(rev schema.Revision) ([]*endpoints.Endpoint, *access.Set, schema.Diagnostics) {
 	set, problems := l.deployments.Load(rev)
 	declared, more := l.endpoints.Load(rev, set)
-	return declared, append(problems, more...).Sort()
+	keys, still := l.keys.Load(rev)
+	return declared, keys, append(append(problems, more...), still...).Sort()
 }
 
 // keep says that what was read last is what serves.
 func (l loaders) keep() {
 	l.deployments.Keep()
 	l.endpoints.Keep()
+	l.keys.Keep()
 }
 
 // Compile builds the snapshot of a revision, all or nothing: the error is the
@@ -154,7 +161,7 @@ func (g *Gateway) Compile(rev schema.Revision) (*Snapshot, error) {
 }
 
 func (g *Gateway) compile(rev schema.Revision) (*Snapshot, error) {
-	declared, problems := g.loaders.load(rev)
+	declared, keys, problems := g.loaders.load(rev)
 	if len(problems) > 0 {
 		return nil, problems
 	}
@@ -175,6 +182,8 @@ func (g *Gateway) compile(rev schema.Revision) (*Snapshot, error) {
 	}
 	s.endpoints = g.bindAll(declared, last.endpoints)
 	s.places = newPlaces(s.endpoints, last.places)
+	s.door = g.newDoor(keys)
+	s.open = s.door.open()
 	return s, nil
 }
 
@@ -201,6 +210,7 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 	e := &endpoint{
 		Endpoint: d,
 		gateway:  g,
+		guard:    g.newGuard(d),
 		backends: make([]backend, len(d.Backends)),
 		mirrors:  make([]mirrored, len(d.Mirrors)),
 		rule:     newRule(d.Capture),

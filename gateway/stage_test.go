@@ -73,6 +73,7 @@ type options struct {
 	forward  forward.Options
 	overload gateway.Overload
 	secrets  map[string]string
+	access   schema.Access // of endpoints that do not say
 
 	records   record.Options // without a Writer, the stage's own
 	observers []func(*record.Record)
@@ -98,8 +99,8 @@ func newStage(t *testing.T, o options) *stage {
 	writer.Go(func() { _ = pool.Run(ctx) })
 	s.gateway = gateway.New(gateway.Options{
 		Pool: pool, Forward: o.forward, Mirror: o.mirror, Pair: o.pair, Overload: o.overload, Records: s.records, Logger: zerolog.New(s.records),
-		Observers: o.observers,
-		Secrets:   deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
+		Observers: o.observers, Access: o.access,
+		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})
 	s.stop = sync.OnceFunc(s.listen(o))
 	t.Cleanup(func() {

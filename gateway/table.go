@@ -14,6 +14,7 @@ type tableAnswer struct {
 	Branch    string           `json:"branch"`
 	Commit    string           `json:"commit"`
 	Endpoints []endpointAnswer `json:"endpoints"`
+	Keys      []keyAnswer      `json:"keys"`
 }
 
 type endpointAnswer struct {
@@ -28,6 +29,7 @@ type endpointAnswer struct {
 	Timeout    string          `json:"timeout"`   // as written, or the default
 	TimeoutMs  int64           `json:"timeoutMs"` // of a plain answer as a whole; 0: only its parts are bounded
 	Capture    *captureAnswer  `json:"capture,omitempty"`
+	accessAnswer
 }
 
 // captureAnswer is which bodies stand in records.
@@ -93,15 +95,18 @@ type checkAnswer struct {
 
 // table describes the current snapshot; it is empty before the first.
 func (g *Gateway) table() tableAnswer {
-	answer := tableAnswer{Endpoints: []endpointAnswer{}}
+	answer := tableAnswer{Endpoints: []endpointAnswer{}, Keys: []keyAnswer{}}
 	s := g.Current()
 	if s == nil {
 		return answer
 	}
 	answer.Branch, answer.Commit = s.branch, s.Commit()
 	for _, e := range s.endpoints {
-		answer.Endpoints = append(answer.Endpoints, e.describe())
+		described := e.describe()
+		described.accessAnswer = s.door.describe(e.guard)
+		answer.Endpoints = append(answer.Endpoints, described)
 	}
+	answer.Keys = s.door.describeKeys(time.Now())
 	return answer
 }
 

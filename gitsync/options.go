@@ -32,8 +32,8 @@ type Options struct {
 	URL string
 	// Branch is the endpoints branch, DefaultBranch if empty.
 	Branch string
-	// Folders are the folders at the top of the tree that are read, endpoints
-	// and deployments if empty. The first one must exist on Branch. Only files
+	// Folders are the folders at the top of the tree that are read; endpoints,
+	// deployments and keys if empty. The first one must exist on Branch. Only files
 	// directly in them are read: folders in them are listed, and empty.
 	Folders []string
 	// Named lists the further branches that the endpoints branch's tree names.
@@ -98,7 +98,7 @@ func (o Options) withDefaults() Options {
 		o.Branch = DefaultBranch
 	}
 	if len(o.Folders) == 0 {
-		o.Folders = []string{"endpoints", "deployments"}
+		o.Folders = []string{"endpoints", "deployments", "keys"}
 	}
 	o.Folders = slices.Clone(o.Folders)
 	if o.Poll == 0 {

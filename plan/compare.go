@@ -41,7 +41,8 @@ func Compare(from, to Revision) *Plan {
 	slices.SortStableFunc(p.Endpoints, func(a, b Endpoint) int {
 		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.touched(), a.touched()))
 	})
-	p.Changes = len(p.Endpoints) > 0
+	p.compareKeys(from.keys(), to.keys())
+	p.Changes = len(p.Endpoints) > 0 || len(p.Keys) > 0
 	p.Summary.Text = p.summarize()
 	return p
 }
@@ -136,6 +137,7 @@ func (c *comparison) compare(from, to *endpoints.Endpoint) Endpoint {
 		e.Sampling = &Change[[]string]{ladder(was.Sampling), ladder(is.Sampling)}
 	}
 	e.Capture = compareCapture(was, is)
+	e.Settings = settings(guardSettings(was.Guard), guardSettings(is.Guard))
 	if e.Change == "" && e.differs() {
 		e.Change = Changed
 	}
@@ -153,7 +155,7 @@ func (c *comparison) taker(path string) string {
 }
 
 func (e *Endpoint) differs() bool {
-	return e.Path != nil || e.Timeout != nil || e.Fallback != nil || e.Assignment != nil || e.Sampling != nil || e.Capture != nil || len(e.Backends) > 0 || len(e.Mirrors) > 0
+	return e.Path != nil || e.Timeout != nil || e.Fallback != nil || e.Assignment != nil || e.Sampling != nil || e.Capture != nil || len(e.Backends) > 0 || len(e.Mirrors) > 0 || len(e.Settings) > 0
 }
 
 // ladder is keys as they are written.

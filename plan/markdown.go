@@ -30,6 +30,7 @@ func printMarkdown(b *bytes.Buffer, p *Plan) {
 	printOverview(b, p.endpointBlocks())
 	printDetails(b, "", p.endpointBlocks())
 	printDetails(b, "deployment ", p.deploymentBlocks())
+	printDetails(b, "key ", p.keyBlocks())
 }
 
 // printOverview is one row for each endpoint, with the first that is to be said.

@@ -17,6 +17,7 @@ type Plan struct {
 	Summary       Summary      `json:"summary"`
 	Endpoints     []Endpoint   `json:"endpoints"`   // those with changes: first the removed, then the changed by how many callers it touches, then the added
 	Deployments   []Deployment `json:"deployments"` // those with changes, used or not, by branch and name
+	Keys          []Key        `json:"keys"`        // API keys with changes, by name
 
 	branch string // the endpoints branch, which goes without saying
 }
@@ -65,6 +66,7 @@ type Endpoint struct {
 	Assignment *Change[[]string] `json:"assignment,omitempty"` // ladders of keys, empty: at random; nil: as before
 	Sampling   *Change[[]string] `json:"sampling,omitempty"`   // nil: as before
 	Capture    *Change[*Capture] `json:"capture,omitempty"`    // a nil side: nothing is captured; nil: as before
+	Settings   []Setting         `json:"settings"`             // others that change; of an endpoint that is added, those that it has
 	Backends   []Backend         `json:"backends"`             // those that change, in the order of the file
 	Mirrors    []Mirror          `json:"mirrors"`              // likewise
 	Live       *Live             `json:"live,omitempty"`       // nil unless the endpoint is there before and after

@@ -186,6 +186,7 @@ func singleLines(e *Endpoint) []line {
 	if e.Capture != nil {
 		lines = append(lines, captureLine(e))
 	}
+	lines = append(lines, settingLines(e.Change, e.Settings)...)
 	return lines
 }
 

@@ -31,6 +31,12 @@ func (p *Plan) summarize() string {
 		counts = append(counts, fmt.Sprintf("%d unchanged", s.Unchanged))
 	}
 	clauses := []string{strings.Join(counts, ", ")}
+	if len(p.Endpoints) == 0 {
+		clauses[0] = counted(s.Unchanged, "endpoint") + " unchanged"
+	}
+	if c := p.keysSummary(); c != "" {
+		clauses = append(clauses, c)
+	}
 	if c := p.most("move", func(l *Live) float64 { return max(l.Moved, l.MovedAnew) }); c != "" {
 		clauses = append(clauses, c)
 	}

@@ -37,6 +37,12 @@ func printText(b *bytes.Buffer, p *Plan, color bool) {
 			t.block(d)
 		}
 	}
+	if blocks := p.keyBlocks(); len(blocks) > 0 {
+		b.WriteString("\nAPI keys\n")
+		for _, k := range blocks {
+			t.block(k)
+		}
+	}
 	b.WriteByte('\n')
 	t.paint(bold, p.Summary.Text)
 	b.WriteByte('\n')

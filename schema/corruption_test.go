@@ -150,10 +150,12 @@ func endpointValue(e *schema.Endpoint) any {
 		}
 		maps.Copy(mirrors[m.Name.V].(object), rulesValue(m.Rules))
 	}
-	return object{
+	o := object{
 		"schemaVersion": 1.0, "backends": backends, "mirrors": mirrors, "assignment": ladderValue(e.Assignment), "sampling": ladderValue(e.Sampling),
 		"path": e.Path.V, "timeout": timeoutValue(e.Timeout.V), "fallback": fallbackValue(e.Fallback), "capture": captureValue(e.Capture),
 	}
+	guardValue(o, e.Guard)
+	return o
 }
 
 func captureValue(c *schema.Capture) any {
@@ -302,6 +304,7 @@ func withEndpointDefaults(plain map[string]any) any {
 	for key, value := range (object{"mirrors": object{}, "path": "", "assignment": object{"key": []any{}}, "timeout": object{}, "fallback": nil}) {
 		absent(o, key, value)
 	}
+	withGuardDefaults(o)
 	absent(o, "sampling", object{"key": []any{"header:X-User-Id", "cookie:session_id", "cookie:JSESSIONID"}})
 	for _, b := range o["backends"].(object) {
 		absent(b.(object), "weight", 1.0)

@@ -1,7 +1,7 @@
 // Package schema parses the documents that people commit and says what is wrong
-// with them. It owns the forms of endpoints, deployments and the configuration
-// file, positions and diagnostics, and the JSON Schemas for editors. It is the
-// only package that knows YAML.
+// with them. It owns the forms of endpoints, deployments, API keys and the
+// configuration file, positions and diagnostics, and the JSON Schemas for editors.
+// It is the only package that knows YAML.
 //
 // A document is parsed by itself: whether what it names exists is for the
 // packages deployments and endpoints to say, which report Diagnostics of the

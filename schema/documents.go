@@ -15,6 +15,7 @@ import (
 const (
 	EndpointsFolder   = "endpoints"
 	DeploymentsFolder = "deployments"
+	KeysFolder        = "keys"
 )
 
 // Documents lists and reads the documents in one folder of a tree, sorted by

@@ -15,6 +15,7 @@ type Endpoint struct {
 	Fallback   *Fallback      // nil: none
 	Timeout    Value[Timeout] // the zero Timeout where not written
 	Capture    *Capture       // nil: nothing is captured
+	Guard      Guard          // what is asked of callers
 }
 
 // Capture is which bodies stand in the records of an endpoint's requests. Request

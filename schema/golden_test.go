@@ -28,6 +28,7 @@ var kinds = map[string]struct {
 }{
 	"endpoint":   {"endpoints", readEndpoint},
 	"deployment": {"deployments", readDeployment},
+	"key":        {"keys", readKey},
 	"settings":   {"", readSettings},
 }
 
@@ -112,7 +113,8 @@ func readEndpoint(f schema.File) (string, schema.Diagnostics) {
 	if f := e.Fallback; f != nil {
 		fmt.Fprintf(&b, "  fallback %s on %v\n", f.Backend.V, f.On.Names())
 	}
-	fmt.Fprintf(&b, "  assignment%s; sampling%s; path %q; timeout %v\n", ladder(e.Assignment), ladder(e.Sampling), e.Path.V, timeout(e.Timeout.V))
+	fmt.Fprintf(&b, "  assignment%s; sampling%s; path %q; timeout %v%s\n",
+		ladder(e.Assignment), ladder(e.Sampling), e.Path.V, timeout(e.Timeout.V), guard(e.Guard))
 	if c := e.Capture; c != nil {
 		fmt.Fprintf(&b, "  capture request %t response %t percent %v maxBytes %d redact %s headers%s\n",
 			c.Request, c.Response, c.Percent.V, c.MaxBytes.V, strings.Join(c.Redact, " "), list(c.Headers))

@@ -14,17 +14,18 @@ var jsonSchemas embed.FS
 const (
 	DocumentEndpoint   = "endpoint"
 	DocumentDeployment = "deployment"
+	DocumentKey        = "key"
 	DocumentConfig     = "config"
 )
 
 // JSONSchema is the JSON Schema (draft 2020-12) of a kind of document, for
-// editors: "endpoint", "deployment" or "config". It accepts whatever the parser
+// editors: "endpoint", "deployment", "key" or "config". It accepts whatever the parser
 // accepts; of what the parser refuses it refuses all that one value shows by
 // itself, but nothing that takes a look at two places or at other files. The
 // caller may change what it gets.
 func JSONSchema(kind string) ([]byte, bool) {
 	switch kind {
-	case DocumentEndpoint, DocumentDeployment:
+	case DocumentEndpoint, DocumentDeployment, DocumentKey:
 		data, err := jsonSchemas.ReadFile("jsonschema/" + kind + ".json")
 		if err != nil {
 			panic("schema: an embedded file is missing: " + err.Error())

@@ -87,7 +87,7 @@ var beyond = []struct {
 func TestJSONSchemasAgreeWithParser(t *testing.T) {
 	used := make([]bool, len(beyond))
 	for kind, document := range map[string]string{
-		"endpoint": schema.DocumentEndpoint, "deployment": schema.DocumentDeployment, "settings": schema.DocumentConfig,
+		"endpoint": schema.DocumentEndpoint, "deployment": schema.DocumentDeployment, "key": schema.DocumentKey, "settings": schema.DocumentConfig,
 	} {
 		compiled := compile(t, document)
 		for _, f := range goldenInputs(t, kind) {

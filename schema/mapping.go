@@ -12,7 +12,7 @@ import (
 const fewKeys = 16
 
 // mostListed bounds the names that a message lists.
-const mostListed = 10
+const mostListed = 20
 
 // mapping is a YAML mapping that is read key by key. What nobody has taken in
 // the end is unknown.

@@ -41,6 +41,20 @@ func ParseDeployment(f File) (*Deployment, Diagnostics) {
 	return dep, d.finish()
 }
 
+// ParseAPIKey parses the document of an API key. Without diagnostics the key is
+// valid by itself. With diagnostics it is what could be understood, and never to
+// be used. It is nil when not even its keys could be told apart.
+func ParseAPIKey(f File) (*APIKey, Diagnostics) {
+	d, root, ok := open(f)
+	name := d.name(IsLabel, labelForm)
+	if !ok || !d.supported(root, true) {
+		return nil, d.finish()
+	}
+	k := d.apiKey(root)
+	k.Name = name
+	return k, d.finish()
+}
+
 // name is what the file's name says about the document.
 func (d *document) name(good func(string) bool, form string) string {
 	base := path.Base(d.file.Path)

@@ -35,6 +35,7 @@ func (d *document) endpoint(root *mapping) *Endpoint {
 	if n, ok := root.take("capture"); ok {
 		e.Capture = d.capture(n)
 	}
+	e.Guard = d.guard(root)
 	root.done()
 	return e
 }

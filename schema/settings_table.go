@@ -17,6 +17,7 @@ const (
 	groupForge      = "Forge"
 	groupServing    = "Serving"
 	groupTLS        = "TLS"
+	groupAccess     = "Access"
 	groupMirroring  = "Mirroring"
 	groupConsole    = "Console"
 	groupLog        = "Log"
@@ -28,7 +29,7 @@ const (
 // may change what it gets.
 func Settings() []Setting {
 	var all []Setting
-	for _, part := range [][]Setting{repositorySettings(), forgeSettings(), servingSettings(), tlsSettings(), mirroringSettings(), consoleSettings(), logSettings(), engineSettings()} {
+	for _, part := range [][]Setting{repositorySettings(), forgeSettings(), servingSettings(), tlsSettings(), accessSettings(), mirroringSettings(), consoleSettings(), logSettings(), engineSettings()} {
 		all = append(all, part...)
 	}
 	for i := range all {
@@ -93,7 +94,7 @@ func servingSettings() []Setting {
 	return grouped(groupServing, []Setting{
 		{Key: "listen", Kind: KindString, Default: ":8080", check: checkAddress, Help: "Address of the public listener, as HOST:PORT; an empty host is every address, port 0 any free port."},
 		{Key: "h2c", Kind: KindBool, Default: "false", Help: "Also speak HTTP/2 without TLS on the public listener, by prior knowledge, as gRPC clients do within a network: true or false."},
-		{Key: "admin", Kind: KindString, Default: "127.0.0.1:9090", check: checkAddress, Help: "Address of the admin listener, as HOST:PORT; it has no authentication, so keep it off public networks."},
+		{Key: "admin", Kind: KindString, Default: "127.0.0.1:9090", check: checkAddress, Help: "Address of the admin listener, as HOST:PORT; other ones than loopback need adminTokenFile or adminClientCaFile."},
 		{Key: "metrics", Kind: KindString, check: checkOptionalAddress, Help: "Address of a listener for /metrics, /healthz and /readyz only, as HOST:PORT, for Prometheus and for probes that must not reach the admin listener; empty: none."},
 		{Key: "gracePeriod", Kind: KindDuration, Default: "30s", min: "0s", max: "1h", Help: "Time that live requests and copies in flight get to end at shutdown, 0s to 1h."},
 		{Key: "shutdownDelay", Kind: KindDuration, Default: "0s", min: "0s", max: "1h", Help: "Time between not being ready and closing the listener at shutdown, for load balancers to notice, 0s to 1h."},
@@ -117,6 +118,17 @@ func tlsSettings() []Setting {
 		{Key: "acmeEmail", Kind: KindString, Help: "Address that the ACME server writes to about the certificates; empty: none."},
 		{Key: "acmeDirectory", Kind: KindString, Help: "URL of the ACME server's directory; empty: Let's Encrypt."},
 		{Key: "acmeCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the ACME server's is checked by; empty: the system's."},
+	})
+}
+
+func accessSettings() []Setting {
+	return grouped(groupAccess, []Setting{
+		{Key: "adminTokenFile", Kind: KindString, Help: "File with the tokens of the admin listener, one a line, read at each request; or the variable SWITCHYARD_ADMIN_TOKEN; neither: none is asked for."},
+		{Key: "adminTlsCertFile", Kind: KindString, Help: "File with the certificate of the admin listener, in PEM, which then speaks HTTPS only; read again when it changes."},
+		{Key: "adminTlsKeyFile", Kind: KindString, Help: "File with the key of that certificate, in PEM."},
+		{Key: "adminClientCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, one of which must have signed the certificate of whoever calls the admin listener; empty: none is asked for."},
+		{Key: "secretsDir", Kind: KindString, Help: "Folder that ${file:PATH} reads from, links included; empty: any file but the gateway's own and the kernel's."},
+		{Key: "access", Kind: KindString, Default: "auto", oneOf: []string{"auto", "required", "optional", "public"}, Help: "What endpoints ask of callers that do not say access: auto is an API key as soon as one is declared, the others are as in endpoints."},
 	})
 }
 

@@ -52,6 +52,7 @@ func soundEndpoint(t *testing.T, e *schema.Endpoint) {
 	}
 	soundKeys(t, slices.Concat(e.Assignment, e.Sampling))
 	soundPath(t, e.Path.V)
+	soundAllowance(t, e.Guard.Limits)
 }
 
 // soundJudgement checks how answers are compared, and that gates read as they are

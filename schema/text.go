@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -83,9 +84,14 @@ func lines(text []byte) []string {
 
 var userinfo = regexp.MustCompile(`://[^/?#\s"']*@`)
 
-// redacted is a line of a file with the credentials of URLs starred out, as it
-// may be printed; its columns stay as they are.
+// apiKey is what an API key looks like; see the package access. It stands where
+// its hash ought to.
+var apiKey = regexp.MustCompile(`sy_[A-Za-z0-9_-]{43,}`)
+
+// redacted is a line of a file with API keys and the credentials of URLs starred
+// out, as it may be printed; its columns stay as they are.
 func redacted(line string) string {
+	line = apiKey.ReplaceAllStringFunc(line, func(s string) string { return s[:3] + strings.Repeat("*", len(s)-3) })
 	return userinfo.ReplaceAllStringFunc(line, func(s string) string {
 		hidden := []byte("://")
 		for range utf8.RuneCountInString(s) - len("://@") {

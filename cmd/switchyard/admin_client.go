@@ -31,7 +31,9 @@ const mostAnswer = 64 << 20
 
 // adminClient calls the admin listener of a gateway that runs.
 type adminClient struct {
-	base string
+	base      string
+	token     string // empty: none is sent
+	transport http.RoundTripper
 }
 
 // addAdmin gives a command the flag that says which gateway is meant.
@@ -40,21 +42,35 @@ func addAdmin(command *cobra.Command, into *string) {
 }
 
 // newAdminClient finds the gateway's address: the flag, the environment, the default.
+// How it is trusted, and the token, is in the environment.
 func newAdminClient(p process, flag string) (adminClient, error) {
+	var c adminClient
+	var err error
+	if c.base, err = adminBase(p, flag); err != nil {
+		return c, err
+	}
+	if c.token, err = adminToken(p); err != nil {
+		return c, err
+	}
+	c.transport, err = adminTransport(p)
+	return c, err
+}
+
+func adminBase(p process, flag string) (string, error) {
 	env, _ := p.env.lookup(adminEnv)
 	given := cmp.Or(flag, env, adminDefault)
 	if strings.Contains(given, "://") {
 		u, err := url.Parse(given)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return adminClient{}, usagef("--admin %s: give a URL such as http://%s, or HOST:PORT", given, adminDefault)
+			return "", usagef("--admin %s: give a URL such as http://%s, or HOST:PORT", given, adminDefault)
 		}
-		return adminClient{base: strings.TrimSuffix(given, "/")}, nil
+		return strings.TrimSuffix(given, "/"), nil
 	}
 	host, port, err := net.SplitHostPort(given)
 	if err != nil {
-		return adminClient{}, usagef("--admin %s: give a URL such as http://%s, or HOST:PORT", given, adminDefault)
+		return "", usagef("--admin %s: give a URL such as http://%s, or HOST:PORT", given, adminDefault)
 	}
-	return adminClient{base: "http://" + net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port)}, nil
+	return "http://" + net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port), nil
 }
 
 // adminAnswer is what changes are answered with.
@@ -77,7 +93,11 @@ func (c adminClient) call(ctx context.Context, method, path string, query url.Va
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	client := http.Client{Transport: c.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask the gateway: %w; is it running, and is %s its admin listener?", err, c.base)
 	}

@@ -67,7 +67,7 @@ func newCheck(p process) *cobra.Command {
 	command.Flags().StringVar(&f.rev, "rev", "", "With --repo: a branch, tag or commit in place of the tip of the branch.")
 	command.Flags().StringVar(&f.format, "format", string(schema.FormatText), "How problems are printed: text, json, or github for annotations.")
 	command.Flags().BoolVar(&f.skipSecrets, "skip-secrets", false, "Take secrets that are not set on this machine for set.")
-	addSettings(command, append(gitSettings(), "branch", "gitTimeout")...)
+	addSettings(command, append(gitSettings(), "branch", "gitTimeout", "secretsDir")...)
 	return command
 }
 
@@ -86,7 +86,7 @@ func (f checkFlags) run(ctx context.Context, p process, s settings, given []stri
 	if err != nil {
 		return err
 	}
-	found := secrets(p)
+	found := secrets(p, s)
 	if f.skipSecrets {
 		found = assumeSecrets(found)
 	}

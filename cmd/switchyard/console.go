@@ -27,7 +27,11 @@ func consoleOptions(p process, s settings) (*serve.ConsoleOptions, error) {
 	case !s.flag("console"):
 		return nil, nil
 	}
-	o := &serve.ConsoleOptions{Write: s.flag("consoleWrite"), Auth: gitAuth(p, s)}
+	auth, err := gitAuth(p, s)
+	if err != nil {
+		return nil, err
+	}
+	o := &serve.ConsoleOptions{Write: s.flag("consoleWrite"), Auth: auth}
 	o.Auth.Username = cmp.Or(s.text("consoleGitUsername"), o.Auth.Username)
 	o.Auth.TokenFile = cmp.Or(s.text("consoleGitTokenFile"), o.Auth.TokenFile)
 	o.Auth.KeyFile = cmp.Or(s.text("consoleGitSshKeyFile"), o.Auth.KeyFile)

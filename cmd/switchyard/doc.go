@@ -5,6 +5,7 @@
 //	switchyard plan     say what a revision would change against the one that serves
 //	switchyard revisions, pin, unpin, sync
 //	                    list what served, go back to it, and confirm what is held
+//	switchyard key      make API keys, verify one, and list those of a repository
 //	switchyard demo     try all of it with nothing but this binary
 //	switchyard schema   print a JSON Schema for editors
 //	switchyard version  say what this binary is

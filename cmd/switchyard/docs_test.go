@@ -109,7 +109,7 @@ func (p *page) between(t *testing.T, begin, end string) part {
 // documents are the YAML blocks that begin with "# PATH" or "# PATH on BRANCH",
 // by branch and path.
 func (p *page) documents() map[string]fstest.MapFS {
-	heading := regexp.MustCompile(`^# ((?:endpoints|deployments)/\S+)(?: on (\S+))?\n`)
+	heading := regexp.MustCompile(`^# ((?:endpoints|deployments|keys)/\S+)(?: on (\S+))?\n`)
 	trees := map[string]fstest.MapFS{"main": {}}
 	for _, b := range p.blocks("yaml") {
 		m := heading.FindStringSubmatch(b.text)

@@ -81,7 +81,7 @@ func newPlan(p process) *cobra.Command {
 	command.Flags().StringVar(&f.format, "format", string(plan.FormatText), "How the plan is printed: text, markdown, or json.")
 	command.Flags().BoolVar(&f.skipSecrets, "skip-secrets", false, "Take secrets that are not set on this machine for set.")
 	command.Flags().BoolVar(&f.exitCode, "exit-code", false, "End with exit code 1 if there are changes.")
-	addSettings(command, append(gitSettings(), "branch", "gitTimeout")...)
+	addSettings(command, append(gitSettings(), "branch", "gitTimeout", "secretsDir")...)
 	return command
 }
 
@@ -105,7 +105,7 @@ func (f planFlags) run(ctx context.Context, p process, s settings, given []strin
 	if err != nil {
 		return err
 	}
-	planned, problems := f.compare(from, to, secrets(p))
+	planned, problems := f.compare(from, to, secrets(p, s))
 	if len(problems) > 0 {
 		return f.refuse(p, to, problems)
 	}

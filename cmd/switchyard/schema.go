@@ -14,6 +14,7 @@ describes what switchyard plan --format json prints.`
 
 const schemaExample = `  switchyard schema endpoint > .vscode/endpoint.schema.json
   switchyard schema deployment
+  switchyard schema key
   switchyard schema config
   switchyard schema plan`
 
@@ -22,14 +23,14 @@ const documentPlan = "plan"
 
 func newSchema(p process) *cobra.Command {
 	return &cobra.Command{
-		Use:       "schema endpoint|deployment|config|plan",
+		Use:       "schema endpoint|deployment|key|config|plan",
 		Short:     "Print a JSON Schema for editors",
 		Long:      schemaLong,
 		Example:   schemaExample,
-		ValidArgs: []string{schema.DocumentEndpoint, schema.DocumentDeployment, schema.DocumentConfig, documentPlan},
+		ValidArgs: []string{schema.DocumentEndpoint, schema.DocumentDeployment, schema.DocumentKey, schema.DocumentConfig, documentPlan},
 		Args: func(_ *cobra.Command, given []string) error {
 			if len(given) != 1 {
-				return usagef("give one kind of document: endpoint, deployment, config or plan")
+				return usagef("give one kind of document: endpoint, deployment, key, config or plan")
 			}
 			return nil
 		},
@@ -39,7 +40,7 @@ func newSchema(p process) *cobra.Command {
 				text, ok = plan.JSONSchema(), true
 			}
 			if !ok {
-				return usagef("there is no document of the kind %q, only endpoint, deployment, config and plan", given[0])
+				return usagef("there is no document of the kind %q, only endpoint, deployment, key, config and plan", given[0])
 			}
 			_, err := p.stdout.Write(text)
 			return err

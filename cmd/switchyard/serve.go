@@ -71,6 +71,9 @@ func newServe(p process) *cobra.Command {
 			if err := tlsOptions(s, &o); err != nil {
 				return err
 			}
+			if err := adminOptions(p, s, &o); err != nil {
+				return err
+			}
 			if o.Sinks.Declared, err = readSinks(givenConfig(p, c)); err != nil {
 				return err
 			}
@@ -125,7 +128,8 @@ func serveOptions(p process, s settings) serve.Options {
 		Admin:      s.text("admin"),
 		Metrics:    s.text("metrics"),
 		Repository: repositoryOptions(s),
-		Secrets:    secrets(p),
+		Secrets:    secrets(p, s),
+		Access:     declaredAccess(s),
 		Sinks:      serve.Sinks{Secret: sinkSecret(p)},
 		Forward: forward.Options{
 			TrustedProxies:  s.prefixes("trustedProxies"),
@@ -166,6 +170,14 @@ func serveOptions(p process, s settings) serve.Options {
 	return o
 }
 
+// declaredAccess is what endpoints that do not say ask of callers.
+func declaredAccess(s settings) schema.Access {
+	if given := s.text("access"); given != "auto" {
+		return schema.Access(given)
+	}
+	return ""
+}
+
 func repositoryOptions(s settings) gitsync.Options {
 	return gitsync.Options{
 		URL:      s.text("repo"),
@@ -196,14 +208,7 @@ func sinkSecret(p process) func(schema.Placeholder) (string, error) {
 	}
 }
 
-// secrets resolves what placeholders of deployments stand for. Files may end
-// with a line end, as editors leave it.
-func secrets(p process) deployments.Secrets {
-	return deployments.Secrets{
-		Env: p.env.lookup,
-		File: func(path string) (string, error) {
-			text, err := os.ReadFile(path)
-			return strings.TrimRight(string(text), "\r\n"), err
-		},
-	}
+// secrets resolves what placeholders of deployments stand for.
+func secrets(p process, s settings) deployments.Secrets {
+	return deployments.Secrets{Env: p.env.lookup, File: secretFiles{folder: s.text("secretsDir"), own: s.ownFiles()}.read}
 }

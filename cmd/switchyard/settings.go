@@ -19,7 +19,7 @@ const (
 
 // secretEnvs are variables that hold secrets, and therefore are neither flags
 // nor keys of the configuration file. Each has a setting for a file instead.
-var secretEnvs = []string{gitTokenEnv, gitPassphraseEnv, webhookSecretEnv, commitStatusTokenEnv}
+var secretEnvs = []string{gitTokenEnv, gitPassphraseEnv, webhookSecretEnv, commitStatusTokenEnv, adminTokenEnv}
 
 // settings are the values of the table of settings, each checked. What is asked
 // for must be in the table and of the kind asked for.
@@ -137,7 +137,7 @@ var injected = regexp.MustCompile(`^SWITCHYARD_(SERVICE_(HOST|PORT.*)|PORT(_.*)?
 // unknown says what is wrong with variables that look as if they were meant for
 // Switchyard and are read by nobody.
 func (e environment) unknown() []string {
-	known := append([]string{configEnv}, secretEnvs...)
+	known := append(append([]string{configEnv}, secretEnvs...), clientEnvs...)
 	for _, s := range schema.Settings() {
 		known = append(known, s.Env)
 	}

@@ -198,7 +198,10 @@ func (t *attempt) mergeHeader(res *http.Response) {
 	h := t.w.Header()
 	nominated := res.Header[fieldConnection]
 	for key, values := range res.Header {
-		if _, own := h[key]; own || hopByHop(key) || len(nominated) > 0 && hasToken(nominated, key) {
+		own, set := h[key]
+		if set && key == "Vary" {
+			values = append(values[:len(values):len(values)], own...) // one does not stand for the other
+		} else if set || hopByHop(key) || len(nominated) > 0 && hasToken(nominated, key) {
 			continue
 		}
 		h[key] = values

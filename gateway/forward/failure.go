@@ -98,6 +98,12 @@ func atShutdown() Failure {
 	return Failure{Status: http.StatusServiceUnavailable, Kind: record.Shutdown, Message: ErrShutdown.Error(), Err: ErrShutdown}
 }
 
+// LimitError is the error of a body that is above a limit of what may be under
+// way at a time. Its request is answered with 429.
+type LimitError struct{ Message string }
+
+func (e *LimitError) Error() string { return e.Message }
+
 // BodyError explains why the body of the request of that context could not be
 // read.
 func BodyError(ctx context.Context, err error) Failure {
@@ -107,12 +113,15 @@ func BodyError(ctx context.Context, err error) Failure {
 	var panicked *panicError
 	var tooLarge *http.MaxBytesError
 	var timeout net.Error
+	var limit *LimitError
 	f := Failure{Status: http.StatusBadRequest, Kind: record.BadRequest, Message: "the request body is malformed", Err: err}
 	switch {
 	case errors.As(err, &panicked):
 		f.Status, f.Kind, f.Message = http.StatusInternalServerError, record.Panic, "internal error"
 	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge):
 		f.Status, f.Kind, f.Message = http.StatusRequestEntityTooLarge, record.TooLarge, "the request body is too large"
+	case errors.As(err, &limit):
+		f.Status, f.Kind, f.Message, f.RetryAfter = http.StatusTooManyRequests, record.Limited, limit.Message, time.Second
 	case errors.As(err, &timeout) && timeout.Timeout():
 		f.Message = "the request body did not come in time"
 	case errors.Is(err, io.ErrUnexpectedEOF), Broken(err):

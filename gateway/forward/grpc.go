@@ -53,12 +53,16 @@ func grpcStatus(status int) int {
 		return 4 // DEADLINE_EXCEEDED
 	case http.StatusNotFound:
 		return 5 // NOT_FOUND
+	case http.StatusForbidden:
+		return 7 // PERMISSION_DENIED
 	case http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
 		return 8 // RESOURCE_EXHAUSTED
 	case http.StatusMethodNotAllowed:
 		return 12 // UNIMPLEMENTED
 	case http.StatusBadGateway, http.StatusServiceUnavailable:
 		return 14 // UNAVAILABLE
+	case http.StatusUnauthorized:
+		return 16 // UNAUTHENTICATED
 	}
 	return 13 // INTERNAL
 }

@@ -106,7 +106,7 @@ func appendCaptured(dst []byte, r *Record) []byte {
 	return dst
 }
 
-// appendTries writes which attempt of several it was.
+// appendTries writes which attempt of several it was, and with whose key.
 func appendTries(dst []byte, r *Record) []byte {
 	if r.Attempt > 0 {
 		dst = append(dst, `,"`+FieldAttempt+`":`...)
@@ -118,6 +118,10 @@ func appendTries(dst []byte, r *Record) []byte {
 	if r.FallbackFrom != "" {
 		dst = append(dst, `,"`+FieldFallbackFrom+`":`...)
 		dst = AppendString(dst, r.FallbackFrom)
+	}
+	if r.KeyName != "" {
+		dst = append(dst, `,"`+FieldKeyName+`":`...)
+		dst = AppendString(dst, r.KeyName)
 	}
 	return dst
 }

@@ -32,6 +32,7 @@ const (
 	FieldAttempt           = "attempt"      // absent when the request took only one
 	FieldSuperseded        = "superseded"   // true, or absent: the caller did not get this attempt's answer
 	FieldFallbackFrom      = "fallbackFrom" // absent unless this backend stood in for the assigned one
+	FieldKeyName           = "keyName"      // absent without an API key
 
 	// Each of these only where it applies.
 	FieldResultCount = "resultCount"

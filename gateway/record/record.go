@@ -45,6 +45,7 @@ const (
 	BreakerOpen  ErrorKind = "breaker_open"  // the mirror failed too often lately
 	Loop         ErrorKind = "loop"          // the request is itself a copy
 	Refused      ErrorKind = "refused"       // the gateway refused the live request, so there is nothing to copy
+	Limited      ErrorKind = "limited"       // the body is above a limit of what may be in flight
 	Upgrade      ErrorKind = "upgrade"       // upgraded connections are not copied
 	Overload     ErrorKind = "overload"      // the gateway had too much to do
 	Shutdown     ErrorKind = "shutdown"      // the gateway stopped first
@@ -78,6 +79,7 @@ type Record struct {
 	Attempt           int    // from 1; 0 where the request took only one
 	Superseded        bool   // another attempt came in this one's place; the caller knows nothing of it
 	FallbackFrom      string // the backend that was assigned, in whose place this one was called
+	KeyName           string // of the caller's API key; empty without one
 	ResultCount       int    // rows of an answer in Modelbit's form of batches; 0 where that is not known
 	Request           []byte // the captured request, a JSON object; nil: none
 	Response          []byte // the captured answer, likewise

@@ -17,6 +17,7 @@ func (p *process) adminOptions(gatherer prometheus.Gatherer) gateway.AdminOption
 		Gatherer: gatherer,
 		Status:   func() any { return newSyncStatus(p.follower.Status(), p.gateway.Applied()) },
 		Version:  p.options.Version,
+		Tokens:   p.options.AdminTokens,
 
 		Sync: func(ctx context.Context) error { return answered(p.follower.Sync(ctx)) },
 		Accept: func(ctx context.Context, commit string) error {

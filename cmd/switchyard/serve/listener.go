@@ -28,6 +28,13 @@ func (p *process) openListeners(ctx context.Context) (err error) {
 			return fmt.Errorf("certificates of the public listener: %w", err)
 		}
 	}
+	if p.options.AdminTLS != nil {
+		o := *p.options.AdminTLS
+		o.Logger = p.logger
+		if p.adminCertificates, err = certificates.Open(o); err != nil {
+			return fmt.Errorf("certificates of the admin listener: %w", err)
+		}
+	}
 	if p.listen, err = listen(ctx, p.options.Public, p.options.Listen); err != nil {
 		return fmt.Errorf("open the public listener: %w", err)
 	}
@@ -80,10 +87,19 @@ func (p *process) servePublic() error {
 	return p.public.ServeTLS(p.listen, p.certificates.Config())
 }
 
+// serveAdmin serves the admin listener until it is closed.
+func (p *process) serveAdmin() error {
+	if p.adminCertificates == nil {
+		return p.private.Serve(p.admin)
+	}
+	p.private.TLSConfig = p.adminCertificates.Config()
+	return p.private.ServeTLS(p.admin, "", "")
+}
+
 // watchCertificates reads them when they change, until ctx ends.
-func (p *process) watchCertificates(ctx context.Context) error {
-	if p.certificates != nil {
-		p.certificates.Run(ctx)
+func watchCertificates(ctx context.Context, s *certificates.Store) error {
+	if s != nil {
+		s.Run(ctx)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Options is what a process is made of. What the parts default by themselves
@@ -33,6 +34,11 @@ type Options struct {
 	// Public and Private are the public and the admin listener if somebody has opened
 	// them already; the process closes them. Nil: it opens its own.
 	Public, Private net.Listener
+	// AdminTokens gives the tokens of the admin listener, one a line, at each
+	// request; nil: it asks for none.
+	AdminTokens func() (string, error)
+	// AdminTLS is TLS for the admin listener.
+	AdminTLS *certificates.Options
 	// TLS says which certificates the public listener shows; Logger is the process's
 	// own. Nil: it speaks plain HTTP.
 	TLS *certificates.Options
@@ -50,6 +56,7 @@ type Options struct {
 	// of what a forge tells this one; nil: it is the only one, or each is told.
 	WebhookPeers  *url.URL
 	Secrets       deployments.Secrets
+	Access        schema.Access // what endpoints that do not say ask of callers; empty: a key as soon as one is declared
 	Forward       forward.Options
 	Mirror        mirror.Options
 	CaptureBudget int64 // bytes for captured bodies; gateway.DefaultCaptureBudget when 0

@@ -49,7 +49,8 @@ type process struct {
 	admin   net.Listener
 	metrics net.Listener // nil: there is none
 
-	certificates *certificates.Store // of the public listener; nil if it speaks plain HTTP
+	certificates      *certificates.Store // of the public listener; nil if it speaks plain HTTP
+	adminCertificates *certificates.Store // likewise of the admin listener
 
 	pool     *deployments.Pool
 	recent   *recent.Ring     // nil if no records are kept in memory
@@ -128,6 +129,7 @@ func (p *process) makeGateway() {
 		Logger:  p.logger,
 
 		CaptureBudget: p.options.CaptureBudget,
+		Access:        p.options.Access,
 		Webhook:       p.webhook.handler(),
 
 		Overload:  p.options.overload(),
@@ -241,12 +243,13 @@ func (p *process) addresses() Addresses {
 func (p *process) runParts(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return served("public", p.servePublic()) }) //nolint:contextcheck // it is shut down
-	parts.Go(func() error { return served("admin", p.private.Serve(p.admin)) })
+	parts.Go(func() error { return served("admin", p.serveAdmin()) })
 	parts.Go(func() error { return p.serveMetrics() })
 	parts.Go(func() error { return followed(p.follower.Run(ctx)) })
 	parts.Go(func() error { return p.pool.Run(ctx) })
 	parts.Go(func() error { return p.hangups(ctx) })
-	parts.Go(func() error { return p.watchCertificates(ctx) })
+	parts.Go(func() error { return watchCertificates(ctx, p.certificates) })
+	parts.Go(func() error { return watchCertificates(ctx, p.adminCertificates) })
 	parts.Go(func() error { return p.webhook.run(ctx) })
 	parts.Go(func() error { return p.runConsole(ctx) })
 	parts.Go(func() error { return p.tellStatuses(ctx) })
@@ -299,8 +302,10 @@ func (p *process) hangups(ctx context.Context) error {
 		if err := p.sinks.reopen(); err != nil {
 			p.logger.Error().Err(err).Msg("the file of a sink could not be opened anew")
 		}
-		if p.certificates != nil {
-			p.certificates.Reload()
+		for _, store := range []*certificates.Store{p.certificates, p.adminCertificates} {
+			if store != nil {
+				store.Reload()
+			}
 		}
 		_ = p.follower.Sync(ctx) // how it went, the follower logs
 	}

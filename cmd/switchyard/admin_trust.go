@@ -1,0 +1,70 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// Variables that say how a command shows the admin listener who it is, and knows
+// the listener, beside those of the gateway's own settings.
+const (
+	adminTokenFileEnv  = "SWITCHYARD_ADMIN_TOKEN_FILE"
+	adminCAFileEnv     = "SWITCHYARD_ADMIN_CA_FILE"
+	adminClientCertEnv = "SWITCHYARD_ADMIN_CLIENT_CERT_FILE"
+	adminClientKeyEnv  = "SWITCHYARD_ADMIN_CLIENT_KEY_FILE"
+)
+
+// clientEnvs are those of them that are no settings of the gateway.
+var clientEnvs = []string{adminCAFileEnv, adminClientCertEnv, adminClientKeyEnv}
+
+// adminToken is the first token of the variable, or of the file that another one
+// names; empty without either.
+func adminToken(p process) (string, error) {
+	text, _ := p.env.lookup(adminTokenEnv)
+	if path, _ := p.env.lookup(adminTokenFileEnv); text == "" && path != "" {
+		read, err := os.ReadFile(path)
+		if err != nil {
+			return "", usagef("%s: %w", adminTokenFileEnv, err)
+		}
+		text = string(read)
+	}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			return line, nil
+		}
+	}
+	return "", nil
+}
+
+// adminTransport is how the listener is called: as usual, unless variables say
+// whom to trust and which certificate to show.
+func adminTransport(p process) (http.RoundTripper, error) {
+	ca, _ := p.env.lookup(adminCAFileEnv)
+	cert, _ := p.env.lookup(adminClientCertEnv)
+	key, _ := p.env.lookup(adminClientKeyEnv)
+	if ca == "" && cert == "" && key == "" {
+		return http.DefaultTransport, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if ca != "" {
+		text, err := os.ReadFile(ca)
+		if err != nil {
+			return nil, usagef("%s: %w", adminCAFileEnv, err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(text) {
+			return nil, usagef("%s: there is no certificate in PEM in %s", adminCAFileEnv, ca)
+		}
+	}
+	if cert != "" || key != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, usagef("%s and %s: %w", adminClientCertEnv, adminClientKeyEnv, err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment}, nil
+}
