@@ -80,7 +80,7 @@ func withLimitDefaults(document, version object) {
 	for _, key := range []string{"maxRequestBytes", "maxResponseBytes"} {
 		version[key] = plainSize(version[key])
 	}
-	if version["maxConcurrent"] == false {
+	if _, off := version["maxConcurrent"].(bool); off {
 		delete(version, "maxQueue")
 		delete(version, "queueTimeout")
 		return
