@@ -108,7 +108,7 @@ func (b *tapped) Read(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	if b.tap != nil {
 		_, _ = b.tap.Write(p[:n])
-		if err == io.EOF || b.tap.Total() == b.length { //nolint:errorlint // io.Reader's contract
+		if err == io.EOF || b.tap.Total() == b.length {
 			b.tap.End()
 		}
 	}

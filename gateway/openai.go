@@ -22,7 +22,7 @@ func serveOpenAI(w http.ResponseWriter, r *http.Request) {
 	name, one := strings.CutPrefix(rest, "/models/")
 	switch {
 	case r.Method == http.MethodPost:
-		serveModel(w, r, path, rest) //nolint:contextcheck // the attempt derives its context from the request's
+		serveModel(w, r, path, rest)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header()["Allow"] = []string{"GET, HEAD, POST"}
 		forward.WriteError(w, r, http.StatusMethodNotAllowed, "below "+forward.OpenAIPrefix+" the gateway takes POST, and GET of models", forward.RequestID(r))
@@ -59,7 +59,7 @@ func serveModel(w http.ResponseWriter, r *http.Request, path, rest string) {
 		noModel(w, r, name)
 		return
 	}
-	at.snapshot.serve(w, r, i, target{path: path, rest: rest, read: whole, body: body})
+	at.snapshot.serve(w, r, i, target{path: path, rest: rest, read: whole, body: body}) //nolint:contextcheck // the attempt derives its context from the request's
 }
 
 func noModel(w http.ResponseWriter, r *http.Request, name string) {

@@ -59,7 +59,7 @@ func TestTLSOfDeployments(t *testing.T) {
 	if diff := cmp.Diff(map[string]any{"ca": "${env:CA}", "insecure": false}, e.Backends[0].Deployment.TLS); diff != "" {
 		t.Error(diff)
 	}
-	if e.Mirrors[0].Deployment.TLS["insecure"] != true || e.Mirrors[1].Deployment.TLS != nil {
+	if e.Mirrors[0].Deployment.TLS["insecure"] != any(true) || e.Mirrors[1].Deployment.TLS != nil {
 		t.Errorf("%+v", e.Mirrors)
 	}
 }

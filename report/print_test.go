@@ -96,7 +96,7 @@ func TestJSONHasTheDocumentedMembers(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range strings.Fields(`endpoint mirror from to coverage.live coverage.sampled coverage.sent coverage.answered
+	for path := range strings.FieldsSeq(`endpoint mirror from to coverage.live coverage.sampled coverage.sent coverage.answered
 		coverage.paired coverage.dropped.queue_full errors.bothOk errors.liveOnly errors.mirrorOnly errors.bothFailed errors.pValue
 		agreement.pairs agreement.agree agreement.rate agreement.low agreement.high labels.kappa labels.confusions
 		scores.withinTolerance scores.bias scores.quantiles drift.psi drift.ks drift.wasserstein

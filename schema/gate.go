@@ -60,14 +60,14 @@ func (m Metric) isTime() bool { return m == P50 || m == P90 || m == P99 }
 
 // sample is a gate of the metric, for messages.
 func (m Metric) sample() string {
-	switch m {
+	switch m { //nolint:exhaustive // the rest are durations
 	case Agreement:
 		return `">= 0.98"`
 	case ErrorRate:
 		return `"<= live + 0.001"`
-	case P50, P90, P99:
+	default:
+		return `"<= live * 1.2" or "<= 250ms"`
 	}
-	return `"<= live * 1.2" or "<= 250ms"`
 }
 
 // Bound is what the mirror's figure is held to, given the live one.

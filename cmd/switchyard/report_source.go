@@ -122,7 +122,7 @@ func (s *readSummary) notes() []string {
 	if s.unread == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s could not be read.", plural(int(s.unread), "line", ""))}
+	return []string{plural(int(s.unread), "line", "") + " could not be read."}
 }
 
 // declaration is what is declared of an endpoint; empty: it is not known.

@@ -3,6 +3,7 @@ package edit_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -162,8 +163,8 @@ func asJSON(t *testing.T, v any) string {
 func oracle(v any, b deployments.Body) any {
 	var remove []string
 	remove = append(remove, b.Remove...)
-	for i := len(remove) - 1; i >= 0; i-- { // elements move up when one before them goes
-		v = change(v, parts(remove[i]), nil, true)
+	for _, pointer := range slices.Backward(remove) { // elements move up when one before them goes
+		v = change(v, parts(pointer), nil, true)
 	}
 	for _, m := range b.Set {
 		var value any

@@ -147,7 +147,7 @@ func (c *courier) empty(ctx context.Context) error {
 	for c.spool.await(ctx) {
 		b, err := c.spool.oldest()
 		if err == nil {
-			err = c.deliver(b)
+			err = c.deliver(b) //nolint:contextcheck // it is the courier's own, which outlives the one that asks
 		}
 		if err == nil {
 			err = c.spool.remove()
@@ -172,8 +172,7 @@ func (b *backoff) reset() { b.next = 0 }
 func (b *backoff) pause(ctx context.Context, err error) {
 	b.next = min(max(2*b.next, minWait), maxWait)
 	d := b.next/2 + rand.N(b.next/2)
-	var busy *BusyError
-	if errors.As(err, &busy) {
+	if busy, ok := errors.AsType[*BusyError](err); ok {
 		d = max(d, min(busy.After, maxBusy))
 	}
 	timer := time.NewTimer(d)

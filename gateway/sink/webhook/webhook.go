@@ -79,8 +79,7 @@ func (w *Webhook) Send(ctx context.Context, b sink.Batch) error {
 
 // unaddressed is an error without the URL, which may hold a secret.
 func unaddressed(err error) error {
-	var e *url.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
 	}
 	return err
