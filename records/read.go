@@ -58,7 +58,8 @@ func (r *Reader) Read(ctx context.Context, in io.Reader, use func(line []byte, r
 }
 
 func (r *Reader) use(line []byte, use func([]byte, *Record) error) error {
-	if len(line) > maxLine || r.decoder.Decode(line, &r.record) != nil {
+	readable := len(line) <= maxLine && r.decoder.Decode(line, &r.record) == nil
+	if !readable {
 		r.Unread++
 		return nil //nolint:nilerr // a line that is no record is counted, and the next one read
 	}

@@ -94,7 +94,7 @@ func TestMcNemar(t *testing.T) {
 
 // The user counts of R. Kohavi, D. Tang, Y. Xu, Trustworthy online controlled
 // experiments (2020), chapter 21: 821,588 and 815,482 where half and half were
-// meant, p = 1.8E-6. scipy.stats.chisquare([821588, 815482]).
+// meant, p = 1.8E-6. With scipy.stats.chisquare([821588, 815482]).
 func TestChiSquareFindsTheMismatchOfTheBook(t *testing.T) {
 	near(t, "p", stat.ChiSquare([]int64{821588, 815482}, []float64{50, 50}), 1.8217928726191858e-06, 1e-15)
 	// scipy.stats.chisquare([95, 5, 12], numpy.array([90, 10, 10]) / 110 * 112)
@@ -155,7 +155,7 @@ func TestDrift(t *testing.T) {
 	}
 }
 
-// scipy.stats.kstwobign.sf.
+// The values are those of scipy.stats.kstwobign.sf.
 func TestKolmogorovsLimit(t *testing.T) {
 	for x, want := range map[float64]float64{
 		.1: 1, .5: .9639452436648751, 1: .26999967167735456, 1.36: .049485876755377876, 2: .0006709252557796953,
@@ -164,7 +164,7 @@ func TestKolmogorovsLimit(t *testing.T) {
 	}
 }
 
-// numpy.quantile(a, [.01, .25, .5, .9, .99]).
+// The values are those of numpy.quantile(a, [.01, .25, .5, .9, .99]).
 func TestQuantilesAreThoseOfNumPy(t *testing.T) {
 	a := sorted(sleep[0]...)
 	for p, want := range map[float64]float64{.01: -1.564, .25: -.175, .5: .35, .9: 3.43, .99: 3.673, 0: -1.6, 1: 3.7} {
