@@ -19,7 +19,7 @@ func switchyardFiles(s Site) map[string]string {
 	endpoint(Plain, "backends:\n  a: "+deployed(A)+"\n"+byUser)
 	endpoint(Split, fmt.Sprintf("backends:\n  a: {%s, weight: 90}\n  b: {%s, weight: 10}\n", inner(A), inner(B))+byUser)
 	for _, m := range mirrors() {
-		endpoint(Mirrored(m), "backends:\n  a: "+deployed(A)+"\nmirrors:\n  m: "+deployed(m)+"\n"+byUser)
+		endpoint(Mirrored(m), "backends:\n  a: "+deployed(A)+"\nmirrors:\n  m: "+mirrored(m)+"\n"+byUser)
 	}
 	for at, to := range s.numbered {
 		endpoint(at, "backends:\n  a: "+deployed(to)+"\n"+byUser)
@@ -28,6 +28,9 @@ func switchyardFiles(s Site) map[string]string {
 }
 
 func deployed(name string) string { return "{" + inner(name) + "}" }
+
+// mirrored is a mirror whose answers are not compared: no peer does so.
+func mirrored(name string) string { return "{" + inner(name) + ", compare: false}" }
 
 func inner(name string) string {
 	return fmt.Sprintf("deployment: {branch: main, name: %s, version: 1}", name)
