@@ -32,11 +32,11 @@ type Secrets struct {
 	Assumed string
 }
 
-// ForbiddenFile is the error of a file that exists for others than those who
+// ForbiddenFileError is the error of a file that exists for others than those who
 // commit; its text says why, and goes to them.
-type ForbiddenFile string
+type ForbiddenFileError string
 
-func (e ForbiddenFile) Error() string {
+func (e ForbiddenFileError) Error() string {
 	return "the file must not be read for a deployment: " + string(e)
 }
 
@@ -125,7 +125,7 @@ func (r *resolver) file(path string) (string, error) {
 	if r.secrets.File != nil {
 		value, err = r.secrets.File(path)
 	}
-	forbidden, isForbidden := errors.AsType[ForbiddenFile](err)
+	forbidden, isForbidden := errors.AsType[ForbiddenFileError](err)
 	switch {
 	case isForbidden:
 		return "", forbidden

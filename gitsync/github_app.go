@@ -133,7 +133,7 @@ func (a *app) token(ctx context.Context) (user, token string, ends time.Time, er
 	req.Header.Set("Accept", "application/vnd.github+json")
 	req.Header.Set("Authorization", "Bearer "+claim)
 	req.Header.Set("User-Agent", userAgent)
-	resp, err := a.client.Do(req)
+	resp, err := a.client.Do(req) //nolint:bodyclose // drain does
 	if err != nil {
 		return "", "", ends, explained(ctx, secrets{claim}, ErrUnreachable, fmt.Errorf("API of GitHub: %w", withoutURL(err)))
 	}

@@ -96,9 +96,9 @@ func (m *jetProxy) mirror(b *strings.Builder, p schema.JetProxyRoute) {
 }
 
 var (
-	// plain is a text that no version of YAML takes for anything else,
+	// plain is a text that no version of YAML takes for anything else.
 	plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]*$`)
-	// unless it is one of these, which some do.
+	// words are plain, and yet some versions take them for something else.
 	words = regexp.MustCompile(`^(?i:null|true|false|yes|no|on|off|y|n)$`)
 )
 

@@ -61,7 +61,7 @@ func (r *Reader) use(line []byte, use func([]byte, *Record) error) error {
 	readable := len(line) <= maxLine && r.decoder.Decode(line, &r.record) == nil
 	if !readable {
 		r.Unread++
-		return nil //nolint:nilerr // a line that is no record is counted, and the next one read
+		return nil
 	}
 	return use(line, &r.record)
 }

@@ -60,7 +60,7 @@ func (m Metric) isTime() bool { return m == P50 || m == P90 || m == P99 }
 
 // sample is a gate of the metric, for messages.
 func (m Metric) sample() string {
-	switch m { //nolint:exhaustive // the rest are durations
+	switch m {
 	case Agreement:
 		return `">= 0.98"`
 	case ErrorRate:

@@ -26,21 +26,21 @@ func (f secretFiles) read(path string) (string, error) {
 	if f.folder != "" {
 		return f.readInside(path)
 	}
-	real, err := filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return "", err
 	}
 	for _, folder := range kernelFolders {
-		if within(folder, real) {
-			return "", deployments.ForbiddenFile("it is none that somebody put there")
+		if within(folder, target) {
+			return "", deployments.ForbiddenFileError("it is none that somebody put there")
 		}
 	}
 	for _, own := range f.own {
-		if same(real, own) || within(resolved(own), real) {
-			return "", deployments.ForbiddenFile("it belongs to the gateway itself")
+		if same(target, own) || within(resolved(own), target) {
+			return "", deployments.ForbiddenFileError("it belongs to the gateway itself")
 		}
 	}
-	file, err := openRegular(func() (*os.File, error) { return os.Open(real) })
+	file, err := openRegular(func() (*os.File, error) { return os.Open(target) })
 	if err != nil {
 		return "", err
 	}
@@ -51,7 +51,7 @@ func (f secretFiles) read(path string) (string, error) {
 func (f secretFiles) readInside(path string) (string, error) {
 	rest, err := filepath.Rel(f.folder, path)
 	if err != nil || !filepath.IsLocal(rest) {
-		return "", deployments.ForbiddenFile("it lies outside of the folder that secretsDir names")
+		return "", deployments.ForbiddenFileError("it lies outside of the folder that secretsDir names")
 	}
 	root, err := os.OpenRoot(f.folder)
 	if err != nil {
@@ -100,8 +100,8 @@ func readSecret(file *os.File) (string, error) {
 
 // resolved is a path without links, as far as it exists.
 func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs

@@ -50,7 +50,7 @@ func TestSecretFilesOfTheFolder(t *testing.T) {
 		t.Errorf("a missing file: %v", err)
 	}
 	anywhere := secretFiles{own: []string{filepath.Join(dir, "outside"), filepath.Join(folder, "..data")}}
-	var forbidden deployments.ForbiddenFile
+	var forbidden deployments.ForbiddenFileError
 	for _, path := range []string{
 		filepath.Join(dir, "outside"), folder + "/escape", folder + "/absolute", folder + "/token", folder + "/..data/token", "/proc/self/cmdline", "/proc/self/root" + filepath.Join(dir, "outside"), "/dev/null",
 	} {

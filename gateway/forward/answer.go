@@ -200,7 +200,7 @@ func (t *attempt) mergeHeader(res *http.Response) {
 	for key, values := range res.Header {
 		own, set := h[key]
 		if set && key == "Vary" {
-			values = append(values[:len(values):len(values)], own...) // one does not stand for the other
+			values = append(slices.Clip(values), own...) // one does not stand for the other
 		} else if set || hopByHop(key) || len(nominated) > 0 && hasToken(nominated, key) {
 			continue
 		}
