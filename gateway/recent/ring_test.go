@@ -159,15 +159,6 @@ func TestReadersGetAllOrKnowHowManyTheyMissed(t *testing.T) {
 	cancel()
 }
 
-func TestObserveDoesNotAllocate(t *testing.T) {
-	ring := recent.New(recent.Options{})
-	r := numbered(1)
-	ring.Observe(r)
-	if n := testing.AllocsPerRun(2000, func() { ring.Observe(r) }); n > 0.1 { // a collection empties the pool now and then
-		t.Errorf("Observe allocates %v times", n)
-	}
-}
-
 func BenchmarkObserve(b *testing.B) {
 	ring := recent.New(recent.Options{})
 	r := numbered(1)
