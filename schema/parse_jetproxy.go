@@ -21,8 +21,8 @@ func ParseJetProxy(f File) (*JetProxy, Diagnostics) {
 		return nil, d.finish()
 	}
 	var c JetProxy
-	services, _ := root.need("services")
-	proxies, _ := root.need("proxies")
+	services, _ := d.jetProxyKey(root, "services")
+	proxies, _ := d.jetProxyKey(root, "proxies")
 	if services.Node != nil {
 		c.Services = d.jetProxyServices(services, &c)
 	}
@@ -36,6 +36,16 @@ func ParseJetProxy(f File) (*JetProxy, Diagnostics) {
 	}
 	slices.SortStableFunc(c.Others, func(a, b Value[string]) int { return a.Pos.Compare(b.Pos) })
 	return &c, nil
+}
+
+// jetProxyKey is the value of a key that must be written. A key that is misspelt
+// counts as another one, since JetProxy has keys that are not known here.
+func (d *document) jetProxyKey(m *mapping, key string) (node, bool) {
+	n, ok := m.take(key)
+	if !ok {
+		d.report(m.pos, RuleMissingKey, "%s needs the key %q", m.what, key)
+	}
+	return n, ok
 }
 
 // leave lists what of a mapping was not taken.
@@ -59,10 +69,10 @@ func (d *document) jetProxyServices(n node, c *JetProxy) []JetProxyService {
 			continue
 		}
 		var s JetProxyService
-		if n, ok := m.need("name"); ok {
+		if n, ok := d.jetProxyKey(m, "name"); ok {
 			s.Name, _ = d.label(n, "the name of a service")
 		}
-		if n, ok := m.need("url"); ok {
+		if n, ok := d.jetProxyKey(m, "url"); ok {
 			s.URL = d.jetProxyURL(n)
 		}
 		if n, ok := m.take("methods"); ok {
@@ -98,10 +108,10 @@ func (d *document) jetProxyRoutes(n node, c *JetProxy) []JetProxyRoute {
 			continue
 		}
 		r := JetProxyRoute{Pos: m.pos}
-		if n, ok := m.need("path"); ok {
+		if n, ok := d.jetProxyKey(m, "path"); ok {
 			r.Path = d.jetProxyPath(n)
 		}
-		if n, ok := m.need("service"); ok {
+		if n, ok := d.jetProxyKey(m, "service"); ok {
 			r.Service, _ = d.str(n, "service")
 		}
 		if n, ok := m.take("middleware"); ok {
@@ -148,10 +158,13 @@ func (d *document) jetProxyMirroring(n node, prefix string, c *JetProxy) *JetPro
 	if n, ok := m.take("enabled"); ok {
 		mirroring.Enabled, _ = d.boolean(n, "enabled")
 	}
-	if n, ok := m.need("mirrorService"); ok {
+	if !m.has("mirrorService") && !mirroring.Enabled {
+		return nil // it is off, and says no more
+	}
+	if n, ok := d.jetProxyKey(m, "mirrorService"); ok {
 		mirroring.Service, _ = d.str(n, "mirrorService")
 	}
-	if n, ok := m.need("mirrorPercentage"); ok {
+	if n, ok := d.jetProxyKey(m, "mirrorPercentage"); ok {
 		mirroring.Percent, _ = d.integer(n, "mirrorPercentage", 1, 100)
 	}
 	return &mirroring
