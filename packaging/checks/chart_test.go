@@ -52,8 +52,7 @@ func TestChartNeedsARepository(t *testing.T) {
 	}
 }
 
-// TestChartRendersWhatKubernetesTakes checks every object against the schemas that
-// Kubernetes itself publishes.
+// TestChartRendersWhatKubernetesTakes reads every object as Kubernetes' own types.
 func TestChartRendersWhatKubernetesTakes(t *testing.T) {
 	for _, file := range valuesFiles(t) {
 		for _, o := range mustRender(t, file) {
@@ -65,7 +64,7 @@ func TestChartRendersWhatKubernetesTakes(t *testing.T) {
 					}
 					return
 				}
-				if err := validate(o.text); err != nil {
+				if err := validate(o.kind, o.text); err != nil {
 					t.Errorf("%v\n%s", err, o.text)
 				}
 			})

@@ -4,5 +4,5 @@
 // runs as its user and answers.
 //
 // It is a module of its own, since what it takes to check them (Helm, Kubernetes'
-// schemas, Prometheus' parsers) is many times the size of the gateway.
+// types, Prometheus' parsers) is many times the size of the gateway.
 package checks
