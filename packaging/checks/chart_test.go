@@ -36,7 +36,7 @@ func TestChartIsClean(t *testing.T) {
 	for _, file := range valuesFiles(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			values := readValues(t, file)
-			for _, m := range lint.RunAll(chartDir, values, namespace).Messages {
+			for _, m := range lint.All(chartDir, values, namespace, true).Messages {
 				if m.Severity > support.InfoSev {
 					t.Errorf("%s", m)
 				}

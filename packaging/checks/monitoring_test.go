@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,7 +27,7 @@ const (
 
 // TestRulesAreWhatPrometheusLoads is `promtool check rules`.
 func TestRulesAreWhatPrometheusLoads(t *testing.T) {
-	groups, problems := rulefmt.ParseFile(rulesFile, false, model.UTF8Validation, parser.NewParser(parser.Options{}))
+	groups, problems := rulefmt.ParseFile(rulesFile, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 	for _, err := range problems {
 		t.Error(err)
 	}
@@ -64,7 +65,7 @@ func recorded(name string) bool { return strings.Contains(name, ":") }
 
 func allQueries(t *testing.T) map[string][]string {
 	t.Helper()
-	groups, problems := rulefmt.ParseFile(rulesFile, false, model.UTF8Validation, parser.NewParser(parser.Options{}))
+	groups, problems := rulefmt.ParseFile(rulesFile, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
