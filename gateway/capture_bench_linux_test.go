@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -52,30 +51,8 @@ func benchmarkCapture(b *testing.B, body, capture string) {
 	if err := g.Apply(revision(tree, 1)); err != nil {
 		b.Fatal(err)
 	}
-	b.ReportAllocs()
-	before := processorTime(b)
-	for b.Loop() {
-		r := httptest.NewRequest(http.MethodPost, "/v1/e", strings.NewReader(body))
-		w := httptest.NewRecorder()
-		if g.ServeHTTP(w, r); w.Code != http.StatusOK {
-			b.Fatal(w.Code)
-		}
-	}
-	if err := g.Drain(context.Background()); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
+	benchmarkRequests(b, g, body)
 	cancel()
 	<-written
 	pool.Close()
-}
-
-// processorTime is what the process has used, in nanoseconds.
-func processorTime(b *testing.B) int64 {
-	b.Helper()
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		b.Fatal(err)
-	}
-	return used.Utime.Nano() + used.Stime.Nano()
 }

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -120,19 +119,7 @@ func benchmarkComparison(b *testing.B, kind, compare string) {
 	if err := g.Apply(revision(compared(url+"/same", url+"/"+kind, compare), 1)); err != nil {
 		b.Fatal(err)
 	}
-	b.ReportAllocs()
-	before := cpuTime(b)
-	for b.Loop() {
-		r := httptest.NewRequest(http.MethodPost, "/v1/e", strings.NewReader(body))
-		w := httptest.NewRecorder()
-		if g.ServeHTTP(w, r); w.Code != http.StatusOK {
-			b.Fatal(w.Code)
-		}
-	}
-	if err := g.Drain(context.Background()); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
+	benchmarkRequests(b, g, body)
 	for verdict, name := range []string{"unpaired/op", "agree/op", "differ/op"} {
 		b.ReportMetric(float64(results[verdict].Load())/float64(b.N), name)
 	}
@@ -141,16 +128,6 @@ func benchmarkComparison(b *testing.B, kind, compare string) {
 		b.Error(err)
 	}
 	pool.Close()
-}
-
-// cpuTime is the processor time that the process has taken, in nanoseconds.
-func cpuTime(b *testing.B) int64 {
-	b.Helper()
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		b.Fatal(err)
-	}
-	return used.Utime.Nano() + used.Stime.Nano()
 }
 
 // The answers of the benchmark are what it says they are.
