@@ -88,9 +88,13 @@ func (r *Replica) observe(req *http.Request, resp *http.Response, err error) {
 }
 
 // mine reports whether it may be the replica's doing that a request failed: the
-// caller neither left nor was still sending.
+// caller neither left nor was still sending, and the time that it gave is not over.
 func mine(req *http.Request) bool {
-	if errors.Is(req.Context().Err(), context.Canceled) {
+	ctx := req.Context()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return false
+	}
+	if limited, ok := ctx.(interface{ Late() bool }); ok && limited.Late() {
 		return false
 	}
 	body, ok := req.Body.(interface{ Whole() bool })

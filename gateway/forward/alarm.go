@@ -29,11 +29,11 @@ type alarm struct {
 // which memory that nobody uses any more is kept by it.
 const horizon = 5 * time.Second
 
-// setAlarm has the attempt expire at the limit, instead of at any before, and at
-// its deadline anyway.
+// setAlarm has the attempt expire at the limit, instead of at any before, and when
+// its whole time is over anyway.
 func (t *attempt) setAlarm(limit time.Time) {
-	if deadline := t.spec.Deadline; !deadline.IsZero() && deadline.Before(limit) {
-		limit = deadline
+	if !t.ends.IsZero() && t.ends.Before(limit) {
+		limit = t.ends
 	}
 	t.alarm.mu.Lock()
 	defer t.alarm.mu.Unlock()

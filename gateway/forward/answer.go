@@ -162,7 +162,7 @@ func (t *attempt) cutShort(f Failure) {
 
 // callerGone explains why nothing could be written.
 func (t *attempt) callerGone(err error) Failure {
-	if t.timedOut() || stopped(t.in.Context()) {
+	if t.timedOut() || t.Late() || stopped(t.in.Context()) {
 		return t.explain(err)
 	}
 	return Failure{Status: StatusCallerLeft, Outcome: record.Canceled, Kind: record.CallerLeft, Message: "the caller left", Err: err}

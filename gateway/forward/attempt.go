@@ -45,7 +45,8 @@ type doing struct {
 	started time.Time
 	result  Result
 
-	maxRequest int64 // bytes of the request's body; 0: no bound
+	maxRequest int64     // bytes of the request's body; 0: no bound
+	ends       time.Time // streams included; zero: not bounded
 
 	replica   *deployments.Replica // to be released
 	sent      *body                // nil without a body

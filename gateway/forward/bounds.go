@@ -11,15 +11,30 @@ import (
 // bound settles what the attempt is held to.
 func (t *attempt) bound() {
 	t.spec.Timeout = t.spec.Timeout.OrDefault()
+	t.ends = t.spec.Deadline
 	if total := t.spec.Timeout.Total; total > 0 {
-		if end := t.started.Add(total); t.spec.Deadline.IsZero() || end.Before(t.spec.Deadline) {
-			t.spec.Deadline = end
+		if end := t.started.Add(total); t.ends.IsZero() || end.Before(t.ends) {
+			t.ends = end
 		}
 	}
 	t.maxRequest = t.f.maxRequest
 	if own := t.spec.MaxRequestBytes; own > 0 && (t.maxRequest <= 0 || own < t.maxRequest) {
 		t.maxRequest = own
 	}
+}
+
+// mostSlack is how much earlier than by the gateway's clock the time that a caller has
+// given may be over elsewhere.
+const mostSlack = 10 * time.Millisecond
+
+// Late reports whether the time that the caller has given is over by the clock. A
+// deployment that was told the same time, as gRPC tells it, ends by it as well, and may
+// be heard of before the attempt's own alarm. The slack is for clocks that are coarse or
+// run at another rate: at most a hundredth of the time. Package deployments asks
+// the context of a request for it, and does not count what comes after that.
+func (t *attempt) Late() bool {
+	d := t.spec.Deadline
+	return !d.IsZero() && time.Until(d) <= min(d.Sub(t.started)/100, mostSlack)
 }
 
 // untilHead is the time up to the head of the answer.

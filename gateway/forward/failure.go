@@ -131,11 +131,12 @@ func BodyError(ctx context.Context, err error) Failure {
 }
 
 // explain finds out why there is no answer, or no whole one. What the gateway
-// and the caller did comes first: the deployment's side only echoes it.
+// and the caller did comes first: the deployment's side only echoes it. When the
+// caller's time is over that is why, whoever was the first to notice.
 func (t *attempt) explain(err error) Failure {
 	ctx := t.in.Context()
 	switch {
-	case t.timedOut():
+	case t.timedOut(), t.Late():
 		return Failure{Status: http.StatusGatewayTimeout, Kind: record.Timeout, Message: "the deployment did not answer in time", Err: errTimeout}
 	case stopped(ctx):
 		return atShutdown()

@@ -81,7 +81,8 @@ type Attempt struct {
 	// is not said. A plain answer is one of known length that is no event stream. Of
 	// others only the silences are bounded, unless there is a Total.
 	Timeout schema.Timeout
-	// Deadline bounds the whole attempt, streams included; the zero time is none.
+	// Deadline bounds the whole attempt, streams included: it is what the caller has
+	// said, and is not counted against the deployment. The zero time is none.
 	Deadline time.Time
 	// MaxRequestBytes bounds the request's body beside the Forwarder's bound, and
 	// MaxResponseBytes that of the answer: a longer one is refused with 502 when its
