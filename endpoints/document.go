@@ -89,14 +89,15 @@ func (r *resolved) is(found []deployments.Resolved) bool {
 // whose references stand for found.
 func newEndpoint(declared *schema.Endpoint, found []deployments.Resolved) *Endpoint {
 	e := &Endpoint{
-		Name:       declared.Name,
-		Path:       declared.Path.V,
-		Timeout:    declared.Timeout.V,
-		Backends:   make([]Backend, 0, len(declared.Backends)),
-		Assignment: keys(declared.Assignment),
-		Sampling:   keys(declared.Sampling),
-		Capture:    newCapture(declared.Name, declared.Capture),
-		Guard:      declared.Guard,
+		Name:          declared.Name,
+		Path:          declared.Path.V,
+		Timeout:       declared.Timeout.V,
+		Backends:      make([]Backend, 0, len(declared.Backends)),
+		Assignment:    keys(declared.Assignment),
+		Sampling:      keys(declared.Sampling),
+		CallerTimeout: keys(declared.CallerTimeout),
+		Capture:       newCapture(declared.Name, declared.Capture),
+		Guard:         declared.Guard,
 	}
 	for i := range declared.Backends {
 		d := &declared.Backends[i]

@@ -18,8 +18,11 @@ type Endpoint struct {
 	Fallback   *Fallback      // nil: none
 	Assignment Keys
 	Sampling   Keys
-	Capture    *Capture     // nil: nothing is captured
-	Guard      schema.Guard // what is asked of callers
+	// CallerTimeout is where a request says in how many seconds it is to be answered;
+	// empty: nowhere.
+	CallerTimeout Keys
+	Capture       *Capture     // nil: nothing is captured
+	Guard         schema.Guard // what is asked of callers
 }
 
 // Backend may answer the live request: a deployment or a static value.

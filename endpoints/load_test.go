@@ -102,7 +102,7 @@ timeout: 5s
 		t.Errorf("sampling without keys (-want +got):\n%s", diff)
 	}
 	want := &endpoints.Endpoint{
-		Name: "b", Path: "/user", Timeout: schema.SimpleTimeout(5 * time.Second),
+		Name: "b", Path: "/user", Timeout: schema.SimpleTimeout(5 * time.Second), CallerTimeout: endpoints.Keys{},
 		Backends: []endpoints.Backend{
 			{Name: "zeta", Weight: 3, Deployment: version("main", 1, "stable")},
 			{Name: "alpha", Weight: 1, Static: []byte(`{"data":0}`)},

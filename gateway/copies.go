@@ -41,6 +41,9 @@ func (q *request) fill(m *mirrored, c *mirror.Copy) {
 	}
 	c.Method, c.Path, c.Query, c.Group = q.r.Method, m.path.Of(q.rest), q.r.URL.RawQuery, m.group
 	c.Edits = m.edits
+	if !q.deadline.IsZero() {
+		c.Allotted = q.deadline.Sub(q.tried)
+	}
 	c.Host = m.host
 	c.Fields = q.e.gateway.live.AppendCopyFields(c.Fields, q.r, m.header, m.rules)
 	switch rule := q.kept.answers(); {

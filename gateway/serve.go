@@ -37,8 +37,9 @@ type request struct {
 	started time.Time
 	tried   time.Time // when the attempt began, after what was read ahead
 
-	backend *backend
-	subject string // of the assignment; empty without
+	backend  *backend
+	subject  string    // of the assignment; empty without
+	deadline time.Time // when the time is over that the caller has given; zero: it has not said
 
 	read    []byte          // the whole body, when a key asked for it and it could be read ahead
 	body    io.Reader       // the whole body, when its beginning was read ahead; else nil
@@ -126,7 +127,7 @@ func (g *Gateway) crashed(q *request, reason any) {
 
 // readAhead reads as much of the body as keys may ask for.
 func (q *request) readAhead() (err error) {
-	if !q.e.readBody || q.read != nil {
+	if !q.e.readBody || q.read != nil || forward.IsGRPC(q.r) { // whose streams may wait for an answer
 		return nil
 	}
 	// A body that trickles in must not hold the request for ever. Writers that know
@@ -175,6 +176,9 @@ func (q *request) attempt() forward.Result {
 	if q.edited, refused = q.edit(); refused != nil {
 		return q.refuse(*refused)
 	}
+	if q.deadline, refused = q.allotted(); refused != nil {
+		return q.refuse(*refused)
+	}
 	q.measure()
 	q.keep()
 	q.offer()
@@ -192,16 +196,11 @@ func (q *request) spec() forward.Attempt {
 	b := q.backend
 	a := forward.Attempt{
 		Group: b.group, Subject: q.subject, Path: b.Deployment.Rules.Path.Of(q.rest), Header: b.Deployment.Header, Rules: b.rules,
-		Timeout: b.timeout, Began: q.tried, RequestID: q.id, Body: q.body, Tap: cmp.Or(q.answer, q.kept.answer),
+		Timeout: b.timeout, Deadline: q.deadline, Began: q.tried, RequestID: q.id, Body: q.body, Tap: cmp.Or(q.answer, q.kept.answer),
 		MaxRequestBytes: b.Deployment.Serving.Limits.MaxRequestBytes, MaxResponseBytes: b.Deployment.Serving.Limits.MaxResponseBytes,
 	}
 	if q.edited != nil {
 		a.Body, a.Length = q.edited.again(), q.edited.length
-	}
-	if forward.IsGRPC(q.r) {
-		if d, ok := forward.GRPCTimeout(q.r); ok {
-			a.Deadline = q.tried.Add(d)
-		}
 	}
 	return a
 }

@@ -214,7 +214,7 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 		backends: make([]backend, len(d.Backends)),
 		mirrors:  make([]mirrored, len(d.Mirrors)),
 		rule:     newRule(d.Capture),
-		readBody: d.Assignment.NeedBody(),
+		readBody: d.Assignment.NeedBody() || d.CallerTimeout.NeedBody(),
 	}
 	if d.Capture != nil && d.Capture.Percent < 100 {
 		e.readBody = e.readBody || d.Sampling.NeedBody()

@@ -28,7 +28,9 @@ type endpointAnswer struct {
 	Fallback   *fallbackAnswer `json:"fallback,omitempty"`
 	Timeout    string          `json:"timeout"`   // as written, or the default
 	TimeoutMs  int64           `json:"timeoutMs"` // of a plain answer as a whole; 0: only its parts are bounded
-	Capture    *captureAnswer  `json:"capture,omitempty"`
+	// CallerTimeout is where requests may say how long they may take.
+	CallerTimeout []string       `json:"callerTimeout,omitempty"`
+	Capture       *captureAnswer `json:"capture,omitempty"`
 	accessAnswer
 }
 
@@ -114,7 +116,7 @@ func (e *endpoint) describe() endpointAnswer {
 	answer := endpointAnswer{
 		Name: e.Name, Kind: "alias", Paths: []string{prefix + e.Name},
 		Backends: []backendAnswer{}, Mirrors: []mirrorAnswer{},
-		Assignment: keyNames(e.Assignment), Sampling: keyNames(e.Sampling),
+		Assignment: keyNames(e.Assignment), Sampling: keyNames(e.Sampling), CallerTimeout: keyNames(e.CallerTimeout),
 		Timeout: e.Timeout.String(), TimeoutMs: e.Timeout.OrDefault().Plain.Milliseconds(),
 	}
 	if c := e.Capture; c != nil {

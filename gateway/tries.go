@@ -141,9 +141,6 @@ func (t *tries) deduct(a *forward.Attempt) {
 			*d = max(*d-spent, time.Millisecond)
 		}
 	}
-	if !a.Deadline.IsZero() {
-		a.Deadline = a.Deadline.Add(-spent)
-	}
 }
 
 // body is the caller's body from its beginning, nil if there is none.
@@ -235,7 +232,7 @@ func (t *tries) inTime(b *backend, wait time.Duration) bool {
 			return false
 		}
 	}
-	return true
+	return t.q.deadline.IsZero() || time.Until(t.q.deadline) > wait
 }
 
 // causeOf is the way in which an attempt has failed, 0 if it has no name.

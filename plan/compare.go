@@ -137,11 +137,17 @@ func (c *comparison) compare(from, to *endpoints.Endpoint) Endpoint {
 		e.Sampling = &Change[[]string]{ladder(was.Sampling), ladder(is.Sampling)}
 	}
 	e.Capture = compareCapture(was, is)
-	e.Settings = settings(guardSettings(was.Guard), guardSettings(is.Guard))
+	e.Settings = settings(endpointSettings(was), endpointSettings(is))
 	if e.Change == "" && e.differs() {
 		e.Change = Changed
 	}
 	return e
+}
+
+// endpointSettings are the values that an endpoint has besides those with a place of
+// their own.
+func endpointSettings(e *endpoints.Endpoint) []Setting {
+	return append(guardSettings(e.Guard), Setting{Name: "callerTimeout", To: strings.Join(ladder(e.CallerTimeout), ", ")})
 }
 
 // taker is the endpoint that serves a path afterwards; empty: none.

@@ -151,7 +151,7 @@ func endpointValue(e *schema.Endpoint) any {
 		maps.Copy(mirrors[m.Name.V].(object), rulesValue(m.Rules))
 	}
 	o := object{
-		"schemaVersion": 1.0, "backends": backends, "mirrors": mirrors, "assignment": ladderValue(e.Assignment), "sampling": ladderValue(e.Sampling),
+		"schemaVersion": 1.0, "backends": backends, "mirrors": mirrors, "assignment": ladderValue(e.Assignment), "sampling": ladderValue(e.Sampling), "callerTimeout": ladderValue(e.CallerTimeout),
 		"path": e.Path.V, "timeout": timeoutValue(e.Timeout.V), "fallback": fallbackValue(e.Fallback), "capture": captureValue(e.Capture),
 	}
 	guardValue(o, e.Guard)
@@ -301,7 +301,7 @@ func withEndpointDefaults(plain map[string]any) any {
 		return err
 	}
 	o := fromJSON(data).(object)
-	for key, value := range (object{"mirrors": object{}, "path": "", "assignment": object{"key": []any{}}, "timeout": object{}, "fallback": nil}) {
+	for key, value := range (object{"mirrors": object{}, "path": "", "assignment": object{"key": []any{}}, "callerTimeout": object{"key": []any{}}, "timeout": object{}, "fallback": nil}) {
 		absent(o, key, value)
 	}
 	withGuardDefaults(o)
@@ -317,7 +317,7 @@ func withEndpointDefaults(plain map[string]any) any {
 			return err
 		}
 	}
-	for _, key := range []string{"assignment", "sampling"} {
+	for _, key := range []string{"assignment", "sampling", "callerTimeout"} {
 		ladder := o[key].(object)
 		if one, ok := ladder["key"].(string); ok {
 			ladder["key"] = []any{one}

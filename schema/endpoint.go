@@ -14,8 +14,10 @@ type Endpoint struct {
 	Path       Value[string]  // empty: none
 	Fallback   *Fallback      // nil: none
 	Timeout    Value[Timeout] // the zero Timeout where not written
-	Capture    *Capture       // nil: nothing is captured
-	Guard      Guard          // what is asked of callers
+	// CallerTimeout is where a request says how long it may take; empty: it is not asked.
+	CallerTimeout []Value[Key]
+	Capture       *Capture // nil: nothing is captured
+	Guard         Guard    // what is asked of callers
 }
 
 // Capture is which bodies stand in the records of an endpoint's requests. Request

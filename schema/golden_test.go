@@ -115,6 +115,9 @@ func readEndpoint(f schema.File) (string, schema.Diagnostics) {
 	}
 	fmt.Fprintf(&b, "  assignment%s; sampling%s; path %q; timeout %v%s\n",
 		ladder(e.Assignment), ladder(e.Sampling), e.Path.V, timeout(e.Timeout.V), guard(e.Guard))
+	if len(e.CallerTimeout) > 0 {
+		fmt.Fprintf(&b, "  caller's timeout%s\n", ladder(e.CallerTimeout))
+	}
 	if c := e.Capture; c != nil {
 		fmt.Fprintf(&b, "  capture request %t response %t percent %v maxBytes %d redact %s headers%s\n",
 			c.Request, c.Response, c.Percent.V, c.MaxBytes.V, strings.Join(c.Redact, " "), list(c.Headers))

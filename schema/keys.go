@@ -81,7 +81,7 @@ func pointerProblem(s, example string) string {
 	}
 }
 
-// ladder is the keys under the key "key" of assignment and sampling.
+// ladder is the keys under the key "key" of assignment, sampling and callerTimeout.
 func (d *document) ladder(n node, what string) []Value[Key] {
 	m, ok := d.mapping(n, what)
 	if !ok {

@@ -32,6 +32,9 @@ func (d *document) endpoint(root *mapping) *Endpoint {
 	if n, ok := root.take("timeout"); ok {
 		e.Timeout = d.timeout(n)
 	}
+	if n, ok := root.take("callerTimeout"); ok {
+		e.CallerTimeout = d.ladder(n, "callerTimeout")
+	}
 	if n, ok := root.take("capture"); ok {
 		e.Capture = d.capture(n)
 	}

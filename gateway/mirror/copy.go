@@ -27,9 +27,12 @@ type Copy struct {
 	Fields []byte             // the header, complete, each line with its CRLF, with the version's own fields and the mark of copies
 	Group  *deployments.Group // of the snapshot that serves the live request
 	Edits  []*edit.Edit       // of the body, one after the other
-	Tap    *tap.Tap           // keeps the beginning of the answer; nil: nothing is kept. Options.Done is given it
-	Note   any                // whatever Options.Done wants to know again; the engine does not look at it
-	Record record.Record      // the template given to Offer; the engine's until Options.Done
+	// Allotted is how long the caller lets the request take; 0: it has not said. The copy
+	// gets no more of Options.Timeout than that.
+	Allotted time.Duration
+	Tap      *tap.Tap      // keeps the beginning of the answer; nil: nothing is kept. Options.Done is given it
+	Note     any           // whatever Options.Done wants to know again; the engine does not look at it
+	Record   record.Record // the template given to Offer; the engine's until Options.Done
 
 	queue  *Queue
 	place  place // in the queue
@@ -149,6 +152,25 @@ func (c *Copy) fail(ctx context.Context, err error) {
 	}
 	c.proves, c.failed = true, true
 	c.Record.Outcome, c.Record.ErrorKind, c.Record.Error = record.Error, kindOf(ctx, err), err.Error()
+	if c.hurried() { // no reason to leave the mirror alone
+		c.proves, c.failed, c.Record.ErrorKind = false, false, record.Timeout
+	}
+}
+
+// hurried reports whether the caller's time is over, before the engine's is. A
+// deployment that was told of it may end a moment earlier.
+func (c *Copy) hurried() bool {
+	limit := c.timeout()
+	return limit < c.queue.engine.opts.Timeout && time.Since(c.Record.Start) >= limit-limit/100
+}
+
+// timeout is how long the copy may take.
+func (c *Copy) timeout() time.Duration {
+	most := c.queue.engine.opts.Timeout
+	if c.Allotted > 0 {
+		return min(c.Allotted, most)
+	}
+	return most
 }
 
 // drop notes why the copy is not sent, or not to its end.

@@ -30,7 +30,8 @@
 // Copies are sent by the queue's workers: at most Options.Workers for each
 // mirror, started when there is work, ended when there has been none for a
 // while. Each copy is sent at most once, over connections of its own mirror,
-// within a deadline that no caller can shorten, and its answer is read, kept as
+// within a deadline that no caller shortens by leaving, but one that says beforehand
+// how long its request may take; and its answer is read, kept as
 // far as a tap (package tap) wants it, and thrown away. Redirects are not followed. Small copies go the short way of
 // package upstream, where the transport has it: written messages, no header maps,
 // and for each worker one context that outlives its copies.

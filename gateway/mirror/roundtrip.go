@@ -16,7 +16,7 @@ import (
 // them, over every transport.
 func (c *Copy) roundTrip(w *worker, replica *deployments.Replica) {
 	opts := &c.queue.engine.opts
-	ctx, cancel := context.WithTimeout(c.queue.engine.base, opts.Timeout)
+	ctx, cancel := context.WithTimeout(c.queue.engine.base, c.timeout())
 	defer cancel()
 	if d := c.connectTimeout(); d != nil {
 		ctx = context.WithValue(ctx, deployments.ConnectTimeoutKey{}, d)

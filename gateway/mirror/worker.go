@@ -78,7 +78,7 @@ func (w *worker) post(c *Copy, replica *deployments.Replica) bool {
 		defer func() { m.Keep = nil }()
 	}
 	m.Request.Method, m.Request.Host, m.Fields = c.Method, c.host(&w.url), c.Fields
-	w.span.until(c.Record.Start.Add(w.queue.engine.opts.Timeout))
+	w.span.until(c.Record.Start.Add(c.timeout()))
 	w.span.dial = c.connectTimeout()
 	called, err := replica.Try(w.call)
 	if !called || errors.Is(err, upstream.ErrUnusual) {
