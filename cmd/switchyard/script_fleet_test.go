@@ -29,7 +29,7 @@ defaults
 	option redispatch 1
 	retries 3
 	retry-on all-retryable-errors
-	default-server inter 200ms fastinter 100ms fall 1 rise 1 on-marked-down shutdown-sessions
+	default-server inter 200ms fastinter 100ms fall 1 rise 1
 frontend public
 	bind %s
 	default_backend gateways
