@@ -46,6 +46,7 @@ type Pool struct {
 	addr    string
 	opt     Options
 	scratch sync.Pool // *scratch
+	large   largePieces
 
 	mu      sync.Mutex
 	idle    []*conn      // last used last

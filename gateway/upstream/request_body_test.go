@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
@@ -163,4 +164,49 @@ func TestM01TrickledBodyIsPassedOn(t *testing.T) {
 			t.Errorf("length %d: %v", length, err)
 		}
 	}
+}
+
+// Large bodies that come fast are sent in large pieces, a bounded number of them
+// at a time: what many slow bodies hold stays small.
+func TestLargePiecesAreBounded(t *testing.T) {
+	const most, bodies, size = 16, 40, 1 << 20
+	rep := newReplica(t, echo)
+	p := newPool(t, rep.addr, upstream.Options{})
+	var large atomic.Int32
+	var asked sync.WaitGroup // all bodies have been read from twice
+	asked.Add(bodies)
+	var done sync.WaitGroup
+	for range bodies {
+		done.Go(func() {
+			body := &measured{r: bytes.NewReader(make([]byte, size)), large: &large, second: &asked}
+			req := newRequest(t, t.Context(), http.MethodPost, rep.addr, body)
+			req.ContentLength = size
+			if _, got, err := ask(p, req); err != nil || len(got) != size {
+				t.Errorf("got %d bytes back, %v", len(got), err)
+			}
+		})
+	}
+	done.Wait()
+	if got := large.Load(); got != most {
+		t.Errorf("%d bodies were read in large pieces at a time, want %d", got, most)
+	}
+}
+
+// measured is a body whose second Read waits for that of all others.
+type measured struct {
+	r      io.Reader
+	reads  int
+	large  *atomic.Int32 // whose second Read was for more than a small piece
+	second *sync.WaitGroup
+}
+
+func (m *measured) Read(p []byte) (int, error) {
+	if m.reads++; m.reads == 2 {
+		if len(p) > 64<<10 {
+			m.large.Add(1)
+		}
+		m.second.Done()
+		m.second.Wait()
+	}
+	return m.r.Read(p)
 }

@@ -199,7 +199,7 @@ func (x *exchange) detach() bool {
 
 func (x *exchange) startSender(c *conn) {
 	x.sender = &sender{
-		conn: c, req: x.request, left: x.out.left,
+		conn: c, req: x.request, large: &x.pool.large, left: x.out.left,
 		limit: x.pool.opt.ResponseHeaderTimeout, done: make(chan struct{}),
 	}
 	go x.sender.run()

@@ -6,11 +6,14 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	pieceSize   = 64 << 10              // of a streamed body in one write
+	largePiece  = 256 << 10             // of one that comes faster than that, see largePieces
+	maxLarge    = 16                    // of them in use at a time
 	answerGrace = time.Second           // how long an answer may still come after the replica stopped reading
 	sentGrace   = 50 * time.Millisecond // how long Close waits for the last write to be accounted for
 	chunkRoom   = len("10000\r\n")      // for the size line of a piece; pieceSize has five hexadecimal digits
@@ -21,6 +24,7 @@ const (
 type sender struct {
 	conn  *conn
 	req   *http.Request
+	large *largePieces
 	left  int64         // -1: unknown, chunked
 	limit time.Duration // ResponseHeaderTimeout
 
@@ -29,6 +33,33 @@ type sender struct {
 }
 
 var pieces = sync.Pool{New: func() any { return new([pieceBuffer]byte) }}
+
+// largePieces are for bodies that come faster than pieces of pieceSize go. A write costs nearly as much for a small piece as for a
+// large one, most of it the wake-up of a replica that then finds little. So many of them are in use that a few large bodies go fast, and
+// so few that many slow ones hold little memory: maxLarge for each Pool, 4 MiB.
+type largePieces struct {
+	used   atomic.Int32
+	unused sync.Pool // of *[largePiece]byte
+}
+
+// take returns nil when they are all in use.
+func (l *largePieces) take() *[largePiece]byte {
+	if l.used.Add(1) > maxLarge {
+		l.used.Add(-1)
+		return nil
+	}
+	if p, ok := l.unused.Get().(*[largePiece]byte); ok {
+		return p
+	}
+	return new([largePiece]byte)
+}
+
+func (l *largePieces) put(p *[largePiece]byte) {
+	if p != nil {
+		l.unused.Put(p)
+		l.used.Add(-1)
+	}
+}
 
 // run ends when the body is sent, or when the connection is closed and the Read under way has returned.
 func (s *sender) run() {
@@ -84,11 +115,14 @@ func (s *sender) sendLength() error {
 	if wt, ok := s.req.Body.(io.WriterTo); ok {
 		return s.sendAll(wt)
 	}
-	buf := pieces.Get().(*[pieceBuffer]byte)
-	defer pieces.Put(buf)
+	small := pieces.Get().(*[pieceBuffer]byte)
+	defer pieces.Put(small)
+	var large *[largePiece]byte
+	defer func() { s.large.put(large) }()
+	buf := small[:pieceSize]
 	o := outgoing{left: s.left}
 	for o.left > 0 {
-		n, err := readSome(s.req.Body, buf[:min(pieceSize, o.left)])
+		n, err := readSome(s.req.Body, buf[:min(int64(len(buf)), o.left)])
 		if n > 0 {
 			if _, werr := s.conn.send(buf[:n]); werr != nil {
 				return werr
@@ -97,6 +131,11 @@ func (s *sender) sendLength() error {
 		o.left -= int64(n)
 		if err := o.bodyResult(err); err != nil {
 			return err
+		}
+		if n == pieceSize && o.left > pieceSize && large == nil { // there is more than fits
+			if large = s.large.take(); large != nil {
+				buf = large[:]
+			}
 		}
 	}
 	return nil
