@@ -6,6 +6,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		keepMonitorAwake()
+	}
 	os.Exit(run(process{
 		args:   os.Args[1:],
 		env:    os.Environ(),

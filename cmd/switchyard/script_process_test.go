@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -108,6 +109,18 @@ func cmdSignal(ts *testscript.TestScript, _ bool, args []string) {
 	s := processOf(ts, args[0])
 	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
 	ts.Check(s.cmd.Process.Signal(signals[args[1]]))
+}
+
+// environment NAME VARIABLE=VALUE: the process runs with that variable.
+func cmdEnvironment(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: environment NAME VARIABLE=VALUE")
+	}
+	given, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", processOf(ts, args[0]).cmd.Process.Pid))
+	ts.Check(err)
+	if !slices.Contains(strings.Split(string(given), "\x00"), args[1]) {
+		ts.Fatalf("it runs without %s:\n%q", args[1], given)
+	}
 }
 
 // end NAME [CODE]: sends SIGTERM, waits for the end, and compares the exit code (0).

@@ -84,20 +84,21 @@ func (w *world) end() {
 
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"await":     cmdAwait,
-		"balance":   cmdBalance,
-		"call":      cmdCall,
-		"commit":    cmdCommit,
-		"end":       cmdEnd,
-		"exits":     cmdExits,
-		"expand":    cmdExpand,
-		"gitserver": cmdGitServer,
-		"load":      cmdLoad,
-		"model":     cmdModel,
-		"record":    cmdRecord,
-		"serve":     cmdServe,
-		"signal":    cmdSignal,
-		"subjects":  cmdSubjects,
+		"await":       cmdAwait,
+		"balance":     cmdBalance,
+		"call":        cmdCall,
+		"commit":      cmdCommit,
+		"environment": cmdEnvironment,
+		"end":         cmdEnd,
+		"exits":       cmdExits,
+		"expand":      cmdExpand,
+		"gitserver":   cmdGitServer,
+		"load":        cmdLoad,
+		"model":       cmdModel,
+		"record":      cmdRecord,
+		"serve":       cmdServe,
+		"signal":      cmdSignal,
+		"subjects":    cmdSubjects,
 	}
 }
 
