@@ -21,7 +21,8 @@ var assets embed.FS
 // Console answers the requests of browsers. It is safe for concurrent use.
 type Console struct {
 	o        Options
-	sessions *login.Sessions // nil: nobody can log in
+	sessions *login.Sessions
+	token    *login.Token // nil: the listener asks for none
 	pages    map[string]*template.Template
 	mux      *http.ServeMux
 	guarded  http.Handler
@@ -41,10 +42,10 @@ const mostStreams = 100
 func New(o Options) *Console {
 	c := &Console{
 		o: o, mux: http.NewServeMux(), streams: make(chan struct{}, mostStreams), now: time.Now,
-		pages: parsePages(), versions: map[string]resolution{},
+		pages: parsePages(), versions: map[string]resolution{}, sessions: login.NewSessions(),
 	}
-	if o.Users != nil {
-		c.sessions = login.NewSessions(o.Users)
+	if o.Tokens != nil {
+		c.token = login.NewToken(c.isToken)
 	}
 	c.routes()
 	c.guarded = c.guard(c.mux)
@@ -91,6 +92,8 @@ func (c *Console) routes() {
 
 	c.page("GET /console/login", c.showLogin)
 	c.mux.HandleFunc("POST /console/login", c.logIn)
+	c.page("GET "+issuerPath, c.beginLogin)
+	c.page("GET "+IssuedPath, c.endLogin)
 	c.mux.HandleFunc("POST /console/logout", c.logOut)
 
 	c.page("GET /console/endpoints/{name}/change", c.showChange)

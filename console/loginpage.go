@@ -5,7 +5,17 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/switchyard-gateway/switchyard/console/login"
+	"github.com/switchyard-gateway/switchyard/console/login/issuer"
+)
+
+// The pages between which a browser is at the provider. IssuedPath is where it
+// comes back.
+const (
+	issuerPath = "/console/login/issuer"
+	IssuedPath = "/console/login/issued"
 )
 
 // loginPage is the form of a login.
@@ -13,11 +23,20 @@ type loginPage struct {
 	To      string
 	Name    string
 	Problem string
-	Nobody  bool // nobody can log in
+	Users   bool // who is in the file of users can log in
+	Issuer  bool // whom the provider knows can log in
+	Token   bool // who holds the token of the admin listener can log in
 }
 
+func (c *Console) loginPage(to string) loginPage {
+	return loginPage{To: ownPath(to), Users: c.o.Users != nil, Issuer: c.o.Issuer != nil, Token: c.token != nil}
+}
+
+// canLogIn reports whether anybody can.
+func (c *Console) canLogIn() bool { return c.o.Users != nil || c.o.Issuer != nil || c.token != nil }
+
 func (c *Console) showLogin(v *visit) {
-	v.showLogin(http.StatusOK, loginPage{To: ownPath(v.r.URL.Query().Get("to")), Nobody: c.sessions == nil})
+	v.showLogin(http.StatusOK, c.loginPage(v.r.URL.Query().Get("to")))
 }
 
 func (v *visit) showLogin(status int, page loginPage) {
@@ -38,32 +57,113 @@ func ownPath(to string) string {
 
 func (c *Console) logIn(w http.ResponseWriter, r *http.Request) {
 	v := c.visit(w, r)
-	if c.sessions == nil {
-		v.showLogin(http.StatusForbidden, loginPage{Nobody: true})
-		return
-	}
 	if !v.parseForm() {
 		return
 	}
-	page := loginPage{To: ownPath(r.PostForm.Get("to")), Name: r.PostForm.Get("name")}
-	user, err := c.o.Users.Check(page.Name, r.PostForm.Get("password"), remote(r))
+	page := c.loginPage(r.PostForm.Get("to"))
+	page.Name = r.PostForm.Get("name")
+	who, err := c.identify(r)
 	wait := &login.WaitError{}
 	switch {
 	case err == nil:
-		c.sessions.Begin(w, user, r.TLS != nil)
-		c.o.Logger.Info().Str("event", "console").Str("user", user.Name).Msg("somebody logged in")
+		user, _ := who()
+		c.sessions.Begin(w, who, r.TLS != nil)
+		c.loggedIn(user)
 		http.Redirect(w, r, page.To, http.StatusSeeOther)
 	case errors.As(err, &wait):
 		page.Problem = sentence(err.Error())
 		v.showLogin(http.StatusTooManyRequests, page)
-	case errors.Is(err, login.ErrWrong):
+	case errors.Is(err, login.ErrWrong), errors.Is(err, login.ErrWrongToken):
 		c.o.Logger.Warn().Str("event", "console").Str("address", remote(r)).Msg("a login failed")
 		page.Problem = sentence(err.Error())
 		v.showLogin(http.StatusUnauthorized, page)
+	case errors.Is(err, errNobody):
+		v.showLogin(http.StatusForbidden, page)
 	default:
 		c.o.Logger.Error().Err(err).Str("event", "console").Msg("the users of the console cannot be read")
 		page.Problem = "Nobody can log in: the file of users cannot be read. The log says why."
 		v.showLogin(http.StatusInternalServerError, page)
+	}
+}
+
+// errNobody is the answer to a login of a sort that there is not.
+var errNobody = errors.New("nobody can log in like this")
+
+// identify is who sends the form: by a token of the listener, or by a name and a
+// password.
+func (c *Console) identify(r *http.Request) (login.Who, error) {
+	given := r.PostForm
+	switch {
+	case given.Has("admin") && c.token != nil:
+		return c.token.Check(strings.TrimSpace(given.Get("admin")), remote(r))
+	case given.Has("admin"), c.o.Users == nil:
+		return nil, errNobody
+	}
+	user, err := c.o.Users.Check(given.Get("name"), given.Get("password"), remote(r))
+	return c.o.Users.Still(user), err
+}
+
+func (c *Console) loggedIn(u login.User) {
+	c.by(c.o.Logger.Info(), u).Msg("somebody logged in")
+}
+
+// by says in the log who it is that does something.
+func (c *Console) by(e *zerolog.Event, u login.User) *zerolog.Event {
+	e.Str("event", "console").Str("user", u.Name)
+	if u.Subject != "" {
+		e.Str("subject", u.Subject) // names change hands
+	}
+	return e
+}
+
+// beginLogin leads to the provider.
+func (c *Console) beginLogin(v *visit) {
+	page := c.loginPage(v.r.URL.Query().Get("to"))
+	if c.o.Issuer == nil {
+		v.showLogin(http.StatusForbidden, page)
+		return
+	}
+	if err := c.o.Issuer.Begin(v.w, v.r, page.To); err != nil {
+		v.notIssued(page, err)
+	}
+}
+
+// endLogin is where the provider sends browsers back.
+func (c *Console) endLogin(v *visit) {
+	page := c.loginPage("")
+	if c.o.Issuer == nil {
+		v.showLogin(http.StatusForbidden, page)
+		return
+	}
+	user, to, err := c.o.Issuer.End(v.w, v.r)
+	if err != nil {
+		v.notIssued(page, err)
+		return
+	}
+	c.sessions.Begin(v.w, func() (login.User, bool) { return user, true }, v.r.TLS != nil)
+	c.loggedIn(user)
+	// A redirect would still count as coming from the provider's site, and the
+	// browser leave the session's cookie out. A page that goes on by itself does not.
+	v.follow = Following{}
+	v.show(http.StatusOK, "issued", "Logged in", "", noEvents, ownPath(to))
+}
+
+// notIssued says why a login at the provider came to nothing. What the provider
+// does wrong is for the log.
+func (v *visit) notIssued(page loginPage, err error) {
+	refused := &issuer.RefusedError{}
+	switch {
+	case errors.Is(err, issuer.ErrStale):
+		page.Problem = sentence(err.Error()) + " Try again."
+		v.showLogin(http.StatusBadRequest, page)
+	case errors.As(err, &refused):
+		v.o.Logger.Warn().Err(err).Str("event", "console").Str("address", remote(v.r)).Msg("a login failed")
+		page.Problem = sentence(err.Error())
+		v.showLogin(http.StatusForbidden, page)
+	default:
+		v.o.Logger.Error().Err(err).Str("event", "console").Str("address", remote(v.r)).Msg("a login at the provider failed")
+		page.Problem = "The login at the provider failed. The log of the gateway says why."
+		v.showLogin(http.StatusBadGateway, page)
 	}
 }
 

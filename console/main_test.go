@@ -164,9 +164,15 @@ func (s *stage) logIn(name string) (token string) {
 		s.t.Fatalf("the cookie is %v", cookies)
 	}
 	s.cookie = cookies[0]
-	found := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(s.get("/").body)
+	return tokenIn(s.t, s.get("/").body)
+}
+
+// tokenIn is the token that the forms of a page carry.
+func tokenIn(t testing.TB, page string) string {
+	t.Helper()
+	found := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(page)
 	if found == nil {
-		s.t.Fatal("no form carries a token")
+		t.Fatal("no form carries a token")
 	}
 	return found[1]
 }

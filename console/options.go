@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/switchyard-gateway/switchyard/console/login"
+	"github.com/switchyard-gateway/switchyard/console/login/issuer"
 	"github.com/switchyard-gateway/switchyard/console/series"
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gateway"
@@ -19,6 +20,7 @@ import (
 type Options struct {
 	Version   string
 	Loopback  bool   // the listener takes connections from this machine only
+	Certified bool   // the listener takes connections only from who shows a certificate that it trusts
 	CallURL   string // what callers call, such as http://:8080; an empty host is that of the console
 	Logger    zerolog.Logger
 	Snapshot  func() *gateway.Snapshot
@@ -28,17 +30,28 @@ type Options struct {
 	Series    *series.Store
 	Recent    *recent.Ring // the newest records; nil: none are kept
 	Gateway   http.Handler // answers what is tried out; as the public listener does
-	Peers     []string     // URLs of the admin listeners of other gateways
+	Peers     Peers
+
+	// Who may look and who may change something.
+	Tokens func() (string, error) // of the admin listener, one a line; nil: it asks for none
+	Users  *login.Users           // nil: there are none
+	Issuer *issuer.Issuer         // nil: there is none
 
 	// Changes, for those who may. Without Write none of them is used.
 	Write   bool
-	Users   *login.Users // nil: nobody can log in
 	Check   func(schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics)
 	Publish func(context.Context, Commit) (Published, error)
 	Sync    func(context.Context) error
 	Accept  func(ctx context.Context, commit string) error
 	Pin     func(ctx context.Context, commit string) error
 	Unpin   func(context.Context) error
+}
+
+// Peers are other gateways, and how they are asked.
+type Peers struct {
+	URLs      []string               // of their admin listeners
+	Token     func() (string, error) // of these, read each time; nil: they ask for none
+	Transport http.RoundTripper      // nil: http.DefaultTransport
 }
 
 // Tip is a commit at the end of a branch.

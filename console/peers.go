@@ -3,10 +3,12 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -34,7 +36,7 @@ type peers struct {
 }
 
 // ask asks all of them at once what they serve.
-func (p *peers) ask(ctx context.Context, urls []string, now time.Time) []peer {
+func (p *peers) ask(ctx context.Context, o Peers, now time.Time) []peer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Sub(p.at) < peersEvery {
@@ -42,17 +44,18 @@ func (p *peers) ask(ctx context.Context, urls []string, now time.Time) []peer {
 	}
 	ctx, cancel := context.WithTimeout(ctx, peersWithin)
 	defer cancel()
-	all := make([]peer, len(urls))
+	all := make([]peer, len(o.URLs))
 	var asking sync.WaitGroup
-	for i, u := range urls {
-		asking.Go(func() { all[i] = askPeer(ctx, u) })
+	for i, u := range o.URLs {
+		asking.Go(func() { all[i] = o.ask(ctx, u) })
 	}
 	asking.Wait()
 	p.at, p.last = now, all
 	return all
 }
 
-func askPeer(ctx context.Context, base string) peer {
+// ask asks one of them.
+func (o *Peers) ask(ctx context.Context, base string) peer {
 	out := peer{URL: base}
 	var answer struct {
 		Revision *struct {
@@ -60,7 +63,7 @@ func askPeer(ctx context.Context, base string) peer {
 			Since  time.Time `json:"since"`
 		} `json:"revision"`
 	}
-	if err := getJSON(ctx, base, &answer); err != nil {
+	if err := o.status(ctx, base, &answer); err != nil {
 		out.Error = err.Error()
 		return out
 	}
@@ -70,7 +73,9 @@ func askPeer(ctx context.Context, base string) peer {
 	return out
 }
 
-func getJSON(ctx context.Context, base string, into any) error {
+// status reads what a gateway says of itself. A redirect is not followed: the
+// token is for whom the settings name.
+func (o *Peers) status(ctx context.Context, base string, into any) error {
 	at, err := url.JoinPath(base, "status")
 	if err != nil {
 		return err
@@ -79,7 +84,11 @@ func getJSON(ctx context.Context, base string, into any) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(r)
+	if err := o.sign(r); err != nil {
+		return err
+	}
+	client := http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(r)
 	if err != nil {
 		return fmt.Errorf("it cannot be asked: %w", err)
 	}
@@ -88,4 +97,22 @@ func getJSON(ctx context.Context, base string, into any) error {
 		return fmt.Errorf("it answers %s", response.Status)
 	}
 	return json.NewDecoder(io.LimitReader(response.Body, mostStatus)).Decode(into)
+}
+
+// sign puts the token into a request: the first of what there is.
+func (o *Peers) sign(r *http.Request) error {
+	if o.Token == nil {
+		return nil
+	}
+	text, err := o.Token()
+	if err != nil {
+		return fmt.Errorf("read the token for it: %w", err)
+	}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			r.Header.Set("Authorization", "Bearer "+line)
+			return nil
+		}
+	}
+	return errors.New("there is no token for it where one is said to be")
 }

@@ -48,7 +48,7 @@ func (c *Console) publish(v *visit) {
 		commit := c.commit(v, p, change, verdict.Message)
 		published, err := c.o.Publish(v.r.Context(), commit)
 		if err == nil {
-			c.o.Logger.Info().Str("event", "console").Str("user", v.session.User.Name).Str("endpoint", p.name).
+			c.by(c.o.Logger.Info(), v.session.User).Str("endpoint", p.name).
 				Str("commit", published.Commit).Str("branch", published.Branch).Msg("a change was pushed")
 			c.told(v, p, commit, published)
 			return
@@ -105,7 +105,7 @@ func (c *Console) notPublished(v *visit, verdict *verdict, err error) {
 		})
 		return
 	}
-	c.o.Logger.Warn().Err(err).Str("event", "console").Str("user", v.session.User.Name).Msg("a change could not be pushed")
+	c.by(c.o.Logger.Warn(), v.session.User).Err(err).Msg("a change could not be pushed")
 	c.again(v, http.StatusBadGateway, verdict, []string{"Nothing was pushed: " + err.Error()})
 }
 
@@ -171,7 +171,7 @@ func (c *Console) order(v *visit) {
 	case "/console/unpin":
 		err = c.o.Unpin(v.r.Context())
 	}
-	c.o.Logger.Info().Str("event", "console").Str("user", v.session.User.Name).Str("order", v.r.URL.Path).Str("commit", commit).Err(err).
+	c.by(c.o.Logger.Info(), v.session.User).Str("order", v.r.URL.Path).Str("commit", commit).Err(err).
 		Msg("somebody gave an order")
 	if err != nil {
 		v.follow = c.o.Following()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/switchyard-gateway/switchyard/console/login"
+	"github.com/switchyard-gateway/switchyard/gateway"
 )
 
 // headers are those of every answer. Nothing is loaded, run, framed or sent that
@@ -47,17 +48,31 @@ func (c *Console) guard(next http.Handler) http.Handler {
 
 // public reports whether a page tells nothing of what serves.
 func public(path string) bool {
-	return path == "/console/login" || strings.HasPrefix(path, "/console/assets/")
+	switch path {
+	case "/console/login", issuerPath, IssuedPath:
+		return true
+	}
+	return strings.HasPrefix(path, "/console/assets/")
 }
 
-// mayRead reports whether who comes like this may see what serves: everybody on
-// loopback, and who has logged in.
+// mayRead reports whether who comes like this may see what serves: who has logged
+// in or bears a token of the listener; and if it asks for none, who has shown it a
+// certificate, and everybody on loopback.
 func (c *Console) mayRead(r *http.Request) bool {
-	if c.o.Loopback && localName(r.Host) {
+	if c.token == nil && (c.o.Certified || c.o.Loopback && localName(r.Host)) {
+		return true
+	}
+	if c.token != nil && c.isToken(gateway.PresentedToken(r)) {
 		return true
 	}
 	_, ok := c.session(r)
 	return ok
+}
+
+// isToken reports whether a token is one of the listener now.
+func (c *Console) isToken(token string) bool {
+	text, err := c.o.Tokens()
+	return err == nil && gateway.HoldsToken(text, token)
 }
 
 // localName reports whether a host is an address or localhost: no name that
@@ -85,12 +100,7 @@ func (c *Console) askToLogIn(w http.ResponseWriter, r *http.Request) {
 }
 
 // session is who sends the request; false if it is nobody who has logged in.
-func (c *Console) session(r *http.Request) (login.Session, bool) {
-	if c.sessions == nil {
-		return login.Session{}, false
-	}
-	return c.sessions.Of(r)
-}
+func (c *Console) session(r *http.Request) (login.Session, bool) { return c.sessions.Of(r) }
 
 // change registers a page that changes something: for editors, with the token of
 // their session.

@@ -52,7 +52,7 @@ const noEvents = "none"
 // show answers with a page.
 func (v *visit) show(status int, name, title, tab, events string, page any) {
 	l := layout{
-		Title: title, Tab: tab, Version: v.o.Version, Follow: v.follow, CanLog: v.sessions != nil,
+		Title: title, Tab: tab, Version: v.o.Version, Follow: v.follow, CanLog: v.canLogIn(),
 		Here: v.r.URL.RequestURI(), Events: events, Page: page,
 	}
 	switch events {

@@ -27,17 +27,15 @@ type AdminOptions struct {
 	// Tokens gives the tokens of the listener, one a line, at each request; nil: it
 	// asks for none. Probes never need one.
 	Tokens func() (string, error)
-	// Vouched reports whether somebody else has made sure of who sends a request, as
-	// a login does; nil: nobody.
-	Vouched func(*http.Request) bool
 
 	// Revisions that are kept, and going back to them. All or none of them are set.
 	Accept    func(ctx context.Context, commit string) error // is Sync, and takes this commit even if it is held
 	Pin       func(ctx context.Context, which string) error  // serves a kept revision until Unpin
 	Unpin     func(context.Context) error
 	Revisions func(context.Context) (any, error) // lists what is kept; shown under "revisions"
-	// Console answers GET / and all below ConsolePath, also what browsers send to
-	// change something: it knows by itself from whom to take that. Nil: nothing does.
+	// Console answers GET / and all below ConsolePath, without a token, also what
+	// browsers send to change something: it knows by itself whom it shows what, and from
+	// whom it takes that. Nil: nothing does.
 	Console http.Handler
 }
 

@@ -17,18 +17,21 @@ import (
 // asks whether the process is well has none.
 func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
 
-// authorized lets requests in that bear one of the tokens, or that somebody else
-// vouches for.
+// isConsole reports whether the console answers a path.
+func isConsole(path string) bool { return path == "/" || strings.HasPrefix(path, ConsolePath) }
+
+// authorized lets requests in that bear one of the tokens, and those for the
+// console, which asks by itself.
 func (o AdminOptions) authorized(logger zerolog.Logger) func(http.Handler) http.Handler {
 	told := rate.Sometimes{Interval: time.Minute} // strangers must not fill the log
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if o.Tokens == nil || isProbe(r.URL.Path) || o.Vouched != nil && o.Vouched(r) {
+			if o.Tokens == nil || isProbe(r.URL.Path) || o.Console != nil && isConsole(r.URL.Path) {
 				next.ServeHTTP(w, r)
 				return
 			}
 			text, err := o.Tokens()
-			if err == nil && holdsToken(text, presentedToken(r)) {
+			if err == nil && HoldsToken(text, PresentedToken(r)) {
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -42,9 +45,9 @@ func (o AdminOptions) authorized(logger zerolog.Logger) func(http.Handler) http.
 	}
 }
 
-// presentedToken is the token of a request: that of Bearer, or the password of
+// PresentedToken is the token of a request: that of Bearer, or the password of
 // Basic, which browsers ask their users for.
-func presentedToken(r *http.Request) string {
+func PresentedToken(r *http.Request) string {
 	if _, password, ok := r.BasicAuth(); ok {
 		return password
 	}
@@ -56,10 +59,10 @@ func presentedToken(r *http.Request) string {
 	return ""
 }
 
-// holdsToken reports whether a token is one of those in text, one a line. It
+// HoldsToken reports whether a token is one of those in text, one a line. It
 // takes as long for one that is nearly right: what is compared are hashes, all of
 // them.
-func holdsToken(text, token string) bool {
+func HoldsToken(text, token string) bool {
 	found := 0
 	given := sha256.Sum256([]byte(token))
 	for line := range strings.Lines(text) {

@@ -24,7 +24,7 @@ func TestAdminListenerAsksForItsToken(t *testing.T) {
 		Status:   func() any { return nil },
 		Sync:     func(context.Context) error { synced++; return nil },
 		Tokens:   func() (string, error) { return tokens, failing },
-		Vouched:  func(r *http.Request) bool { return r.Header.Get("X-Session") == "good" },
+		Console:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	})
 	call := func(method, path string, change func(*http.Request)) *httptest.ResponseRecorder {
 		w, r := httptest.NewRecorder(), httptest.NewRequest(method, path, http.NoBody)
@@ -52,11 +52,15 @@ func TestAdminListenerAsksForItsToken(t *testing.T) {
 		for name, change := range map[string]func(*http.Request){
 			"bearer": bearer(token), "older": bearer("old-token-that-goes-soon"),
 			"password": func(r *http.Request) { r.SetBasicAuth("anybody", token) },
-			"login":    func(r *http.Request) { r.Header.Set("X-Session", "good") },
 		} {
 			if w := call(http.MethodGet, path, change); w.Code == http.StatusUnauthorized {
 				t.Errorf("%s with %s: %d %s", path, name, w.Code, w.Body)
 			}
+		}
+	}
+	for path, want := range map[string]int{"/": http.StatusTeapot, "/console/login": http.StatusTeapot, "/consol": http.StatusUnauthorized, "/console/../status": http.StatusTeapot} {
+		if w := call(http.MethodGet, path, bare); w.Code != want {
+			t.Errorf("%s, which the console sees to or not: %d instead of %d", path, w.Code, want)
 		}
 	}
 	for _, probe := range []string{"/healthz", "/readyz"} {

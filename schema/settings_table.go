@@ -151,7 +151,18 @@ func consoleSettings() []Setting {
 		{Key: "consoleGitUsername", Kind: KindString, Help: "User name for pushing over http or https; empty: that for reading."},
 		{Key: "consoleGitTokenFile", Kind: KindString, Help: "File with the token for pushing over http or https; empty: that for reading."},
 		{Key: "consoleGitSshKeyFile", Kind: KindString, Help: "File with the private key for pushing over ssh; empty: that for reading."},
+		{Key: "consoleUrl", Kind: KindString, check: checkURL, Help: "URL at which browsers reach the console, such as https://switchyard.example.com, to which an OpenID provider sends them back."},
+		{Key: "consoleOidcIssuer", Kind: KindString, check: checkURL, Help: "URL of the OpenID provider at which people log in to the console; empty: none."},
+		{Key: "consoleOidcClientId", Kind: KindString, Help: "Id of the console as a client of the OpenID provider."},
+		{Key: "consoleOidcClientSecretFile", Kind: KindString, Help: "File with the client's secret, read at each login; or the variable SWITCHYARD_CONSOLE_OIDC_CLIENT_SECRET; neither: it has none."},
+		{Key: "consoleOidcScopes", Kind: KindStrings, Default: "profile,email", Help: "Scopes that the OpenID provider is asked for beside openid, such as groups."},
+		{Key: "consoleOidcEditors", Kind: KindStrings, Help: "Claims of the OpenID provider, as NAME=VALUE, one of which lets somebody change endpoints, such as groups=models or email=jo@example.com."},
+		{Key: "consoleOidcViewers", Kind: KindStrings, Help: "Claims of the OpenID provider, one of which lets somebody look; anybody: whom the provider lets in."},
 		{Key: "consolePeers", Kind: KindStrings, check: checkURLs, Help: "URLs of the admin listeners of other gateways, whose live commits the console shows."},
+		{Key: "consolePeersTokenFile", Kind: KindString, Help: "File with the token of these admin listeners, read at each call; or the variable SWITCHYARD_CONSOLE_PEERS_TOKEN; neither: none is sent."},
+		{Key: "consolePeersCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that those of these admin listeners are checked by; empty: the system's."},
+		{Key: "consolePeersCertFile", Kind: KindString, Help: "File with the certificate, in PEM, that is shown to these admin listeners; empty: none."},
+		{Key: "consolePeersKeyFile", Kind: KindString, Help: "File with the key of that certificate, in PEM."},
 	})
 }
 
@@ -245,9 +256,16 @@ func checkOptionalAddress(s string) error {
 
 func checkURLs(s string) error {
 	for _, item := range ParseStrings(s) {
-		if u, err := url.Parse(item); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
-			return fmt.Errorf("%s is no URL; write it as http://127.0.0.1:9090", quoted(item))
+		if err := checkURL(item); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func checkURL(s string) error {
+	if u, err := url.Parse(s); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+		return fmt.Errorf("%s is no URL; write it as http://127.0.0.1:9090", quoted(s))
 	}
 	return nil
 }

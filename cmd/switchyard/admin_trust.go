@@ -45,24 +45,35 @@ func adminTransport(p process) (http.RoundTripper, error) {
 	ca, _ := p.env.lookup(adminCAFileEnv)
 	cert, _ := p.env.lookup(adminClientCertEnv)
 	key, _ := p.env.lookup(adminClientKeyEnv)
-	if ca == "" && cert == "" && key == "" {
+	return trustFiles{ca: ca, cert: cert, key: key, caName: adminCAFileEnv, pairName: adminClientCertEnv + " and " + adminClientKeyEnv}.transport()
+}
+
+// trustFiles are the files that say whom to trust over TLS and which certificate to
+// show, and what the files are called where they are named.
+type trustFiles struct {
+	ca, cert, key    string // empty: none
+	caName, pairName string
+}
+
+func (f trustFiles) transport() (http.RoundTripper, error) {
+	if f.ca == "" && f.cert == "" && f.key == "" {
 		return http.DefaultTransport, nil
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if ca != "" {
-		text, err := os.ReadFile(ca)
+	if f.ca != "" {
+		text, err := os.ReadFile(f.ca)
 		if err != nil {
-			return nil, usagef("%s: %w", adminCAFileEnv, err)
+			return nil, usagef("%s: %w", f.caName, err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, usagef("%s: there is no certificate in PEM in %s", adminCAFileEnv, ca)
+			return nil, usagef("%s: there is no certificate in PEM in %s", f.caName, f.ca)
 		}
 	}
-	if cert != "" || key != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
+	if f.cert != "" || f.key != "" {
+		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
 		if err != nil {
-			return nil, usagef("%s and %s: %w", adminClientCertEnv, adminClientKeyEnv, err)
+			return nil, usagef("%s: %w", f.pairName, err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}

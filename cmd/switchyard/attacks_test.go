@@ -35,6 +35,7 @@ func attacks() []attack {
 		{"commits that name the gateway's own secrets in ${env:} and ${file:}", stolenSecrets},
 		{"redirects of a deployment to a server inside", innerRedirects},
 		{"calls of the admin listener without its token, or with one that is nearly right", adminWithoutToken},
+		{"pages of the console without the token of the admin listener or a login", consoleWithoutToken},
 		{"changes that a web page has a browser of an admin send", adminFromPages},
 	}
 }
@@ -269,6 +270,22 @@ func adminWithoutToken(b *besieged) (tried, through int) {
 				tried++
 				if status := b.sendAdmin(sent{method: method, path: path, fields: fields}).status; status != http.StatusUnauthorized {
 					b.t.Errorf("%s %s with %v was answered with %d", method, path, fields, status)
+					through++
+				}
+			}
+		}
+	}
+	return tried, through
+}
+
+func consoleWithoutToken(b *besieged) (tried, through int) {
+	for _, path := range []string{"/", "/?q=e", "/console/", "/console/records", "/console/revisions", "/console/new", "/console/endpoints/pricing", "/console/endpoints/pricing/change", "/console/events/records", "/console/events/endpoints", "/console/publish", "/console/pin", "/console/login/issued?code=1&state=1", "/console/assets/../records"} {
+		for _, method := range []string{"GET", "POST"} {
+			for _, field := range []string{"X-None: 1", "Authorization: Bearer " + b.token + "x", "Cookie: switchyard_console=" + b.token, "Authorization: Bearer " + b.key} {
+				tried++
+				got := b.sendAdmin(sent{method: method, path: path, fields: []string{field}})
+				if got.status < 300 || strings.Contains(got.text, "/console/endpoints/pricing") {
+					b.t.Errorf("%s %s with %v was answered with %d", method, path, field, got.status)
 					through++
 				}
 			}

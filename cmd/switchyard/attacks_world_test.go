@@ -152,6 +152,8 @@ func (b *besieged) start() {
 	must0(b.t, err)
 	o := serveOptions(b.process, b.settings)
 	must0(b.t, adminOptions(b.process, b.settings, &o))
+	o.Console, err = consoleOptions(b.process, b.settings)
+	must0(b.t, err)
 	started := make(chan serve.Addresses, 1)
 	o.Started = func(at serve.Addresses) { started <- at }
 	ctx, cancel := context.WithCancel(context.Background())

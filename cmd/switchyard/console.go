@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,42 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/console/login"
 )
-
-// consoleOptions says how the console is; nil: there is none.
-func consoleOptions(p process, s settings) (*serve.ConsoleOptions, error) {
-	file := s.text("consoleUsersFile")
-	switch {
-	case !s.flag("console") && s.flag("consoleWrite"):
-		return nil, usagef("--console-write needs the console, which --console=false takes away")
-	case s.flag("consoleWrite") && file == "":
-		return nil, usagef("--console-write needs --console-users-file: who changes something has to log in")
-	case !s.flag("console"):
-		return nil, nil
-	}
-	auth, err := gitAuth(p, s)
-	if err != nil {
-		return nil, err
-	}
-	o := &serve.ConsoleOptions{Write: s.flag("consoleWrite"), Auth: auth}
-	o.Auth.Username = cmp.Or(s.text("consoleGitUsername"), o.Auth.Username)
-	o.Auth.TokenFile = cmp.Or(s.text("consoleGitTokenFile"), o.Auth.TokenFile)
-	o.Auth.KeyFile = cmp.Or(s.text("consoleGitSshKeyFile"), o.Auth.KeyFile)
-	for _, peer := range s.list("consolePeers") {
-		o.Peers = append(o.Peers, strings.TrimSuffix(peer, "/"))
-	}
-	if file == "" {
-		return o, nil
-	}
-	users, err := login.Open(file)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	o.Users = users
-	return o, nil
-}
 
 const consoleUserLong = `Print the line of a user for the file that --console-users-file names.
 

@@ -8,10 +8,13 @@
 // user makes, and HASH an Argon2id hash in the form of the PHC string format.
 // [Line] makes such a line.
 //
+// [Token] is for those who hold a token of the admin listener and may look, and
+// package issuer for those whom an OpenID provider knows.
+//
 // [Sessions] live in memory, so that a restart ends them: the browser holds a
 // random token in a cookie that no other site can use and no script can read,
-// the process its SHA-256 alone. A session lasts as long as its user stands in
-// the file. Each has a token of its own that forms must carry, against requests
+// the process its SHA-256 alone. A session of a user lasts as long as he
+// stands in the file, one of a token as long as that is valid. Each has a token of its own that forms must carry, against requests
 // that other sites make the browser send.
 //
 // A wrong password costs the time of a hash, whether the user exists or not, at

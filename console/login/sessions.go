@@ -21,7 +21,7 @@ const (
 
 // Session is somebody who has logged in.
 type Session struct {
-	User   User   // as the file has it now
+	User   User   // as it is now
 	Secret string // what the forms of the session carry
 }
 
@@ -30,43 +30,44 @@ func (s Session) Carries(token string) bool {
 	return s.Secret != "" && subtle.ConstantTimeCompare([]byte(s.Secret), []byte(token)) == 1
 }
 
+// Who tells who somebody is now, as long as he may be here; false: no longer.
+type Who func() (User, bool)
+
 // Sessions are those who have logged in. They are safe for concurrent use.
 type Sessions struct {
-	users *Users
-	now   func() time.Time
+	now func() time.Time
 
 	mu  sync.Mutex
 	all map[[sha256.Size]byte]*kept
 }
 
 type kept struct {
-	name    string
+	who     Who
 	secret  string
-	hash    string // of the password it began with: a new one ends it
 	expires time.Time
 	used    time.Time
 }
 
-// NewSessions makes sessions of users; there are none yet.
-func NewSessions(users *Users) *Sessions {
-	return &Sessions{users: users, now: time.Now, all: map[[sha256.Size]byte]*kept{}}
+// NewSessions makes sessions; there are none yet.
+func NewSessions() *Sessions {
+	return &Sessions{now: time.Now, all: map[[sha256.Size]byte]*kept{}}
 }
 
-// random is 256 bits that cannot be guessed, as text.
-func random() string {
+// Random is 256 bits that cannot be guessed, as text.
+func Random() string {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // it never fails
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// Begin logs a user in: the browser gets the cookie. secure is whether it comes
+// Begin logs somebody in: the browser gets the cookie. secure is whether it comes
 // over TLS.
-func (s *Sessions) Begin(w http.ResponseWriter, u User, secure bool) {
-	token, now := random(), s.now()
+func (s *Sessions) Begin(w http.ResponseWriter, who Who, secure bool) {
+	token, now := Random(), s.now()
 	s.mu.Lock()
 	s.sweep(now)
 	s.all[sha256.Sum256([]byte(token))] = &kept{
-		name: u.Name, secret: random(), hash: u.hash.String(), expires: now.Add(longestSession), used: now,
+		who: who, secret: Random(), expires: now.Add(longestSession), used: now,
 	}
 	s.mu.Unlock()
 	http.SetCookie(w, cookie(token, int(longestSession.Seconds()), secure))
@@ -113,8 +114,8 @@ func (s *Sessions) Of(r *http.Request) (Session, bool) {
 		delete(s.all, id)
 		return Session{}, false
 	}
-	u, ok := s.users.Find(k.name)
-	if !ok || u.hash.String() != k.hash {
+	u, ok := k.who()
+	if !ok {
 		delete(s.all, id)
 		return Session{}, false
 	}

@@ -29,6 +29,7 @@ type User struct {
 	Role    Role
 	Display string // the author of commits
 	Email   string
+	Subject string // what a provider calls the user; empty: he is one of the file
 	hash    hash
 }
 
@@ -162,17 +163,20 @@ func (u *Users) list() ([]User, error) {
 	return all, nil
 }
 
-// Find is the user of a name, as the file has it now.
-func (u *Users) Find(name string) (User, bool) {
-	all, err := u.list()
-	if err != nil {
-		return User{}, false
+// Still is the user as the file has it, as long as it has him with the same
+// password.
+func (u *Users) Still(user User) Who {
+	return func() (User, bool) {
+		all, err := u.list()
+		if err != nil {
+			return User{}, false
+		}
+		i := slices.IndexFunc(all, func(o User) bool { return o.Name == user.Name })
+		if i < 0 || all[i].hash.String() != user.hash.String() {
+			return User{}, false
+		}
+		return all[i], true
 	}
-	i := slices.IndexFunc(all, func(o User) bool { return o.Name == name })
-	if i < 0 {
-		return User{}, false
-	}
-	return all[i], true
 }
 
 // ErrWrong is the answer to a wrong name or password; which of them is not told.
@@ -183,7 +187,7 @@ type WaitError struct{ For time.Duration }
 
 // Error says how long to wait.
 func (e *WaitError) Error() string {
-	return fmt.Sprintf("too many wrong passwords; try again in %d s", int(e.For.Seconds())+1)
+	return fmt.Sprintf("too many wrong ones; try again in %d s", int(e.For.Seconds())+1)
 }
 
 // Check is the user of a name and a password that come from an address. The

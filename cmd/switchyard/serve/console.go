@@ -10,6 +10,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/console"
 	"github.com/switchyard-gateway/switchyard/console/login"
+	"github.com/switchyard-gateway/switchyard/console/login/issuer"
 	"github.com/switchyard-gateway/switchyard/console/series"
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gitsync"
@@ -18,10 +19,11 @@ import (
 
 // ConsoleOptions is how the console of a process is.
 type ConsoleOptions struct {
-	Write bool         // editors may change endpoints
-	Users *login.Users // nil: nobody logs in
-	Peers []string     // URLs of the admin listeners of other gateways
-	Auth  gitsync.Auth // for pushing
+	Write  bool           // editors may change endpoints
+	Users  *login.Users   // nil: there are none
+	Issuer *issuer.Issuer // nil: there is none
+	Peers  console.Peers
+	Auth   gitsync.Auth // for pushing
 }
 
 // consoleHandler is the console, or nil.
@@ -38,7 +40,8 @@ func (p *process) consoleHandler() http.Handler {
 		Version: p.options.Version, Logger: p.logger, Loopback: loopback(p.admin.Addr()), CallURL: scheme + p.listen.Addr().String(),
 		Snapshot: p.gateway.Current, Health: p.gateway.Health, Series: p.series, Recent: p.recent, Gateway: p.gateway, Peers: o.Peers,
 		Following: p.following, Revisions: p.keptRevisions,
-		Write: o.Write, Users: o.Users, Check: gateway.NewChecker(p.options.Secrets).Check, Publish: p.publish,
+		Certified: p.options.AdminTLS != nil && p.options.AdminTLS.ClientCAFile != "", Tokens: p.options.AdminTokens, Users: o.Users, Issuer: o.Issuer,
+		Write: o.Write, Check: gateway.NewChecker(p.options.Secrets).Check, Publish: p.publish,
 		Sync: p.follower.Sync, Accept: p.follower.Accept, Pin: p.follower.Pin, Unpin: p.follower.Unpin,
 	})
 	return p.console
