@@ -55,17 +55,18 @@ func (k *Key) Allows(endpoint string) bool {
 		return true
 	}
 	for _, p := range k.Endpoints {
-		if matches(p, endpoint) {
+		if Matches(p, endpoint) {
 			return true
 		}
 	}
 	return false
 }
 
-// matches reports whether a name is that of a pattern. Of a name that fits in
+// Matches reports whether a name is that of a pattern, in which * stands for any
+// characters. Of a name that fits in
 // several ways the shortest is tried for each star, so that it takes one pass
 // for each star and no pattern is slow.
-func matches(pattern, name string) bool {
+func Matches(pattern, name string) bool {
 	head, rest, starred := strings.Cut(pattern, "*")
 	if !starred {
 		return pattern == name
