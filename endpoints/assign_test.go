@@ -255,7 +255,7 @@ func TestAssignmentDoesNotAllocate(t *testing.T) {
 	e := loadOne(t, keyedSplit)
 	r := request(t, "/", "X-User-Id", "user-123456")
 	if n := testing.AllocsPerRun(1000, func() {
-		subject, ok := e.Assignment.Subject(r, nil)
+		subject, ok := e.Assignment.Subject(r, nil, nil)
 		if !ok {
 			t.Fatal("no subject")
 		}

@@ -32,7 +32,7 @@ func FuzzBodyKey(f *testing.F) {
 			t.Skip()
 		}
 		before := bytes.Clone(document)
-		got, ok := endpoints.Keys{key}.Subject(r, document)
+		got, ok := endpoints.Keys{key}.Subject(r, document, nil)
 		if !bytes.Equal(before, document) {
 			t.Fatal("the body was changed")
 		}

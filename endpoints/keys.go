@@ -29,15 +29,18 @@ func (ks Keys) NeedBody() bool {
 
 // Subject is the value of the first key that is present and not empty in r.
 // body is the whole body if it could be read ahead, else nil; it is looked at
-// only when the ladder comes to a body key. Where a header field, cookie or query
+// only when the ladder comes to a body key. claims are those of the caller's
+// verified token, a JSON object, nil without one. Where a header field, cookie or query
 // parameter is repeated, its first value that is not empty counts.
 //
 // In a body, strings count as what they say, and numbers and booleans as they
 // are written; anything else, and a body that is not JSON, is not present. Of a
 // name that is repeated in an object the first counts.
 //
-// The subject may share memory with r, not with body.
-func (ks Keys) Subject(r *http.Request, body []byte) (subject string, ok bool) {
+// Claims are read by the same rules; objects and lists among them are not present.
+//
+// The subject may share memory with r, not with body or claims.
+func (ks Keys) Subject(r *http.Request, body, claims []byte) (subject string, ok bool) {
 	for _, k := range ks {
 		switch k.Source {
 		case schema.KeyHeader:
@@ -48,6 +51,8 @@ func (ks Keys) Subject(r *http.Request, body []byte) (subject string, ok bool) {
 			subject = parameter(r.URL.RawQuery, k.Name)
 		case schema.KeyBody:
 			subject = member(body, k.Name)
+		case schema.KeyJWT:
+			subject = claim(claims, k.Name)
 		}
 		if subject != "" && len(subject) <= MaxSubject {
 			return subject, true
@@ -55,6 +60,17 @@ func (ks Keys) Subject(r *http.Request, body []byte) (subject string, ok bool) {
 	}
 	return "", false
 }
+
+// claim is a member of the claims.
+func claim(claims []byte, name string) string {
+	if claims == nil {
+		return ""
+	}
+	return member(claims, "/"+escapeToken.Replace(name))
+}
+
+// escapeToken writes a name as a token of a JSON pointer (RFC 6901, section 3).
+var escapeToken = strings.NewReplacer("~", "~0", "/", "~1")
 
 func header(values []string) string {
 	for _, v := range values {

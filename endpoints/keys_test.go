@@ -39,6 +39,7 @@ func TestSubjectIsFoundWhereTheKeySays(t *testing.T) {
 		name, key, path string
 		fields          []string
 		body            string
+		claims          string
 		want            string
 	}{
 		{name: "header", key: "header:x-user-id", fields: []string{"X-User-ID", "u1"}, want: "u1"},
@@ -83,6 +84,12 @@ func TestSubjectIsFoundWhereTheKeySays(t *testing.T) {
 		{name: "body, through a scalar", key: "body:/user/id", body: `{"user": "u1"}`},
 		{name: "body, too long a text", key: "body:/user", body: `{"user": "` + long + `"}`},
 		{name: "no body", key: "body:/user"},
+		{name: "claim", key: "jwt:sub", claims: `{"iss": "x", "sub": "u1"}`, want: "u1"},
+		{name: "claim, number", key: "jwt:tenant", claims: `{"tenant": 7}`, want: "7"},
+		{name: "claim, named by a URL", key: "jwt:https://a.example/~tenant", claims: `{"https://a.example/~tenant": "t1"}`, want: "t1"},
+		{name: "claim, list", key: "jwt:aud", claims: `{"aud": ["a"]}`},
+		{name: "claim, absent", key: "jwt:org", claims: `{"sub": "u1"}`},
+		{name: "no token", key: "jwt:sub", body: `{"sub": "u1"}`, fields: []string{"Sub", "u1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := c.path
@@ -93,7 +100,11 @@ func TestSubjectIsFoundWhereTheKeySays(t *testing.T) {
 			if c.body != "" {
 				body = []byte(c.body)
 			}
-			got, ok := ladder(t, c.key).Subject(request(t, path, c.fields...), body)
+			var claims []byte
+			if c.claims != "" {
+				claims = []byte(c.claims)
+			}
+			got, ok := ladder(t, c.key).Subject(request(t, path, c.fields...), body, claims)
 			if got != c.want || ok != (c.want != "") {
 				t.Errorf("subject %q, %v, want %q", got, ok, c.want)
 			}
@@ -112,7 +123,7 @@ func TestTheFirstKeyThatIsPresentWins(t *testing.T) {
 		{[]string{"Cookie", "JSESSIONID=j; session_id="}, "j"},
 		{[]string{"Cookie", "jsessionid=j"}, ""},
 	} {
-		if got, ok := ks.Subject(request(t, "/", c.fields...), nil); got != c.want || ok != (c.want != "") {
+		if got, ok := ks.Subject(request(t, "/", c.fields...), nil, nil); got != c.want || ok != (c.want != "") {
 			t.Errorf("%q: subject %q, %v, want %q", c.fields, got, ok, c.want)
 		}
 	}
@@ -146,7 +157,7 @@ func BenchmarkSubject(b *testing.B) {
 			b.SetBytes(int64(len(c.body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if got, _ := ks.Subject(r, c.body); got != "user-123456" {
+				if got, _ := ks.Subject(r, c.body, nil); got != "user-123456" {
 					b.Fatal(got)
 				}
 			}

@@ -33,12 +33,20 @@ func (q *request) admitted() bool {
 	if why == nil {
 		return true
 	}
-	q.e.gateway.metrics.refused.WithLabelValues(q.e.Name, why.reason).Inc()
-	if why.status == http.StatusUnauthorized {
-		q.w.Header()["Www-Authenticate"] = []string{`Bearer realm="switchyard"`}
-	}
-	forward.WriteError(q.w, q.r, why.status, why.message, q.id)
+	q.e.gateway.tell(&refusedRequest{id: q.id, method: q.r.Method, path: q.path, remote: q.r.RemoteAddr, endpoint: q.e.Name, name: q.caller.name()}, why)
+	why.answer(q.w, q.r, q.id)
 	return false
+}
+
+// answer tells the caller.
+func (why *refused) answer(w http.ResponseWriter, r *http.Request, id string) {
+	switch why.status {
+	case http.StatusUnauthorized:
+		w.Header()["Www-Authenticate"] = []string{`Bearer realm="switchyard"`}
+	case http.StatusServiceUnavailable:
+		w.Header()["Retry-After"] = []string{"1"}
+	}
+	forward.WriteError(w, r, why.status, why.message, id)
 }
 
 // crossOrigin tells browsers which pages may call, in place of the deployment,
@@ -52,63 +60,29 @@ func (q *request) crossOrigin(g *guard) bool {
 	return q.r.Method == http.MethodOptions && q.r.Header["Access-Control-Request-Method"] != nil
 }
 
-// identify finds out whose key the request bears, takes it out of the header,
-// and says why it is not let in, if it is not.
+// identify finds out who calls, takes what shows it out of the header, and says why
+// the request is not let in, if it is not.
 func (q *request) identify() *refused {
 	d, mode, forwarded := &q.s.door, q.s.door.mode, false
 	if g := q.e.guard; g != nil {
-		forwarded = g.ForwardKey
-		if g.Access != "" {
-			mode = g.Access
+		mode, forwarded = q.s.door.asks(g), g.ForwardKey
+	}
+	if mode == schema.AccessPublic && !d.looks() {
+		return nil
+	}
+	if !q.identified {
+		var why *refused
+		if q.caller, why = d.caller(q.r.Context(), q.r, q.started, &q.path); why != nil {
+			return why
 		}
 	}
-	if mode == schema.AccessPublic && d.keys.Len() == 0 {
-		return nil
+	if why := q.caller.allowed(q.e.Name, mode); why != nil {
+		return why
 	}
-	if q.exposesKey() {
-		return &refused{http.StatusUnauthorized, "key_in_url", "an API key must not stand in a URL, which is logged on its way; send it in a header, and replace this one"}
-	}
-	c := shown(q.r.Header)
-	switch {
-	case c.keys > 1:
-		return &refused{http.StatusUnauthorized, "several_keys", "the request bears more than one API key, or a key and something else in one header field"}
-	case c.keys == 1:
-		return q.known(c, forwarded)
-	case mode == schema.AccessPublic, mode == schema.AccessOptional && !c.others:
-		return nil
-	case c.others:
-		return &refused{http.StatusUnauthorized, "unknown_key", unknownKey}
-	}
-	return &refused{http.StatusUnauthorized, "no_key", "this endpoint needs an API key: send it as Authorization: Bearer KEY, or as X-API-Key: KEY"}
-}
-
-const unknownKey = "the API key is not known"
-
-// known checks a key that the request bears.
-func (q *request) known(c credentials, forwarded bool) *refused {
-	k := q.s.door.keys.Find(c.key)
-	switch {
-	case k == nil:
-		return &refused{http.StatusUnauthorized, "unknown_key", unknownKey}
-	case k.Expired(q.started):
-		return &refused{http.StatusUnauthorized, "expired_key", "the API key has expired"}
-	case !k.Allows(q.e.Name):
-		return &refused{http.StatusForbidden, "wrong_endpoint", "the API key is not good for the endpoint " + quoted(q.e.Name)}
-	}
-	q.key = k
-	if !forwarded {
-		delete(q.r.Header, c.field)
+	if q.caller.known() && !forwarded {
+		delete(q.r.Header, q.caller.field)
 	}
 	return nil
-}
-
-// exposesKey reports whether there is a key in the URL, and sees to it that it
-// gets no further.
-func (q *request) exposesKey() bool {
-	path, inPath := access.Redact(q.path)
-	q.path = path
-	_, inQuery := access.Redact(q.r.URL.RawQuery)
-	return inPath || inQuery
 }
 
 // held is what a request has taken from meters and has to give back.
@@ -120,8 +94,8 @@ type held struct {
 // meter takes the request from what the key and the endpoint have left.
 func (q *request) meter() *refused {
 	var key, endpoint *access.Meter
-	if q.key != nil {
-		key = q.s.door.meters[q.key.Index]
+	if k := q.caller.key; k != nil {
+		key = q.s.door.meters[k.Index]
 	}
 	if q.e.guard != nil {
 		endpoint = q.e.guard.meter

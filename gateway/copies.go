@@ -90,7 +90,7 @@ func (q *request) eachSampled(f func(*mirrored)) {
 	var subject string
 	var keyed bool
 	if e.sampled {
-		subject, keyed = e.Sampling.Subject(q.r, q.read)
+		subject, keyed = e.Sampling.Subject(q.r, q.read, q.claims())
 	}
 	for i := range e.mirrors {
 		m := &e.mirrors[i]
@@ -107,7 +107,7 @@ func (q *request) eachSampled(f func(*mirrored)) {
 func (q *request) mirrorRecord(m *mirrored) record.Record {
 	rec := m.template
 	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
-	rec.Commit, rec.KeyName = q.s.commit, q.keyName()
+	rec.Commit, rec.KeyName = q.s.commit, q.caller.name()
 	return rec
 }
 

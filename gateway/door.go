@@ -1,27 +1,20 @@
 package gateway
 
 import (
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/rs/cors"
 
 	"github.com/switchyard-gateway/switchyard/access"
+	"github.com/switchyard-gateway/switchyard/access/token"
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/schema"
-)
-
-// Header fields that callers show their keys in, in the form of the keys of
-// http.Header.
-const (
-	headerAuthorization = "Authorization"
-	headerAPIKey        = "X-Api-Key"
 )
 
 // door is what a snapshot asks of all callers.
 type door struct {
 	keys   *access.Set
+	tokens *token.Verifier // nil: there are none
 	meters []*access.Meter // by Key.Index; nil for a key without limits
 	mode   schema.Access   // of endpoints that do not say
 }
@@ -34,12 +27,13 @@ type guard struct {
 }
 
 // newDoor binds the keys of a revision. An endpoint that does not say asks for
-// one as soon as there is one, unless the process was told otherwise.
+// one as soon as there is one, or tokens are trusted, unless the process was told
+// otherwise.
 func (g *Gateway) newDoor(keys *access.Set) door {
-	d := door{keys: keys, mode: g.access, meters: make([]*access.Meter, keys.Len())}
+	d := door{keys: keys, tokens: g.tokens, mode: g.access, meters: make([]*access.Meter, keys.Len())}
 	switch {
 	case d.mode != "":
-	case keys.Len() > 0:
+	case d.looks():
 		d.mode = schema.AccessRequired
 	default:
 		d.mode = schema.AccessPublic
@@ -50,8 +44,19 @@ func (g *Gateway) newDoor(keys *access.Set) door {
 	return d
 }
 
+// looks reports whether the door has something to look up.
+func (d *door) looks() bool { return d.keys.Len() > 0 || d.tokens != nil }
+
 // open reports whether the door asks for nothing and has nothing to look up.
-func (d *door) open() bool { return d.mode == schema.AccessPublic && d.keys.Len() == 0 }
+func (d *door) open() bool { return d.mode == schema.AccessPublic && !d.looks() }
+
+// asks is what an endpoint asks of callers; its guard may be nil.
+func (d *door) asks(g *guard) schema.Access {
+	if g != nil && g.Access != "" {
+		return g.Access
+	}
+	return d.mode
+}
 
 // newGuard binds what an endpoint asks; it is nil for one that asks nothing.
 func (g *Gateway) newGuard(e *endpoints.Endpoint) *guard {
@@ -98,40 +103,4 @@ func (s *Snapshot) limits() map[string]schema.Allowance {
 		}
 	}
 	return all
-}
-
-// credentials is what a request shows of who sends it.
-type credentials struct {
-	key    string // the text of a key; empty: there is none
-	field  string // the header field that it stands in
-	keys   int    // how many there are
-	others bool   // there is what is no key
-}
-
-// shown finds the credentials in the header of a request.
-func shown(h http.Header) credentials {
-	var c credentials
-	for _, field := range [...]string{headerAuthorization, headerAPIKey} {
-		values := h[field]
-		for _, v := range values {
-			switch text := bare(v); {
-			case access.IsKey(text):
-				c.key, c.field = text, field
-				c.keys += len(values) // one of two lines is the second one's word against the first one's
-			case text != "":
-				c.others = true
-			}
-		}
-	}
-	return c
-}
-
-// bare is a credential without the scheme Bearer (RFC 6750, section 2.1).
-func bare(v string) string {
-	v = strings.Trim(v, " \t")
-	const scheme = "Bearer "
-	if len(v) > len(scheme) && strings.EqualFold(v[:len(scheme)], scheme) {
-		return strings.TrimLeft(v[len(scheme):], " ")
-	}
-	return v
 }

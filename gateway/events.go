@@ -18,6 +18,8 @@ const (
 	eventPanic  = "panic"
 	eventAdmin  = "admin"
 
+	eventRefused = "refused"
+
 	eventReplica  = "replica"
 	eventInsecure = "insecure"
 )
@@ -33,7 +35,8 @@ const (
 	fieldMirror      = "mirror" // whose replica it is, if it is a mirror's
 	fieldFor         = "forMs"
 	fieldDeployments = "deployments"
-	fieldRemote      = "remote" // who called the admin listener
+	fieldRemote      = "remote" // who called
+	fieldUntold      = "untold" // refused requests that no line tells of, since the line before
 )
 
 // LogChanges tells a log what becomes of replicas: when they go down, and come

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/switchyard-gateway/switchyard/access"
+	"github.com/switchyard-gateway/switchyard/access/token"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/capture"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
@@ -41,7 +42,9 @@ type Options struct {
 	CaptureBudget int64
 	Logger        zerolog.Logger // the life of the process: swap, reject
 	Access        schema.Access  // what endpoints that do not say ask of callers; empty: a key as soon as one is declared
-	Webhook       http.Handler   // serves WebhookPath, also before the first revision does; nil: nothing does
+	// Tokens verifies tokens that callers show in place of API keys; nil: there are none.
+	Tokens  *token.Verifier
+	Webhook http.Handler // serves WebhookPath, also before the first revision does; nil: nothing does
 }
 
 // Gateway serves the current snapshot. Its methods are safe for concurrent use.
@@ -60,6 +63,8 @@ type Gateway struct {
 	metrics  *metrics
 	overload *overload // nil: there is no limit
 	access   schema.Access
+	tokens   *token.Verifier // nil: there are none
+	refusals *refusals
 	meters   access.Meters
 	webhook  http.Handler
 	mux      *chi.Mux
@@ -91,6 +96,7 @@ func New(o Options) *Gateway {
 		observe: o.Observers,
 		logger:  o.Logger,
 		access:  o.Access,
+		tokens:  o.Tokens,
 		webhook: o.Webhook,
 		mux:     newMux(),
 		bodies:  tap.NewBudget(cmp.Or(o.CaptureBudget, DefaultCaptureBudget)),
@@ -98,6 +104,7 @@ func New(o Options) *Gateway {
 	g.captures = capture.NewWriter(capture.Options{Done: g.write})
 	g.metrics = newMetrics(g)
 	g.overload = newOverload(o.Overload)
+	g.refusals = newRefusals()
 	o.Mirror.Done, o.Mirror.Panicked = g.copyDone, g.panicked
 	g.mirrors = mirror.NewEngine(o.Mirror)
 	o.Pair.Done, o.Pair.Panicked = g.pairDone, g.panicked

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
@@ -38,7 +39,14 @@ func serveOpenAI(w http.ResponseWriter, r *http.Request) {
 // serveModel serves a request to the endpoint that its body names.
 func serveModel(w http.ResponseWriter, r *http.Request, path, rest string) {
 	at, id := routed(r), forward.RequestID(r)
+	asked, ok := at.snapshot.ask(w, r, &path, id) //nolint:contextcheck // with the request's context
+	if !ok {
+		return
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(schema.DefaultTimeout)) // as in readAhead
 	whole, body, err := readBody(r)
+	_ = control.SetReadDeadline(time.Time{})
 	if err != nil {
 		f := forward.BodyError(r.Context(), err)
 		forward.WriteError(w, r, f.Status, f.Message, id)
@@ -49,17 +57,40 @@ func serveModel(w http.ResponseWriter, r *http.Request, path, rest string) {
 			" bytes, in which the gateway looks for the model; call "+prefix+"NAME"+rest+" instead", id)
 		return
 	}
-	name, ok := modelKey.Subject(r, whole)
-	if !ok {
+	name, named := modelKey.Subject(r, whole, nil)
+	if !named {
 		forward.WriteModelError(w, r, http.StatusBadRequest, "the body is no JSON object with the name of an endpoint as its model", "", id)
 		return
 	}
-	i, ok := at.snapshot.places.named(name)
-	if !ok {
+	i, found := at.snapshot.places.named(name)
+	if !found {
 		noModel(w, r, name)
 		return
 	}
-	at.snapshot.serve(w, r, i, target{path: path, rest: rest, read: whole, body: body}) //nolint:contextcheck // the attempt derives its context from the request's
+	at.snapshot.serve(w, r, i, target{path: path, rest: rest, read: whole, body: body, caller: asked, identified: at.snapshot.door.looks()}) //nolint:contextcheck // the attempt derives its context from the request's
+}
+
+// ask finds out who calls before it is known which endpoint, and answers who may call
+// none: nothing of his body is to be read.
+func (s *Snapshot) ask(w http.ResponseWriter, r *http.Request, path *string, id string) (caller, bool) {
+	if !s.door.looks() && !s.closed {
+		return caller{}, true
+	}
+	c, why := s.door.caller(r.Context(), r, time.Now(), path)
+	if why == nil && s.closed && !c.known() {
+		why = c.stranger()
+	}
+	if why == nil {
+		return c, true
+	}
+	s.gateway.tell(&refusedRequest{id: id, method: r.Method, path: *path, remote: r.RemoteAddr}, why)
+	why.answer(w, r, id)
+	return c, false
+}
+
+// shows reports whether a caller may know of an endpoint: whether he may call it.
+func (s *Snapshot) shows(e *endpoint, c *caller) bool {
+	return c.allowed(e.Name, s.door.asks(e.guard)) == nil
 }
 
 func noModel(w http.ResponseWriter, r *http.Request, name string) {
@@ -82,22 +113,33 @@ func (s *Snapshot) model(e *endpoint) modelAnswer {
 	return modelAnswer{ID: e.Name, Object: "model", Created: s.compiled.Unix(), OwnedBy: "switchyard"}
 }
 
+// listModels lists the endpoints that the caller may call.
 func listModels(w http.ResponseWriter, r *http.Request) {
-	s := routed(r).snapshot
+	s, path := routed(r).snapshot, r.URL.EscapedPath()
+	asked, ok := s.ask(w, r, &path, forward.RequestID(r)) //nolint:contextcheck // with the request's context
+	if !ok {
+		return
+	}
 	list := struct {
 		Object string        `json:"object"`
 		Data   []modelAnswer `json:"data"`
-	}{"list", make([]modelAnswer, len(s.endpoints))}
-	for i, e := range s.endpoints {
-		list.Data[i] = s.model(e)
+	}{"list", []modelAnswer{}}
+	for _, e := range s.endpoints {
+		if s.shows(e, &asked) {
+			list.Data = append(list.Data, s.model(e))
+		}
 	}
 	answerJSON(w, r, list)
 }
 
 func showModel(w http.ResponseWriter, r *http.Request, name string) {
-	s := routed(r).snapshot
-	i, ok := s.places.named(name)
+	s, path := routed(r).snapshot, r.URL.EscapedPath()
+	asked, ok := s.ask(w, r, &path, forward.RequestID(r)) //nolint:contextcheck // with the request's context
 	if !ok {
+		return
+	}
+	i, found := s.places.named(name)
+	if !found || !s.shows(s.endpoints[i], &asked) {
 		noModel(w, r, name)
 		return
 	}

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/switchyard-gateway/switchyard/access"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/pair"
@@ -57,8 +56,9 @@ type request struct {
 	meeting *pair.Meeting // nil without a copy whose answer is compared with this one's
 	answer  *tap.Tap      // of the answer, for the meeting
 
-	key  *access.Key // of the caller; nil without
-	held held        // of the limits
+	caller     caller
+	identified bool // caller is known from before the endpoint was
+	held       held // of the limits
 
 	identity forward.Identity
 	result   forward.Result
@@ -143,7 +143,7 @@ func (q *request) readAhead() (err error) {
 func (q *request) assign() {
 	e := q.e
 	if len(e.Assignment) > 0 {
-		if subject, ok := e.Assignment.Subject(q.r, q.read); ok {
+		if subject, ok := e.Assignment.Subject(q.r, q.read, q.claims()); ok {
 			q.subject = subject
 			q.backend = &e.backends[e.Assign(subject)]
 			return
@@ -215,12 +215,12 @@ func (q *request) refuse(f forward.Failure) forward.Result {
 	return forward.Refuse(q.w, q.r, q.id, f)
 }
 
-// keyName is the name of the caller's key, empty without one.
-func (q *request) keyName() string {
-	if q.key == nil {
-		return ""
+// claims are those of the caller's token, nil without one.
+func (q *request) claims() []byte {
+	if q.caller.token == nil {
+		return nil
 	}
-	return q.key.Name
+	return q.caller.token.Claims
 }
 
 // allows reports whether a version takes a method.
@@ -246,7 +246,7 @@ func (q *request) write(result *forward.Result) {
 	*rec = b.template
 	rec.Attempt, rec.Superseded, rec.FallbackFrom = q.number, q.superseded, q.fallbackFrom
 	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
-	rec.Commit, rec.KeyName = q.s.commit, q.keyName()
+	rec.Commit, rec.KeyName = q.s.commit, q.caller.name()
 	rec.Start, rec.End = q.started, q.tried.Add(result.Took)
 	if result.TTFB > 0 {
 		rec.TTFB = q.tried.Sub(q.started) + result.TTFB

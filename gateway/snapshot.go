@@ -30,8 +30,10 @@ type Snapshot struct {
 	compiled  time.Time
 	endpoints []*endpoint // sorted by name
 	places    *places
+	gateway   *Gateway
 	door      door
 	open      bool // the door is
+	closed    bool // no endpoint takes callers who show nothing
 }
 
 // Commit is the commit of the endpoints branch that the snapshot was compiled
@@ -166,6 +168,7 @@ func (g *Gateway) compile(rev schema.Revision) (*Snapshot, error) {
 		return nil, problems
 	}
 	s := &Snapshot{
+		gateway:   g,
 		parsed:    time.Now(),
 		branch:    rev.Branch,
 		urlBranch: strings.ReplaceAll(rev.Branch, "/", "~"),
@@ -184,6 +187,7 @@ func (g *Gateway) compile(rev schema.Revision) (*Snapshot, error) {
 	s.places = newPlaces(s.endpoints, last.places)
 	s.door = g.newDoor(keys)
 	s.open = s.door.open()
+	s.closed = len(s.endpoints) > 0 && !slices.ContainsFunc(s.endpoints, func(e *endpoint) bool { return s.door.asks(e.guard) != schema.AccessRequired })
 	return s, nil
 }
 

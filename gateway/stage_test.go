@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"github.com/switchyard-gateway/switchyard/access/token"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
@@ -68,6 +69,7 @@ type stage struct {
 type fields map[string]any
 
 type options struct {
+	tokens   *token.Verifier
 	mirror   mirror.Options
 	pair     pair.Options
 	forward  forward.Options
@@ -99,7 +101,7 @@ func newStage(t *testing.T, o options) *stage {
 	writer.Go(func() { _ = pool.Run(ctx) })
 	s.gateway = gateway.New(gateway.Options{
 		Pool: pool, Forward: o.forward, Mirror: o.mirror, Pair: o.pair, Overload: o.overload, Records: s.records, Logger: zerolog.New(s.records),
-		Observers: o.observers, Access: o.access,
+		Observers: o.observers, Access: o.access, Tokens: o.tokens,
 		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})
 	s.stop = sync.OnceFunc(s.listen(o))

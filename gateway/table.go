@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/switchyard-gateway/switchyard/access/token"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -15,6 +16,7 @@ type tableAnswer struct {
 	Commit    string           `json:"commit"`
 	Endpoints []endpointAnswer `json:"endpoints"`
 	Keys      []keyAnswer      `json:"keys"`
+	Tokens    *token.Status    `json:"tokens,omitempty"` // whose tokens are trusted
 }
 
 type endpointAnswer struct {
@@ -98,6 +100,10 @@ type checkAnswer struct {
 // table describes the current snapshot; it is empty before the first.
 func (g *Gateway) table() tableAnswer {
 	answer := tableAnswer{Endpoints: []endpointAnswer{}, Keys: []keyAnswer{}}
+	if g.tokens != nil {
+		status := g.tokens.Status()
+		answer.Tokens = &status
+	}
 	s := g.Current()
 	if s == nil {
 		return answer

@@ -27,12 +27,9 @@ type keyAnswer struct {
 }
 
 func (d *door) describe(g *guard) accessAnswer {
-	answer := accessAnswer{Access: d.mode, Limits: schema.Allowance{}.String(), Origins: []string{}}
+	answer := accessAnswer{Access: d.asks(g), Limits: schema.Allowance{}.String(), Origins: []string{}}
 	if g == nil {
 		return answer
-	}
-	if g.Access != "" {
-		answer.Access = g.Access
 	}
 	answer.ForwardKey, answer.Limits, answer.InFlight = g.ForwardKey, g.Limits.String(), inFlight(g.meter)
 	if g.CORS != nil {

@@ -85,6 +85,7 @@ const (
 	KeyCookie KeySource = "cookie"
 	KeyQuery  KeySource = "query"
 	KeyBody   KeySource = "body" // Name is a JSON pointer of RFC 6901
+	KeyJWT    KeySource = "jwt"  // Name is a claim of the caller's verified token
 )
 
 // Key says which value of a request is the subject.

@@ -15,7 +15,7 @@ func DefaultSampling() []Key {
 }
 
 // keyForms lists what a key can be, for messages.
-const keyForms = "header:NAME, cookie:NAME, query:NAME or body:/json/pointer"
+const keyForms = "header:NAME, cookie:NAME, query:NAME, body:/json/pointer or jwt:CLAIM"
 
 // ParseKey parses a key as it is written in YAML. The name of a header is made
 // canonical. The error says what is wrong and what is allowed.
@@ -39,8 +39,12 @@ func ParseKey(s string) (Key, error) {
 		if problem := pointerProblem(name, "body:/user/id"); problem != "" {
 			return Key{}, fmt.Errorf("%s is no JSON pointer: %s", quoted(name), problem)
 		}
+	case KeyJWT:
+		if name == "" || len(name) > longestName || strings.ContainsFunc(name, unicode.IsControl) {
+			return Key{}, fmt.Errorf("%s is no name of a claim; write jwt:sub, or another claim of at most %d bytes", quoted(name), longestName)
+		}
 	default:
-		if near, ok := Nearest(source, []string{"header", "cookie", "query", "body"}); ok {
+		if near, ok := Nearest(source, []string{"header", "cookie", "query", "body", "jwt"}); ok {
 			return Key{}, fmt.Errorf("unknown source %s; did you mean %q?", quoted(source), near)
 		}
 		return Key{}, fmt.Errorf("unknown source %s; write %s", quoted(source), keyForms)

@@ -128,7 +128,14 @@ func accessSettings() []Setting {
 		{Key: "adminTlsKeyFile", Kind: KindString, Help: "File with the key of that certificate, in PEM."},
 		{Key: "adminClientCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, one of which must have signed the certificate of whoever calls the admin listener; empty: none is asked for."},
 		{Key: "secretsDir", Kind: KindString, Help: "Folder that ${file:PATH} reads from, links included; empty: any file but the gateway's own and the kernel's."},
-		{Key: "access", Kind: KindString, Default: "auto", oneOf: []string{"auto", "required", "optional", "public"}, Help: "What endpoints ask of callers that do not say access: auto is an API key as soon as one is declared, the others are as in endpoints."},
+		{Key: "access", Kind: KindString, Default: "auto", oneOf: []string{"auto", "required", "optional", "public"}, Help: "What endpoints ask of callers that do not say access: auto is an API key or a token as soon as a key is declared or an issuer named, the others are as in endpoints."},
+		{Key: "tokenIssuer", Kind: KindString, check: checkIssuer, Help: "URL of the OpenID Connect issuer whose tokens (JWT) callers may show in place of an API key, as the claim iss has it; empty: none are looked at."},
+		{Key: "tokenAudience", Kind: KindStrings, Help: "Audiences, one of which a token must be for, in the claim aud."},
+		{Key: "tokenKeysUrl", Kind: KindString, check: checkIssuer, Help: "URL of the issuer's key set; empty: what its discovery document says."},
+		{Key: "tokenAlgorithms", Kind: KindStrings, Default: "RS256,PS256,ES256,ES384,EdDSA", check: checkAlgorithms, Help: "Signatures that tokens may have, of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA."},
+		{Key: "tokenClockSkew", Kind: KindDuration, Default: "30s", min: "0s", max: "10m", Help: "Time by which the issuer's clock may differ, 0s to 10m."},
+		{Key: "tokenEndpointsClaim", Kind: KindString, Help: "Claim of tokens that lists what endpoints they are good for, as endpoints of an API key does, or as one text with blanks between; empty: for all."},
+		{Key: "tokenCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the issuer's is checked by; empty: the system's."},
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/access"
+	"github.com/switchyard-gateway/switchyard/access/token/tokentest"
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/gateway"
 )
@@ -28,6 +29,8 @@ type besieged struct {
 
 	key, expired string // of callers; key is good for pricing and open
 	token        string // of the admin listener
+	issuer       *tokentest.Issuer
+	issued       tokentest.Key // of the issuer
 	tokenFile    string
 	tokenName    string
 	linked       string // a link to tokenFile
@@ -111,10 +114,13 @@ func besiege(t *testing.T) *besieged {
 	must0(t, os.Symlink(b.tokenFile, b.linked))
 	must0(t, os.Mkdir(filepath.Dir(b.stateFile), 0o700))
 	must0(t, os.WriteFile(b.stateFile, []byte("kept"), 0o600))
+	b.issuer = tokentest.New(t)
+	b.issued = b.issuer.RSA("issued")
 	b.commitWorld()
 	b.process = process{env: environment{
 		"SWITCHYARD_LISTEN=127.0.0.1:0", "SWITCHYARD_ADMIN=127.0.0.1:0", "SWITCHYARD_ADMIN_TOKEN_FILE=" + b.tokenFile,
 		"SWITCHYARD_STATE=" + filepath.Dir(b.stateFile), "MODEL_SECRET=" + b.deployed,
+		"SWITCHYARD_TOKEN_ISSUER=" + b.issuer.URL, "SWITCHYARD_TOKEN_AUDIENCE=switchyard", "SWITCHYARD_TOKEN_ENDPOINTS_CLAIM=endpoints",
 	}, stdout: &b.records, stderr: io.Discard}
 	b.start()
 	return b
@@ -152,6 +158,7 @@ func (b *besieged) start() {
 	must0(b.t, err)
 	o := serveOptions(b.process, b.settings)
 	must0(b.t, adminOptions(b.process, b.settings, &o))
+	must0(b.t, tokenOptions(b.settings, &o))
 	o.Console, err = consoleOptions(b.process, b.settings)
 	must0(b.t, err)
 	started := make(chan serve.Addresses, 1)
@@ -177,6 +184,17 @@ func (b *besieged) start() {
 	if got := b.send(sent{path: "/v1/pricing", fields: []string{"Authorization: " + b.key}}); got.status != http.StatusOK {
 		b.t.Fatalf("a good key is answered with %d: %s", got.status, got.text)
 	}
+	if !poll(func() bool { return strings.Contains(b.records.String(), "the keys of the issuer were read") }) {
+		b.t.Fatalf("the keys of the issuer are not read: %s", b.records.String())
+	}
+	if got := b.send(sent{path: "/v1/pricing", fields: []string{"Authorization: Bearer " + b.goodToken()}}); got.status != http.StatusOK {
+		b.t.Fatalf("a good token is answered with %d: %s", got.status, got.text)
+	}
+}
+
+// goodToken is a token that is good for pricing and open.
+func (b *besieged) goodToken() string {
+	return b.issuer.Token(b.issued, "switchyard", map[string]any{"endpoints": []string{"pricing", "open"}})
 }
 
 // sent is a request as it is written to the wire, byte by byte.
@@ -263,7 +281,7 @@ func (b *besieged) searchSecrets() (tried, found int) {
 	}
 	outputs["options"] = fmt.Sprintf("%+v", b.settings)
 	for name, text := range outputs {
-		for what, secret := range map[string]string{"a key": b.key, "an expired key": b.expired, "the token": b.token, "a deployment's secret": b.deployed} {
+		for what, secret := range map[string]string{"a caller's token": "eyJ", "a key": b.key, "an expired key": b.expired, "the token": b.token, "a deployment's secret": b.deployed} {
 			tried++
 			if strings.Contains(text, secret) {
 				b.t.Errorf("%s is in %s", what, name)

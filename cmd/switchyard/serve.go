@@ -74,6 +74,9 @@ func newServe(p process) *cobra.Command {
 			if err := adminOptions(p, s, &o); err != nil {
 				return err
 			}
+			if err := tokenOptions(s, &o); err != nil {
+				return err
+			}
 			if o.Sinks.Declared, err = readSinks(givenConfig(p, c)); err != nil {
 				return err
 			}

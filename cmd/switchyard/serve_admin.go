@@ -2,11 +2,11 @@ package main
 
 import (
 	"net"
-	"net/netip"
 	"strings"
 
 	"github.com/switchyard-gateway/switchyard/certificates"
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 const adminTokenEnv = "SWITCHYARD_ADMIN_TOKEN"
@@ -67,9 +67,5 @@ func isLoopback(address string) bool {
 	if err != nil {
 		return false
 	}
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return schema.IsLoopback(host)
 }

@@ -33,7 +33,7 @@ func errorBody(r *http.Request, status int, message, requestID string) []byte {
 		RequestID string `json:"requestId"`
 	}{message, requestID}
 	if IsOpenAI(r) {
-		v = openAIError{openAIDetail{Message: message, Type: openAIType(status)}, requestID}
+		v = openAIError{openAIDetail{Message: message, Type: openAIType(status), Code: openAICode(status)}, requestID}
 	}
 	return marshal(v)
 }
@@ -59,6 +59,21 @@ func openAIType(status int) string {
 		return "invalid_request_error"
 	}
 	return "server_error"
+}
+
+// openAICode is the code by which that API's clients tell errors of a status apart, nil
+// for those that they do not.
+func openAICode(status int) *string {
+	var code string
+	switch status {
+	case http.StatusUnauthorized:
+		code = "invalid_api_key"
+	case http.StatusTooManyRequests:
+		code = "rate_limit_exceeded"
+	default:
+		return nil
+	}
+	return &code
 }
 
 // WriteModelError answers a client of OpenAI's API that what it says of the model is

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/switchyard-gateway/switchyard/access/token"
 	"github.com/switchyard-gateway/switchyard/certificates"
 	"github.com/switchyard-gateway/switchyard/commitstatus"
 	"github.com/switchyard-gateway/switchyard/deployments"
@@ -54,9 +55,12 @@ type Options struct {
 	WebhookSecrets func() (string, error)
 	// WebhookPeers is the URL of the webhook of all gateways of the repository, told
 	// of what a forge tells this one; nil: it is the only one, or each is told.
-	WebhookPeers  *url.URL
-	Secrets       deployments.Secrets
-	Access        schema.Access // what endpoints that do not say ask of callers; empty: a key as soon as one is declared
+	WebhookPeers *url.URL
+	Secrets      deployments.Secrets
+	Access       schema.Access // what endpoints that do not say ask of callers; empty: a key as soon as one is declared
+	// Tokens says whose tokens callers may show in place of API keys; Logger is the
+	// process's own. Nil: nobody's.
+	Tokens        *token.Options
 	Forward       forward.Options
 	Mirror        mirror.Options
 	CaptureBudget int64 // bytes for captured bodies; gateway.DefaultCaptureBudget when 0

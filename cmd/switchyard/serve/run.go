@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/switchyard-gateway/switchyard/access/token"
 	"github.com/switchyard-gateway/switchyard/certificates"
 	"github.com/switchyard-gateway/switchyard/commitstatus"
 	"github.com/switchyard-gateway/switchyard/console"
@@ -56,6 +57,7 @@ type process struct {
 	recent   *recent.Ring     // nil if no records are kept in memory
 	series   *series.Store    // nil without a console
 	console  *console.Console // nil: there is none
+	tokens   *token.Verifier  // nil: nobody's are trusted
 	gateway  *gateway.Gateway
 	follower *gitsync.Follower
 	webhook  *hook                  // nil without secrets
@@ -82,6 +84,9 @@ func (p *process) open(ctx context.Context) error {
 	}
 	p.makeWebhook()
 	if err := p.openSinks(ctx); err != nil {
+		return err
+	}
+	if err := p.makeTokens(); err != nil {
 		return err
 	}
 	p.makeGateway()
@@ -130,6 +135,7 @@ func (p *process) makeGateway() {
 
 		CaptureBudget: p.options.CaptureBudget,
 		Access:        p.options.Access,
+		Tokens:        p.tokens,
 		Webhook:       p.webhook.handler(),
 
 		Overload:  p.options.overload(),
@@ -155,6 +161,9 @@ func (p *process) makeServers() {
 	p.webhook.register(registry)
 	if p.statuses != nil {
 		registry.MustRegister(p.statuses.Collector())
+	}
+	if p.tokens != nil {
+		registry.MustRegister(p.tokens)
 	}
 	if p.certificates != nil {
 		registry.MustRegister(p.certificates.Collector())
@@ -251,6 +260,7 @@ func (p *process) runParts(ctx context.Context) error {
 	parts.Go(func() error { return watchCertificates(ctx, p.certificates) })
 	parts.Go(func() error { return watchCertificates(ctx, p.adminCertificates) })
 	parts.Go(func() error { return p.webhook.run(ctx) })
+	parts.Go(func() error { return p.readTokenKeys(ctx) })
 	parts.Go(func() error { return p.runConsole(ctx) })
 	parts.Go(func() error { return p.tellStatuses(ctx) })
 	parts.Go(func() error {
