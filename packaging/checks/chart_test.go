@@ -14,8 +14,6 @@ import (
 	"helm.sh/helm/v3/pkg/lint/support"
 	"sigs.k8s.io/yaml"
 
-	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
-
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -52,22 +50,14 @@ func TestChartNeedsARepository(t *testing.T) {
 	}
 }
 
-// TestChartRendersWhatKubernetesTakes reads every object as Kubernetes' own types.
-func TestChartRendersWhatKubernetesTakes(t *testing.T) {
-	for _, file := range valuesFiles(t) {
-		for _, o := range mustRender(t, file) {
-			t.Run(filepath.Base(file)+"/"+o.kind+"/"+o.name, func(t *testing.T) {
-				if o.kind == "ServiceMonitor" {
-					var m monitoring.ServiceMonitor
-					if err := yaml.UnmarshalStrict(o.text, &m); err != nil {
-						t.Errorf("%v\n%s", err, o.text)
-					}
-					return
-				}
-				if err := validate(o.kind, o.text); err != nil {
-					t.Errorf("%v\n%s", err, o.text)
-				}
-			})
+func TestChartTakesTheKubernetesThatItIsCheckedFor(t *testing.T) {
+	chart, err := loader.Load(chartDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range kubernetesVersions {
+		if !chartutil.IsCompatibleRange(chart.Metadata.KubeVersion, version) {
+			t.Errorf("the chart takes %s, not %s", chart.Metadata.KubeVersion, version)
 		}
 	}
 }
