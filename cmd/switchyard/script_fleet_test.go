@@ -132,15 +132,18 @@ type load struct {
 	first  atomic.Pointer[error] // that failed
 	stop   chan struct{}
 	done   sync.WaitGroup
+
+	newcomers bool // each call opens a connection
 }
 
-// load begin URL | passes N | end: has an endpoint called under load, waits for N
-// further answers, and at the end wants every one to have been right.
+// load begin URL [newcomers] | passes N | end: has an endpoint called under load,
+// waits for N further answers, and at the end wants every one to have been right.
+// Newcomers open a connection for each call.
 func cmdLoad(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	switch {
-	case len(args) == 2 && args[0] == "begin":
-		w.load = &load{stop: make(chan struct{})}
+	case len(args) >= 2 && args[0] == "begin":
+		w.load = &load{stop: make(chan struct{}), newcomers: len(args) == 3 && args[2] == "newcomers"}
 		for i := range callers {
 			w.load.done.Go(func() { w.load.call(args[1], i) })
 		}
@@ -159,12 +162,12 @@ func cmdLoad(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%d requests failed, the first: %v", w.load.failed.Load(), *err)
 		}
 	default:
-		ts.Fatalf("usage: load begin URL | passes N | end")
+		ts.Fatalf("usage: load begin URL [newcomers] | passes N | end")
 	}
 }
 
 func (l *load) call(url string, caller int) {
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{}}
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: l.newcomers}}
 	defer client.CloseIdleConnections()
 	for i := 0; ; i++ {
 		select {

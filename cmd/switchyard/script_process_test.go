@@ -26,14 +26,19 @@ type served struct {
 // background, with NAME.out and NAME.err as its outputs, and waits until it says
 // that it listens. The ports are free ones: NAME_URL, NAME_ADMIN and, with --metrics, NAME_METRICS
 // tell them.
-// Its log may be a file: --log FILE.
-func cmdServe(ts *testscript.TestScript, _ bool, args []string) {
+// Its log may be a file: --log FILE. With ! it must end with exit code 2 instead.
+func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 0 {
 		ts.Fatalf("usage: serve NAME [VARIABLE=VALUE]... [FLAG]...")
 	}
 	name := args[0]
 	s := start(ts, name, args[1:])
 	worldOf(ts).processes[name] = s
+	if neg {
+		poll(s.over)
+		cmdEnd(ts, false, []string{name, "2"})
+		return
+	}
 	log := s.stdout
 	for i, a := range args {
 		if a == "--log" {
@@ -70,6 +75,7 @@ func start(ts *testscript.TestScript, name string, args []string) *served {
 		}
 	}
 	s.cmd.Dir = ts.MkAbs(".")
+	worldOf(ts).handOver(s.cmd)
 	stdout, err := os.Create(s.stdout)
 	ts.Check(err)
 	stderr, err := os.Create(ts.MkAbs(name + ".err"))

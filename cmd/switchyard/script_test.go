@@ -67,6 +67,7 @@ type world struct {
 	closers   []func()
 	git       *gitServer
 	load      *load
+	sockets   sockets
 }
 
 type worldKey struct{}
@@ -80,6 +81,7 @@ func (w *world) end() {
 	for _, c := range w.closers {
 		c()
 	}
+	w.sockets.close()
 }
 
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
@@ -98,6 +100,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"record":      cmdRecord,
 		"serve":       cmdServe,
 		"signal":      cmdSignal,
+		"socket":      cmdSocket,
 		"subjects":    cmdSubjects,
 	}
 }

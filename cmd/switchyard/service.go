@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -23,24 +22,25 @@ const (
 // restarted, so that callers who come meanwhile wait instead of being refused.
 // The protocol is that of sd_listen_fds(3).
 func inherit(o *serve.Options) error {
-	given, err := activation.ListenersWithNames()
-	if err != nil {
-		return fmt.Errorf("take the service manager's listeners: %w", err)
-	}
-	for name, listeners := range given {
+	for _, socket := range activation.Files(true) {
 		var place *net.Listener
-		switch name {
+		switch socket.Name() {
 		case publicSocket:
 			place = &o.Public
 		case adminSocket:
 			place = &o.Private
 		default:
-			return usagef("the service manager hands over a socket named %q; FileDescriptorName= is %s or %s", name, publicSocket, adminSocket)
+			return usagef("the service manager hands over a socket named %q; FileDescriptorName= is %s or %s", socket.Name(), publicSocket, adminSocket)
 		}
-		if len(listeners) != 1 || listeners[0] == nil {
-			return usagef("the service manager hands over %d sockets named %q; one that listens for streams is taken", len(listeners), name)
+		if *place != nil {
+			return usagef("the service manager hands over more than one socket named %q", socket.Name())
 		}
-		*place = listeners[0]
+		listener, err := net.FileListener(socket)
+		if err != nil {
+			return usagef("what the service manager hands over as %q does not listen for streams: %v", socket.Name(), err)
+		}
+		_ = socket.Close() // the listener has a descriptor of its own
+		*place = listener
 	}
 	return nil
 }

@@ -205,6 +205,59 @@ func TestW05Shutdown(t *testing.T) {
 	}
 }
 
+// slowToHand is a listener that has accepted a connection, but not handed it over until it may.
+type slowToHand struct {
+	net.Listener
+	accepted chan struct{} // capacity 1: for the first
+	may      chan struct{}
+}
+
+func (l slowToHand) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		l.accepted <- struct{}{}
+		<-l.may
+	}
+	return c, err
+}
+
+// TestW05WhatWasAcceptedIsServed: a connection that was accepted just before Shutdown closed the listener is not known to
+// the server yet; its caller is answered all the same, and Shutdown waits for that.
+func TestW05WhatWasAcceptedIsServed(t *testing.T) {
+	server := &http.Server{Handler: http.HandlerFunc(hello)}
+	stopping := make(chan struct{})
+	server.RegisterOnShutdown(func() { close(stopping) })
+	s := front.New(front.Options{Std: server})
+	l := slowToHand{Listener: listen(t), accepted: make(chan struct{}, 1), may: make(chan struct{})}
+	served, down := make(chan error, 1), make(chan error, 1) // one result each
+	go func() { served <- s.Serve(l) }()
+	c, err := dialer.DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	io.WriteString(c, fmt.Sprintf(get, "/"))
+	<-l.accepted
+	go func() { down <- s.Shutdown(context.Background()) }()
+	<-stopping
+	select {
+	case err := <-down:
+		t.Errorf("Shutdown has not waited: %v", err)
+	default:
+	}
+	close(l.may)
+	if out, err := io.ReadAll(c); !strings.Contains(string(out), "Connection: close") || !strings.HasSuffix(string(out), "fast") {
+		t.Errorf("got %q, %v", out, err)
+	}
+	if err := <-down; err != nil {
+		t.Error(err)
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
 // TestShutdownGivesUp with its context; Close then ends what is left and cancels its requests.
 func TestShutdownGivesUp(t *testing.T) {
 	entered, ended := make(chan struct{}), make(chan error, 1)

@@ -52,6 +52,7 @@ type Server struct {
 	date atomic.Pointer[dateLine]
 
 	closing atomic.Bool // written under mu
+	stopped bool        // nobody is served any more, under mu
 
 	mu        sync.Mutex
 	listeners map[*onceListener]struct{}
@@ -60,7 +61,7 @@ type Server struct {
 	watch     *watch
 	turns     *turns
 	watching  sync.WaitGroup
-	drained   chan struct{} // closed when closing and the last of conns is gone
+	drained   chan struct{} // closed when closing, and the last of listeners and conns is gone
 }
 
 // New returns a Server. It panics without Options.Std, whose ConnState it sets to a function that calls the one that was
@@ -152,6 +153,7 @@ func (s *Server) forget(l *onceListener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, l)
+	s.checkDrainedLocked()
 }
 
 // accept starts a goroutine for each connection. They end by themselves, on Shutdown, or on Close.
@@ -206,11 +208,12 @@ func temporary(err error) bool {
 	return errors.As(err, &t) && t.Temporary()
 }
 
-// track enters the connection and gives it its id; false once the server is closing.
+// track enters the connection and gives it its id; false after Close. One that was accepted while Shutdown closed the
+// listener is served all the same: its caller could not know.
 func (s *Server) track(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing.Load() {
+	if s.stopped {
 		return false
 	}
 	s.lastID++

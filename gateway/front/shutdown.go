@@ -35,6 +35,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // Close closes the listeners and every connection at once, Std's too. It does not wait for handlers, whose contexts are
 // canceled.
 func (s *Server) Close() error {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
 	err := s.stopListening()
 	s.stop()
 	s.stopWatching()
@@ -87,8 +90,9 @@ func (s *Server) stopWatching() {
 	s.watching.Wait()
 }
 
+// checkDrainedLocked waits for the listeners too: what one has accepted may not be among the connections yet.
 func (s *Server) checkDrainedLocked() {
-	if !s.closing.Load() || len(s.conns) > 0 {
+	if !s.closing.Load() || len(s.listeners) > 0 || len(s.conns) > 0 {
 		return
 	}
 	select {

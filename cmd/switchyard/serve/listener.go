@@ -80,7 +80,10 @@ func (p *process) newPublic() *front.Server {
 }
 
 // servePublic serves the public listener until it is shut down.
-func (p *process) servePublic() error {
+func (p *process) servePublic(ctx context.Context) error {
+	if p.options.Public != nil {
+		p.serves.await(ctx, holdCallers)
+	}
 	if p.certificates == nil {
 		return p.public.Serve(p.listen)
 	}

@@ -13,12 +13,21 @@ func (p *process) makeFollower() error {
 	o := p.options.Repository
 	o.Named = Named(o.Branch)
 	o.Logger = p.logger
-	o.Take = p.reported(func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Apply(Revision(rev)) })
+	o.Take = p.reported(p.take)
 	o.Check = p.checked(func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Check(Revision(rev)) })
 	o.Concluded = p.reportUnoffered
 	follower, err := gitsync.New(o)
 	p.follower = follower
 	return err
+}
+
+// take has a revision serve, if nothing is wrong with it.
+func (p *process) take(_ context.Context, rev *gitsync.Revision) error {
+	if err := p.gateway.Apply(Revision(rev)); err != nil {
+		return err
+	}
+	p.serves.begin()
+	return nil
 }
 
 // Named tells which further branches the tree of an endpoints branch names. It

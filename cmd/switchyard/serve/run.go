@@ -29,7 +29,7 @@ import (
 // Run serves until ctx ends or something that it cannot do without fails, and
 // returns when all it started has ended. An end that ctx asked for is no error.
 func Run(ctx context.Context, o Options) error {
-	p := &process{options: o}
+	p := &process{options: o, serves: newFirstRevision()}
 	if err := p.open(ctx); err != nil {
 		p.close()
 		return err
@@ -47,6 +47,7 @@ type process struct {
 	sinks  sinks
 
 	listen  net.Listener // of the public server
+	serves  firstRevision
 	admin   net.Listener
 	metrics net.Listener // nil: there is none
 
@@ -251,7 +252,7 @@ func (p *process) addresses() Addresses {
 // others down in the same order as a signal does.
 func (p *process) runParts(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return served("public", p.servePublic()) }) //nolint:contextcheck // it is shut down
+	parts.Go(func() error { return served("public", p.servePublic(ctx)) }) //nolint:contextcheck // it is shut down
 	parts.Go(func() error { return served("admin", p.serveAdmin()) })
 	parts.Go(func() error { return p.serveMetrics() })
 	parts.Go(func() error { return followed(p.follower.Run(ctx)) })

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// sockets are what a script, as a service manager does, holds for the processes
+// that it starts, and under which names.
+type sockets struct {
+	files []*os.File
+	names []string
+}
+
+// socket NAME [VARIABLE]: opens a socket that listens, and hands it over under NAME
+// to what `serve` starts from then on, as sd_listen_fds(3) has it. VARIABLE is set
+// to its URL. `socket none` hands over nothing any more.
+func cmdSocket(ts *testscript.TestScript, _ bool, args []string) {
+	held := &worldOf(ts).sockets
+	if len(args) == 1 && args[0] == "none" {
+		held.close()
+		return
+	}
+	if len(args) == 0 || len(args) > 2 {
+		ts.Fatalf("usage: socket NAME [VARIABLE] | socket none")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer listener.Close()
+	file, err := listener.(*net.TCPListener).File()
+	ts.Check(err)
+	held.files = append(held.files, file)
+	held.names = append(held.names, args[0])
+	if len(args) == 2 {
+		ts.Setenv(args[1], "http://"+listener.Addr().String())
+	}
+}
+
+// handOver has a command inherit the sockets. Whom they are for is told by the
+// number of its process, which it knows itself only.
+func (w *world) handOver(c *exec.Cmd) {
+	if len(w.sockets.files) == 0 {
+		return
+	}
+	c.ExtraFiles = w.sockets.files
+	c.Env = append(c.Env, "LISTEN_FDS="+strconv.Itoa(len(w.sockets.files)), "LISTEN_FDNAMES="+strings.Join(w.sockets.names, ":"))
+	c.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, c.Path}, c.Args[1:]...)
+	c.Path = "/bin/sh"
+}
+
+func (s *sockets) close() {
+	for _, f := range s.files {
+		_ = f.Close()
+	}
+	*s = sockets{}
+}
