@@ -75,16 +75,7 @@ func (q *request) meet(rec *record.Record) {
 // with its record and its tap.
 func paired(c *mirror.Copy) bool {
 	expected, ok := c.Note.(*pair.Copy)
-	if !ok {
-		return false
-	}
-	if c.Record.Outcome == record.Dropped {
-		expected.Leave()
-		return false
-	}
-	expected.Record, expected.Tap = c.Record, c.Tap
-	expected.Add()
-	return true
+	return ok && expected.End(&c.Record, c.Tap)
 }
 
 // pairDone writes the record of a copy that has been compared.

@@ -33,19 +33,16 @@ func (q *request) offer() {
 	q.wrap()
 }
 
-// fill says what a copy consists of, unless it was not admitted: values of its
-// own, nothing of the live request.
+// fill says what a copy consists of, unless it was not admitted.
 func (q *request) fill(m *mirrored, c *mirror.Copy) {
 	if c == nil {
 		return
 	}
-	c.Method, c.Path, c.Query, c.Group = q.r.Method, m.path.Of(q.rest), q.r.URL.RawQuery, m.group
-	c.Edits = m.edits
 	if !q.deadline.IsZero() {
 		c.Allotted = q.deadline.Sub(q.tried)
 	}
-	c.Host = m.host
-	c.Fields = q.e.gateway.live.AppendCopyFields(c.Fields, q.r, m.header, m.rules)
+	c.Group = m.group
+	m.changes.Fill(c, q.e.gateway.live, q.r, q.rest)
 	switch rule := q.kept.answers(); {
 	case m.compared != nil:
 		q.expect(m, c, rule)

@@ -201,10 +201,12 @@ func nearest(r *http.Request, name string) (string, bool) {
 // isLatest reports whether what follows an endpoint's stable URL is one of the
 // forms in which Modelbit's clients write that URL: /latest and
 // /BRANCH/latest, with "~" for a slash in the branch.
-func (s *Snapshot) isLatest(rest string) bool {
+func (s *Snapshot) isLatest(rest string) bool { return isLatest(rest, s.urlBranch) }
+
+func isLatest(rest, urlBranch string) bool {
 	head, ok := strings.CutSuffix(rest, "/latest")
 	if !ok {
 		return false
 	}
-	return head == "" || head[1:] == s.urlBranch
+	return head == "" || head[1:] == urlBranch
 }

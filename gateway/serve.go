@@ -246,7 +246,7 @@ func (q *request) write(result *forward.Result) {
 	*rec = b.template
 	rec.Attempt, rec.Superseded, rec.FallbackFrom = q.number, q.superseded, q.fallbackFrom
 	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
-	rec.Commit, rec.KeyName = q.s.commit, q.caller.name()
+	rec.Commit, rec.KeyName, rec.HasQuery = q.s.commit, q.caller.name(), q.r.URL.RawQuery != ""
 	rec.Start, rec.End = q.started, q.tried.Add(result.Took)
 	if result.TTFB > 0 {
 		rec.TTFB = q.tried.Sub(q.started) + result.TTFB

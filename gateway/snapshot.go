@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,11 +114,7 @@ type backend struct {
 type mirrored struct {
 	*endpoints.Mirror
 	group    *deployments.Group
-	header   http.Header // of its copies: what is set, and the mark
-	rules    *forward.Rules
-	path     schema.PathRule
-	host     string // that copies ask for; empty: the replica's
-	edits    []*edit.Edit
+	changes  mirror.Changes // of its copies
 	compared *compare.Rules // nil: its answers are not compared
 	queue    *mirror.Queue
 	series   *series
@@ -171,7 +166,7 @@ func (g *Gateway) compile(rev schema.Revision) (*Snapshot, error) {
 		gateway:   g,
 		parsed:    time.Now(),
 		branch:    rev.Branch,
-		urlBranch: strings.ReplaceAll(rev.Branch, "/", "~"),
+		urlBranch: inURL(rev.Branch),
 		commit:    rev.Trees[rev.Branch].Commit,
 		commits:   make(map[string]string, len(rev.Trees)),
 		compiled:  time.Now(),
@@ -242,12 +237,12 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 		bound := mirrored{
 			Mirror:   m,
 			group:    g.pool.Bind(m.Deployment.Version, deployments.Use{Endpoint: d.Name, Mirror: m.Name}),
+			changes:  mirror.NewChanges(m.Name, m.Deployment.Version, m.Header, m.Rules),
 			compared: newRules(d, m),
 			queue:    g.mirrors.Queue(d.Name, m.Name),
 			series:   g.metrics.series(d.Name, m.Name, record.Mirror),
 			template: e.template(m.Name, record.Mirror, &m.Deployment),
 		}
-		bound.rule()
 		e.mirrors[i] = bound
 		if m.Percent < 100 {
 			e.sampled = true
@@ -255,23 +250,6 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 		}
 	}
 	return e
-}
-
-// rule says how copies are changed on their way: as the version and then the
-// mirror have it. What the mirror says of path and host stands in place of what the
-// version does.
-func (m *mirrored) rule() {
-	m.header, m.rules = forward.CopyRules(m.Deployment.Header, m.Header, m.Deployment.Rules, m.Rules)
-	m.host = m.header.Get("Host")
-	for _, r := range []deployments.Rules{m.Deployment.Rules, m.Rules} {
-		if e := edit.Of(r); e != nil {
-			m.edits = append(m.edits, e)
-		}
-	}
-	m.header[forward.MirrorMark] = []string{m.Name}
-	if m.path = m.Rules.Path; m.path == (schema.PathRule{}) {
-		m.path = m.Deployment.Rules.Path
-	}
 }
 
 // template is what all records of one backend or mirror have in common.

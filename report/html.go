@@ -42,7 +42,7 @@ func (d document) html(w io.Writer) error {
 		sections = append(sections, shown)
 	}
 	return page.Execute(w, map[string]any{
-		"Title": printable(d.title), "Subtitle": printable(d.subtitle), "Verdict": d.verdict, "Class": verdictClass(d.verdict),
+		"Title": Printable(d.title), "Subtitle": Printable(d.subtitle), "Verdict": d.verdict, "Class": verdictClass(d.verdict),
 		"Reasons": allPrintable(d.reasons), "Sections": sections, "Notes": allPrintable(d.notes),
 	})
 }
@@ -50,7 +50,7 @@ func (d document) html(w io.Writer) error {
 func allPrintable(texts []string) []string {
 	out := make([]string, len(texts))
 	for i, text := range texts {
-		out[i] = printable(text)
+		out[i] = Printable(text)
 	}
 	return out
 }
@@ -70,7 +70,7 @@ func (t table) page() pageTable {
 	cells := func(row []string) []pageCell {
 		out := make([]pageCell, len(row))
 		for i, text := range row {
-			out[i] = pageCell{Text: printable(text), Number: t.isNumber(i)}
+			out[i] = pageCell{Text: Printable(text), Number: t.isNumber(i)}
 		}
 		return out
 	}

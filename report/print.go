@@ -78,17 +78,17 @@ func (d document) text(color bool) string {
 		return "\x1b[" + code + "m" + s + "\x1b[0m"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s\n\n", paint(bold, printable(d.title)), printable(d.subtitle))
+	fmt.Fprintf(&b, "%s\n%s\n\n", paint(bold, Printable(d.title)), Printable(d.subtitle))
 	if d.verdict != "" {
 		fmt.Fprintf(&b, "%s\n", paint(verdictColor(d.verdict), d.verdict))
 	}
 	for _, reason := range d.reasons {
-		fmt.Fprintf(&b, "  %s\n", printable(reason))
+		fmt.Fprintf(&b, "  %s\n", Printable(reason))
 	}
 	for _, s := range d.sections {
 		fmt.Fprintf(&b, "\n%s\n", paint(bold, s.title))
 		for _, words := range s.words {
-			fmt.Fprintf(&b, "  %s\n", printable(words))
+			fmt.Fprintf(&b, "  %s\n", Printable(words))
 		}
 		for _, t := range s.tables {
 			b.WriteString(t.text())
@@ -98,7 +98,7 @@ func (d document) text(color bool) string {
 		b.WriteString("\n")
 	}
 	for _, note := range d.notes {
-		fmt.Fprintf(&b, "%s\n", printable(note))
+		fmt.Fprintf(&b, "%s\n", Printable(note))
 	}
 	return b.String()
 }
@@ -109,7 +109,7 @@ func (t table) text() string {
 	rows := append([][]string{t.head}, t.rows...)
 	for _, row := range rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], columns(printable(cell)))
+			widths[i] = max(widths[i], columns(Printable(cell)))
 		}
 	}
 	var b strings.Builder
@@ -117,7 +117,7 @@ func (t table) text() string {
 	for _, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {
-			cell = printable(cell)
+			cell = Printable(cell)
 			pad := strings.Repeat(" ", widths[i]-columns(cell))
 			if t.isNumber(i) {
 				line.WriteString("  " + pad + cell)
@@ -155,8 +155,10 @@ func columns(s string) int {
 	return n
 }
 
-// printable is text of others without what could steer a terminal.
-func printable(s string) string {
+// Printable is text of others as one line for a terminal: without control characters,
+// line ends and marks that turn the direction of writing, which could make it show
+// something else.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' || r == '\u2028' || r == '\u2029' {
 			return '\ufffd'
@@ -218,5 +220,5 @@ func (t table) markdown() string {
 
 // escaped is text that means nothing to Markdown.
 func escaped(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "@", "&#64;").Replace(printable(s))
+	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "&", "&amp;", "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "@", "&#64;").Replace(Printable(s))
 }

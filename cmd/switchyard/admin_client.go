@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/switchyard-gateway/switchyard/report"
 )
 
 const (
@@ -85,21 +87,9 @@ type adminAnswer struct {
 func (c adminClient) call(ctx context.Context, method, path string, query url.Values, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
-	at := c.base + path
-	if len(query) > 0 {
-		at += "?" + query.Encode()
-	}
-	request, err := http.NewRequestWithContext(ctx, method, at, http.NoBody)
+	response, err := c.do(ctx, method, path, query)
 	if err != nil {
 		return err
-	}
-	if c.token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	client := http.Client{Transport: c.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask the gateway: %w; is it running, and is %s its admin listener?", err, c.base)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
@@ -117,13 +107,9 @@ func (c adminClient) call(ctx context.Context, method, path string, query url.Va
 
 // stream makes a request whose answer may be long, and gives it as it comes.
 func (c adminClient) stream(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path+"?"+query.Encode(), http.NoBody)
+	response, err := c.do(ctx, http.MethodGet, path, query)
 	if err != nil {
 		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("ask the gateway: %w; is it running, and is %s its admin listener?", err, c.base)
 	}
 	if response.StatusCode == http.StatusOK {
 		return response.Body, nil
@@ -134,6 +120,28 @@ func (c adminClient) stream(ctx context.Context, path string, query url.Values) 
 		return nil, fmt.Errorf("read the gateway's answer: %w", err)
 	}
 	return nil, refusal(response.Status, body)
+}
+
+// do makes one request, as who the client is. It follows no redirects, which would take
+// the token along.
+func (c adminClient) do(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
+	at := c.base + path
+	if len(query) > 0 {
+		at += "?" + query.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, method, at, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	client := http.Client{Transport: c.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask the gateway: %w; is it running, and is %s its admin listener?", err, c.base)
+	}
+	return response, nil
 }
 
 func refusal(status string, body []byte) error {
@@ -148,12 +156,12 @@ func refusal(status string, body []byte) error {
 	return errors.New(printable(text))
 }
 
-// printable is text of others without what could steer a terminal.
+// printable is text of others, of one line or several, without what could steer a
+// terminal.
 func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\u2066' || r == '\u2067' {
-			return '\ufffd'
-		}
-		return r
-	}, s)
+	all := strings.Split(s, "\n")
+	for i, one := range all {
+		all[i] = report.Printable(one)
+	}
+	return strings.Join(all, "\n")
 }

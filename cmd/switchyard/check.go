@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -121,25 +122,29 @@ func (f checkFlags) read(ctx context.Context, p process, s settings, given []str
 		if len(given) > 0 {
 			path = given[0]
 		}
+		if err := holdsDocuments("check", path); err != nil {
+			return schema.Revision{}, err
+		}
 		return readWorkTree(ctx, p, path, s.text("branch"))
 	}
 	return readRepository(ctx, p, s, f.repo, f.rev)
 }
 
 // readRepository reads a repository once, with the endpoints branch at rev if it
-// is not empty.
-func readRepository(ctx context.Context, p process, s settings, repo, rev string) (schema.Revision, error) {
+// is not empty, and with more branches than endpoints name.
+func readRepository(ctx context.Context, p process, s settings, repo, rev string, more ...string) (schema.Revision, error) {
 	auth, err := gitAuth(p, s)
 	if err != nil {
 		return schema.Revision{}, err
 	}
+	named := serve.Named(s.text("branch"))
 	o := gitsync.Options{
 		URL:     repo,
 		Branch:  s.text("branch"),
 		Timeout: s.duration("gitTimeout"),
 		Auth:    auth,
 		Proxy:   http.ProxyFromEnvironment,
-		Named:   serve.Named(s.text("branch")),
+		Named:   func(tree fs.FS) []string { return union(named(tree), more, s.text("branch")) },
 	}
 	read, err := gitsync.Read(ctx, o, rev)
 	if err != nil {
@@ -148,15 +153,19 @@ func readRepository(ctx context.Context, p process, s settings, repo, rev string
 	return serve.Revision(read), nil
 }
 
+// union is the branches of both lists but one, sorted.
+func union(a, b []string, but string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(name string) bool { return name == but })
+}
+
 // readWorkTree makes a revision of the files in path, which stand for branch,
-// and of the tips of the other branches that they name.
-func readWorkTree(ctx context.Context, p process, path, branch string) (schema.Revision, error) {
-	if err := holdsDocuments("check", path); err != nil {
-		return schema.Revision{}, err
-	}
+// and of the tips of the other branches that they name, and of more.
+func readWorkTree(ctx context.Context, p process, path, branch string, more ...string) (schema.Revision, error) {
 	tree := schema.Tree{FS: os.DirFS(path)}
 	rev := schema.Revision{Branch: branch, Trees: map[string]schema.Tree{branch: tree}}
-	others := endpoints.Branches(tree, branch)
+	others := union(endpoints.Branches(tree, branch), more, branch)
 	if len(others) == 0 {
 		return rev, nil
 	}

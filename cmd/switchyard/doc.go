@@ -6,6 +6,9 @@
 //	switchyard revisions, pin, unpin, sync
 //	                    list what served, go back to it, and confirm what is held
 //	switchyard key      make API keys, verify one, and list those of a repository
+//	switchyard report, logs, replay
+//	                    say whether a mirror may be promoted, show records, and send captured
+//	                    requests to a deployment before it is one
 //	switchyard demo     try all of it with nothing but this binary
 //	switchyard schema   print a JSON Schema for editors
 //	switchyard version  say what this binary is

@@ -42,7 +42,7 @@ var filterHelp = map[string]string{
 	"outcome":  "Only records with this outcome: ok, error, canceled or dropped.",
 	"status":   "Only records with this status, such as 503, or class of statuses, such as 5xx.",
 	"request":  "Only records of the request with this ID.",
-	"since":    "Only records since a time, or for as long as 90m, 24h or 7d.",
+	"since":    sinceHelp,
 }
 
 func newLogs(p process) *cobra.Command {
@@ -60,7 +60,7 @@ func newLogs(p process) *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringArrayVar(&f.from, "from", nil, "File of records, with its rotated ones, a directory of them, or - for stdin; may be repeated (default: ask the running gateway).")
+	flags.StringArrayVar(&f.from, "from", nil, fromHelp+" (default: ask the running gateway).")
 	for _, key := range records.FilterKeys() {
 		f.filter[key] = flags.String(key, "", filterHelp[key])
 	}

@@ -36,6 +36,14 @@ const reportExample = `  switchyard report pricing_optimizer
   switchyard report pricing_optimizer --from records.log.gz --gate --agreement '>= 0.99' --p99 '<= live * 1.1'
   switchyard report pricing_split --backends control,experiment`
 
+// What flags mean that several commands have.
+const (
+	fromHelp  = "File of records, with its rotated ones, a directory of them, or - for stdin; may be repeated"
+	sinceHelp = "Only records since a time, or for as long as 90m, 24h or 7d."
+	sliceHelp = "Also show pairs by this: subject, version, or header:NAME of a captured header field."
+	gateHelp  = "End with exit code 1 if a gate does not hold, and 3 if there are not enough data."
+)
+
 // reportFlags are what is asked of a report.
 type reportFlags struct {
 	source   sourceFlags
@@ -68,10 +76,10 @@ func newReport(p process) *cobra.Command {
 	flags := command.Flags()
 	flags.StringVar(&f.mirror, "mirror", "", "Mirror to report about (default: the one that there are records of).")
 	flags.StringSliceVar(&f.backends, "backends", nil, "Backends to compare instead, the first with each other one.")
-	flags.StringArrayVar(&f.slices, "slice", nil, "Also show pairs by this: subject, version, or header:NAME of a captured header field.")
+	flags.StringArrayVar(&f.slices, "slice", nil, sliceHelp)
 	flags.StringVar(&f.score, "score", "", "JSON pointer of a number in captured answers, to compare with --backends.")
 	flags.StringVar(&f.format, "format", string(report.FormatText), "How the report is printed: text, json, markdown or html.")
-	flags.BoolVar(&f.gate, "gate", false, "End with exit code 1 if a gate does not hold, and 3 if there are not enough data.")
+	flags.BoolVar(&f.gate, "gate", false, gateHelp)
 	f.gates.add(command)
 	addSettings(command, repositoryKeys...)
 	return command
@@ -89,8 +97,6 @@ func oneEndpoint(_ *cobra.Command, given []string) error {
 
 func (f *reportFlags) validate() error {
 	switch {
-	case !slices.Contains(report.Formats(), report.Format(f.format)):
-		return usagef("--format %s: text, json, markdown and html are allowed", f.format)
 	case len(f.backends) > 0 && (f.mirror != "" || f.gate || len(f.slices) > 0):
 		return usagef("--backends compares backends: it goes with --score, and not with --mirror, --slice or --gate")
 	case len(f.backends) == 1 || len(f.backends) > report.MaxBackends:
@@ -98,7 +104,26 @@ func (f *reportFlags) validate() error {
 	case f.score != "" && len(f.backends) == 0:
 		return usagef("--score goes with --backends; of mirrors the scores are those that compare names in the endpoint")
 	}
-	return nil
+	return validFormat(f.format)
+}
+
+func validFormat(format string) error {
+	if slices.Contains(report.Formats(), report.Format(format)) {
+		return nil
+	}
+	return usagef("--format %s: text, json, markdown and html are allowed", format)
+}
+
+// sliceKeys reads what pairs are sliced by.
+func sliceKeys(given []string) (keys []report.SliceKey, err error) {
+	for _, text := range given {
+		key, err := report.ParseSliceKey(text)
+		if err != nil {
+			return nil, usagef("--slice %s: %w", text, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 func (f *reportFlags) run(ctx context.Context, p process, s settings, endpoint string) error {
@@ -108,14 +133,11 @@ func (f *reportFlags) run(ctx context.Context, p process, s settings, endpoint s
 	if len(f.backends) > 0 {
 		return f.runSplit(ctx, p, s, endpoint)
 	}
-	o := report.Options{Endpoint: endpoint}
-	for _, text := range f.slices {
-		key, err := report.ParseSliceKey(text)
-		if err != nil {
-			return usagef("--slice %s: %w", text, err)
-		}
-		o.Slices = append(o.Slices, key)
+	keys, err := sliceKeys(f.slices)
+	if err != nil {
+		return err
 	}
+	o := report.Options{Endpoint: endpoint, Slices: keys}
 	declared, err := f.source.declared(ctx, p, s, endpoint)
 	if err != nil {
 		return err
@@ -139,7 +161,7 @@ func (f *reportFlags) run(ctx context.Context, p process, s settings, endpoint s
 	if err := report.Print(p.stdout, made, report.Format(f.format), colored(p.stdout, p.env)); err != nil {
 		return err
 	}
-	return f.judged(made.Verdict)
+	return judged(f.gate, made.Verdict)
 }
 
 // choose finds the mirror that is meant.
@@ -171,10 +193,10 @@ func offer(name string, all []string) string {
 	return "; there are " + strings.Join(all, ", ")
 }
 
-// judged is the exit code of a verdict.
-func (f *reportFlags) judged(v report.Verdict) error {
+// judged is the exit code of a verdict, where one is asked for.
+func judged(asked bool, v report.Verdict) error {
 	switch {
-	case !f.gate || v == report.Same || v == report.Better:
+	case !asked || v == report.Same || v == report.Better:
 		return nil
 	case v == report.Worse:
 		return errProblems

@@ -30,8 +30,8 @@ type sourceFlags struct {
 
 func (f *sourceFlags) add(command *cobra.Command) {
 	flags := command.Flags()
-	flags.StringArrayVar(&f.from, "from", nil, "File of records, with its rotated ones, a directory of them, or - for stdin; may be repeated (default: ask the running gateway).")
-	flags.StringVar(&f.since, "since", "", "Only records since a time, or for as long as 90m, 24h or 7d.")
+	flags.StringArrayVar(&f.from, "from", nil, fromHelp+" (default: ask the running gateway).")
+	flags.StringVar(&f.since, "since", "", sinceHelp)
 	flags.StringVar(&f.repo, "repo", "", "URL or path of the repository that declares the endpoint, with --from (default: the work tree here, if it is one).")
 	addAdmin(command, &f.admin)
 }
@@ -58,21 +58,30 @@ type readSummary struct {
 // read gives the records of an endpoint to use.
 func (f *sourceFlags) read(ctx context.Context, p process, endpoint string, use func(*records.Record)) (readSummary, error) {
 	summary := readSummary{others: map[string]bool{}, served: map[string]bool{}}
-	if f.since != "" {
-		since, err := records.ParseSince(f.since, time.Now())
-		if err != nil {
-			return summary, usagef("--since: %w", err)
-		}
-		summary.since = since
+	var err error
+	if summary.since, err = parseSince(f.since); err != nil {
+		return summary, err
 	}
 	var reader records.Reader
 	take := func(_ []byte, r *records.Record) error {
 		summary.take(r, endpoint, use)
 		return nil
 	}
-	err := f.stream(ctx, p, &reader, summary.since, take)
+	err = f.stream(ctx, p, &reader, summary.since, take)
 	summary.unread = reader.Unread
 	return summary, err
+}
+
+// parseSince reads the flag; without it all records are meant.
+func parseSince(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	since, err := records.ParseSince(text, time.Now())
+	if err != nil {
+		return since, usagef("--since: %w", err)
+	}
+	return since, nil
 }
 
 func (f *sourceFlags) stream(ctx context.Context, p process, reader *records.Reader, since time.Time, take func([]byte, *records.Record) error) error {
@@ -256,8 +265,18 @@ func readTolerance(compare json.RawMessage) *schema.Tolerance {
 	return written.Tolerance
 }
 
-// declaredIn reads an endpoint from a tree; a tree that does not hold it declares nothing.
+// declaredIn reads what a tree declares of an endpoint; one that does not hold it declares
+// nothing.
 func declaredIn(tree fs.FS, endpoint string) (declaration, error) {
+	parsed, err := endpointIn(tree, endpoint)
+	if parsed == nil || err != nil {
+		return declaration{}, err
+	}
+	return declarationOf(parsed), nil
+}
+
+// endpointIn reads an endpoint from a tree; nil if it is not there.
+func endpointIn(tree fs.FS, endpoint string) (*schema.Endpoint, error) {
 	for _, extension := range []string{".yaml", ".yml"} {
 		path := schema.EndpointsFolder + "/" + endpoint + extension
 		text, err := fs.ReadFile(tree, path)
@@ -265,15 +284,15 @@ func declaredIn(tree fs.FS, endpoint string) (declaration, error) {
 			continue
 		}
 		if err != nil {
-			return declaration{}, err
+			return nil, err
 		}
 		parsed, problems := schema.ParseEndpoint(schema.File{Path: filepath.ToSlash(path), Data: text})
 		if err := problems.Err(); err != nil {
-			return declaration{}, fmt.Errorf("%s declares the gates, and has problems: %w", path, err)
+			return nil, fmt.Errorf("%s has problems: %w", path, err)
 		}
-		return declarationOf(parsed), nil
+		return parsed, nil
 	}
-	return declaration{}, nil
+	return nil, nil
 }
 
 func declarationOf(e *schema.Endpoint) declaration {

@@ -29,7 +29,7 @@ func newRoot(p process) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newServe(p), newCheck(p), newPlan(p), newDemo(p), newSchema(p), newVersion(p))
-	root.AddCommand(newReport(p), newLogs(p))
+	root.AddCommand(newReport(p), newReplay(p), newLogs(p))
 	root.AddCommand(newRevisions(p), newPin(p), newUnpin(p), newSync(p), newKey(p), newImport(p), newManual(), newConsole(p))
 	return root
 }

@@ -98,6 +98,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"load":        cmdLoad,
 		"model":       cmdModel,
 		"record":      cmdRecord,
+		"repeat":      cmdRepeat,
 		"serve":       cmdServe,
 		"signal":      cmdSignal,
 		"socket":      cmdSocket,
@@ -132,6 +133,16 @@ func cmdExpand(ts *testscript.TestScript, _ bool, args []string) {
 		})
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
+}
+
+// repeat N FILE INTO: writes what a file holds N times into another one.
+func cmdRepeat(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: repeat N FILE INTO")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.Repeat(ts.ReadFile(args[1]), n)), 0o600))
 }
 
 // commit DIR MESSAGE [VARIABLE]: commits all that DIR holds, as a repository

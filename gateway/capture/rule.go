@@ -68,11 +68,11 @@ const (
 func (r *Rule) Describe(rec *record.Record, request, answer *tap.Tap, room []byte) []byte {
 	b := room[:0]
 	if request != nil && request.Begun() {
-		b, _ = r.object(b, request)
+		b, _ = r.object(b, request, rec.HasQuery)
 	}
 	cut := len(b)
 	if answer != nil && answer.Begun() {
-		b, rec.ResultCount = r.object(b, answer)
+		b, rec.ResultCount = r.object(b, answer, false)
 	}
 	if cut > 0 {
 		rec.Request = b[:cut:cut]
@@ -95,8 +95,11 @@ func (r *Rule) Omit(rec *record.Record, request, answer *tap.Tap, reason string)
 }
 
 // object appends a captured object.
-func (r *Rule) object(b []byte, t *tap.Tap) (_ []byte, rows int) {
+func (r *Rule) object(b []byte, t *tap.Tap, hasQuery bool) (_ []byte, rows int) {
 	b = head(b, t)
+	if hasQuery {
+		b = append(b, `,"`+record.FieldHasQuery+`":true`...)
+	}
 	b, rows = r.body(b, t)
 	b = fields(b, t.Fields())
 	return append(b, '}'), rows

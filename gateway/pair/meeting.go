@@ -19,9 +19,11 @@ type Live struct {
 	Duration time.Duration
 	TTFB     time.Duration
 	// Tap has the answer, and its hold becomes the meeting's; or Static is the
-	// answer, in JSON.
-	Tap    *tap.Tap
-	Static []byte
+	// answer, in JSON; or Missing is why there is no answer to compare with, although
+	// the attempt was ok.
+	Tap     *tap.Tap
+	Static  []byte
+	Missing record.Unpaired
 }
 
 // Copy is a copy that is expected at a meeting. It ends with Add or Leave.
@@ -57,7 +59,7 @@ func (c *Copy) failure() record.Unpaired {
 	case c.Record.Outcome != record.OK:
 		return record.MirrorFailed
 	}
-	return ""
+	return c.live.Missing
 }
 
 // describe writes what is known of the live attempt.
@@ -118,6 +120,19 @@ func (m *Meeting) Expect() *Copy {
 	}
 	c.meeting = m
 	return c
+}
+
+// End says how the copy has ended, by its record and the tap of its answer, whose hold
+// becomes the matcher's. It is false for a copy that was not sent: that has left, and
+// record and tap are still the caller's.
+func (c *Copy) End(rec *record.Record, answer *tap.Tap) bool {
+	if rec.Outcome == record.Dropped {
+		c.Leave()
+		return false
+	}
+	c.Record, c.Tap = *rec, answer
+	c.Add()
+	return true
 }
 
 // Leave says that the copy will not come: it was not sent.

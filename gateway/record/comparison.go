@@ -52,6 +52,10 @@ const (
 	TooMany      Unpaired = "overload"      // too many pairs wait to be compared
 	Stopped      Unpaired = "shutdown"      // the gateway stopped first
 	Failed       Unpaired = "panic"         // a bug in the gateway
+
+	// NoAnswer is of a request that is sent again (package replay): the record of its
+	// live attempt does not have the answer.
+	NoAnswer Unpaired = "not_captured"
 )
 
 // Difference is a place where two answers differ.

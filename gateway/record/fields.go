@@ -48,6 +48,7 @@ const (
 	FieldContentEncoding = "contentEncoding"
 	FieldOmitted         = "omitted" // why there is no body
 	FieldHeaders         = "headers"
+	FieldHasQuery        = "hasQuery" // true, or absent: the URL had a query, which is not recorded
 
 	// Of a copy that was sent to a mirror that compares, each only where it applies.
 	FieldLiveStatus   = "liveStatus" // null when there was no answer

@@ -52,6 +52,15 @@ const (
 	Panic        ErrorKind = "panic"         // a bug in the gateway
 )
 
+// Why a captured request is not sent again, see package replay.
+const (
+	NotCaptured ErrorKind = "not_captured" // its record does not have it
+	CutShort    ErrorKind = "truncated"    // its record does not have all of its body
+	Redacted    ErrorKind = "redacted"     // some of its body was replaced before it was written
+	Query       ErrorKind = "query"        // its URL had a query, which is not recorded
+	Path        ErrorKind = "path"         // it came by a path that is none of the endpoint's
+)
+
 // Record is one attempt, live or mirror: what is written as one line.
 type Record struct {
 	RequestID         string
@@ -81,6 +90,7 @@ type Record struct {
 	FallbackFrom      string // the backend that was assigned, in whose place this one was called
 	KeyName           string // of the caller's API key; empty without one
 	ResultCount       int    // rows of an answer in Modelbit's form of batches; 0 where that is not known
+	HasQuery          bool   // the caller's URL had a query; told where the request is captured
 	Request           []byte // the captured request, a JSON object; nil: none
 	Response          []byte // the captured answer, likewise
 
