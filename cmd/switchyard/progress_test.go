@@ -15,8 +15,8 @@ func TestProgressIsShown(t *testing.T) {
 		total    int64
 		want     string
 	}{
-		"in a log":              {false, 40, "12 of 40 sent, 1 a second, 28s left\n22 of 40 sent, 1 a second, 18s left\n30 of 40 sent, 1 a second, 10s left\n"},
-		"of an unknown number":  {false, 0, "12 sent, 1 a second\n22 sent, 1 a second\n30 sent, 1 a second\n"},
+		"in a log":              {false, 40, "11 of 40 sent, 1 a second, 26s left\n21 of 40 sent, 1 a second, 18s left\n30 of 40 sent, 1 a second, 10s left\n"},
+		"of an unknown number":  {false, 0, "11 sent, 1 a second\n21 sent, 1 a second\n30 sent, 1 a second\n"},
 		"on a terminal, at end": {true, 40, "\r\x1b[K[######################........] 30 of 40 sent, 1 a second, 10s left\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
