@@ -2,9 +2,14 @@ package schema
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
+	"runtime/debug"
 	"slices"
+	"sync"
+	"sync/atomic"
 )
 
 // Parsed is a document and what it was parsed to. It is shared between the
@@ -52,7 +57,8 @@ type immutable interface {
 	Immutable()
 }
 
-// NewFolder makes a Folder that has read nothing yet. branch is as in Position.
+// NewFolder makes a Folder that has read nothing yet. branch is as in Position. When
+// the folder is read for the first time parse is called by several goroutines.
 func NewFolder[T any](branch, name string, parse func(File) (*T, Diagnostics)) *Folder[T] {
 	return &Folder[T]{branch: branch, name: name, parse: parse}
 }
@@ -69,16 +75,25 @@ func (f *Folder[T]) Read(t Tree) ([]*Parsed[T], Diagnostics) {
 	}
 	now := reading[T]{entries: make([]remembered[T], len(entries))}
 	last, kept, chosen := f.last.entries, f.kept.entries, r.documents(entries, err)
+	first := len(last) == 0 && len(kept) == 0
 	for i, e := range entries {
 		now.entries[i] = newRemembered[T](e)
 		if len(chosen) == 0 || chosen[0].Name() != e.Name() {
 			continue
 		}
 		last, kept, chosen = skipTo(last, e.Name()), skipTo(kept, e.Name()), chosen[1:]
-		if d := f.document(r, e, last, kept); d != nil {
-			now.entries[i].parsed = d
-			now.documents = append(now.documents, d)
+		d, known := f.find(r, e, last, kept)
+		if d == nil {
+			continue
 		}
+		now.entries[i].parsed = d
+		now.documents = append(now.documents, d)
+		if !known && !first {
+			f.take(d)
+		}
+	}
+	if first {
+		f.takeAll(now.documents)
 	}
 	now.problems = r.problems.Sort()
 	f.last = now
@@ -135,10 +150,13 @@ func (f *Folder[T]) replace(r *folderReader, entries []fs.DirEntry, changed []in
 	for _, i := range changed {
 		e, d := entries[i], &now.entries[i]
 		kept = skipTo(kept, d.name)
-		parsed := f.document(r, e, f.last.entries[i:], kept)
+		parsed, known := f.find(r, e, f.last.entries[i:], kept)
 		if parsed == nil {
 			r.problems = nil // whoever reads all of the folder meets them again
 			return false
+		}
+		if !known {
+			f.take(parsed)
 		}
 		rest = rest[slices.Index(rest, d.parsed):]
 		*d = newRemembered[T](e)
@@ -156,25 +174,51 @@ func skipTo[T any](all []remembered[T], name string) []remembered[T] {
 	return all
 }
 
-// document finds a document as it was remembered, at the front of one of the
-// lists, or else parses it. It is nil if it cannot be read.
-func (f *Folder[T]) document(r *folderReader, e fs.DirEntry, earlier ...[]remembered[T]) *Parsed[T] {
+// find finds a document as it was remembered, at the front of one of the lists, or
+// else reads it, to be parsed. It is nil if it cannot be read.
+func (f *Folder[T]) find(r *folderReader, e fs.DirEntry, earlier ...[]remembered[T]) (d *Parsed[T], known bool) {
 	for _, list := range earlier {
 		if len(list) > 0 && list[0].parsed != nil && list[0].same(e) {
-			return list[0].parsed
+			return list[0].parsed, true
 		}
 	}
 	file := File{Branch: f.branch, Path: path.Join(f.name, e.Name())}
 	var ok bool
 	if file.Data, ok = r.read(file.Path); !ok {
-		return nil
+		return nil, false
 	}
 	for _, list := range earlier {
 		if len(list) > 0 && list[0].name == e.Name() && list[0].parsed != nil && bytes.Equal(list[0].parsed.Data, file.Data) {
-			return list[0].parsed
+			return list[0].parsed, true
 		}
 	}
-	d := &Parsed[T]{File: file}
-	d.Value, d.Problems = f.parse(file)
-	return d
+	return &Parsed[T]{File: file}, false
+}
+
+func (f *Folder[T]) take(d *Parsed[T]) { d.Value, d.Problems = f.parse(d.File) }
+
+// takeAll parses the documents of a folder that is read for the first time, on all
+// processors: nothing is served from it yet that would want one. A panic of the
+// parser is the caller's, as it is in take.
+func (f *Folder[T]) takeAll(documents []*Parsed[T]) {
+	var next atomic.Int64
+	var failure atomic.Pointer[string]
+	var done sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(documents)) {
+		done.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					told := fmt.Sprintf("%v\n%s", p, debug.Stack())
+					failure.Store(&told)
+				}
+			}()
+			for i := next.Add(1) - 1; i < int64(len(documents)); i = next.Add(1) - 1 {
+				f.take(documents[i])
+			}
+		})
+	}
+	done.Wait()
+	if told := failure.Load(); told != nil {
+		panic(*told)
+	}
 }

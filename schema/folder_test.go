@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -54,8 +55,11 @@ func TestFolderReadsAndParsesWhatChanged(t *testing.T) {
 	for _, immutable := range []bool{true, false} {
 		t.Run(fmt.Sprint("immutable=", immutable), func(t *testing.T) {
 			var opened, parsed []string
+			var mu sync.Mutex // guards parsed
 			known := map[string]fs.DirEntry{}
 			folder := schema.NewFolder("dev", schema.EndpointsFolder, func(f schema.File) (*string, schema.Diagnostics) {
+				mu.Lock()
+				defer mu.Unlock()
 				parsed = append(parsed, f.Path)
 				text := string(f.Data)
 				return &text, nil
@@ -201,3 +205,21 @@ type listed struct {
 }
 
 func (l listed) ReadDir(string) ([]fs.DirEntry, error) { return l.entries, nil }
+
+// TestFolderPanicsWhereItIsRead: whoever reads a folder can recover from a parser
+// that panics, also at the first time.
+func TestFolderPanicsWhereItIsRead(t *testing.T) {
+	folder := schema.NewFolder("", schema.EndpointsFolder, func(f schema.File) (*string, schema.Diagnostics) {
+		if string(f.Data) == "bad" {
+			panic("cannot parse that")
+		}
+		return new(string), nil
+	})
+	defer func() {
+		if got := fmt.Sprint(recover()); !strings.Contains(got, "cannot parse that") {
+			t.Errorf("it panicked with %q", got)
+		}
+	}()
+	folder.Read(schema.Tree{FS: fstest.MapFS{"endpoints/a.yaml": file("good"), "endpoints/b.yaml": file("bad"), "endpoints/c.yaml": file("good")}})
+	t.Error("it did not panic")
+}
