@@ -35,7 +35,8 @@ type Loader struct {
 	last   []*schema.Parsed[document]
 	set    *deployments.Set
 	sets   int // how many different ones there have been
-	// loaded are the endpoints of last, in its order; nil if there were problems.
+	// loaded are the endpoints of last, one for each document, in its order; nil if there were
+	// problems, those of deployments included, which this Loader is not told of.
 	loaded  []*Endpoint
 	changed []int // of last, the documents that are others than those that were kept
 	all     bool  // more than these may be
@@ -79,7 +80,7 @@ func (l *Loader) Load(rev schema.Revision, set *deployments.Set) ([]*Endpoint, s
 	}
 	problems = append(problems, overlaps(documents)...)
 	byName := func(a, b *Endpoint) int { return strings.Compare(a.Name, b.Name) }
-	if len(problems) == 0 && slices.IsSortedFunc(endpoints, byName) {
+	if len(problems) == 0 && len(endpoints) == len(documents) && slices.IsSortedFunc(endpoints, byName) {
 		l.loaded = endpoints
 		return endpoints, nil
 	}

@@ -124,6 +124,25 @@ func TestWhatDidNotChangeStaysTheSameEndpoint(t *testing.T) {
 	}
 }
 
+// TestEndpointsChangeUnderABrokenDeployment: while a deployment document is broken
+// there are fewer endpoints than documents, and these go on changing.
+func TestEndpointsChangeUnderABrokenDeployment(t *testing.T) {
+	const static = "schemaVersion: 1\nbackends: {only: {static: 1}}\n"
+	calling := "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: model, version: 1}}}\n"
+	l := newLoaders(deployments.Secrets{})
+	rev := func(last, deployment string) schema.Revision {
+		return onMain("endpoints/a.yaml", calling, "endpoints/b.yaml", static, "endpoints/c.yaml", last, "deployments/model.yaml", deployment)
+	}
+	for _, last := range []string{calling, static, calling} {
+		if _, all, problems := l.load(rev(last, "broken: [")); len(problems) == 0 {
+			t.Errorf("%d endpoints of a broken revision, and no problem", len(all))
+		}
+	}
+	if all := l.good(t, rev(static, model)); len(all) != 3 {
+		t.Errorf("%d endpoints", len(all))
+	}
+}
+
 // TestHistoriesLoadAsEachRevisionAlone edits revisions at random. Whatever was
 // loaded before, a revision leads to the same as with new loaders, and endpoints
 // that are equal to those of the revision before are the same pointers.
