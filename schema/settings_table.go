@@ -101,6 +101,8 @@ func servingSettings() []Setting {
 		{Key: "readHeaderTimeout", Kind: KindDuration, Default: "10s", min: "10ms", max: "1h", Help: "Time that a caller may take to send a request's header, 10ms to 1h."},
 		{Key: "idleTimeout", Kind: KindDuration, Default: "120s", min: "10ms", max: "24h", Help: "Time that a caller's connection may stay open between requests, 10ms to 24h."},
 		{Key: "maxHeaderBytes", Kind: KindSize, Default: "64KiB", min: "1KiB", max: "16MiB", Help: "Size of a request's header above which the answer is 431, 1KiB to 16MiB."},
+		{Key: "maxConnections", Kind: KindInt, Default: "0", min: "0", max: "10000000", Help: "Connections of callers that are open at a time; others wait until one of them ends; 0: half of the file descriptors that the process may open."},
+		{Key: "minBodyRate", Kind: KindSize, Default: "240", max: "1GiB", Help: "Bytes a second at which a request's body has to come, once it was waited for 10s in all; a slower request is cut off, unless it is gRPC; 0: no bound."},
 		{Key: "maxRequestBytes", Kind: KindSize, Default: "0", Help: "Size of a request's body above which the answer is 413; 0: no limit."},
 		{Key: "maxInFlight", Kind: KindInt, Default: "0", min: "0", max: "1000000", Help: "Live requests in flight above which further ones get 503; from four fifths of it on nothing is mirrored; 0: no limit."},
 		{Key: "memoryLimit", Kind: KindSize, Default: "0", Help: "Memory that the process aims to stay below: when nine tenths of it are in use requests get 503, from three quarters on nothing is mirrored; 0: what GOMEMLIMIT says, else nine tenths of what the cgroup allows, else no limit."},

@@ -31,6 +31,7 @@ func attacks() []attack {
 		{"tokens that are not signed, or with a public key as the secret, a stranger's key, or a key, a URL or a certificate that they bear", forgedTokens},
 		{"tokens of the issuer that have expired, are for others, or for another endpoint", misusedTokens},
 		{"tokens with keys that nobody knows, to have the issuer asked for each", unknownTokenKeys},
+		{"requests whose body comes a byte a second, to hold connections and replicas", slowBodies},
 		{"paths that shall lead to another endpoint: dots, escapes, slashes, case, absolute forms", crookedPaths},
 		{"paths that shall leave the path of the deployment's URL", climbingPaths},
 		{"X-Forwarded-*, Forwarded, X-Real-IP and X-Switchyard-* of a stranger, also with underscores", forgedFields},

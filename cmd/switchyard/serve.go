@@ -153,6 +153,8 @@ func serveOptions(p process, s settings) serve.Options {
 		ReadHeaderTimeout: s.duration("readHeaderTimeout"),
 		IdleTimeout:       s.duration("idleTimeout"),
 		MaxHeaderBytes:    int(s.size("maxHeaderBytes")),
+		MaxConnections:    s.number("maxConnections"),
+		MinBodyRate:       s.size("minBodyRate"),
 		ShutdownDelay:     s.duration("shutdownDelay"),
 		GracePeriod:       s.duration("gracePeriod"),
 		LogLevel:          must(zerolog.ParseLevel(s.text("logLevel"))),

@@ -21,6 +21,7 @@ const (
 // goroutine that the handler leaves behind, reading, must never get bytes of the next one.
 type body struct {
 	conn   *conn
+	pace   *pace // nil: it may take its time
 	closed atomic.Bool
 	mu     sync.Mutex // held while reading
 	left   int64      // bytes that have not been read, guarded by mu
@@ -36,7 +37,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.left == 0 {
 		return 0, io.EOF
 	}
-	n, err := b.conn.br.Read(p[:min(int64(len(p)), b.left)])
+	n, err := b.next(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	if b.left == 0 {
 		return n, io.EOF
@@ -45,6 +46,19 @@ func (b *body) Read(p []byte) (int, error) {
 		err = io.ErrUnexpectedEOF // RFC 9112 section 8: an incomplete message
 	}
 	return n, err
+}
+
+// next reads what is there, or waits for more.
+func (b *body) next(p []byte) (int, error) {
+	switch {
+	case b.pace == nil:
+		return b.conn.br.Read(p)
+	case b.conn.br.Buffered() > 0:
+		n, err := b.conn.br.Read(p)
+		b.pace.count(n)
+		return n, err
+	}
+	return b.pace.read(b.conn.br, p)
 }
 
 // Close makes later reads fail. It neither reads nor waits for a read in progress: the connection does what is left to do

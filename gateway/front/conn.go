@@ -49,6 +49,7 @@ type conn struct {
 	req   http.Request
 	url   url.URL
 	body  *body // of the request being served, nil without one
+	pace  *pace // of bodies that are not there at once; made with the first one
 	w     response
 }
 
@@ -113,6 +114,7 @@ func (c *conn) begin() {
 	}
 	if int64(c.br.Buffered()) < h.length {
 		c.readUntil(time.Time{}) // how long a body may take is the handler's decision
+		c.watchPace()
 	}
 	c.w.begin(h.method == http.MethodHead)
 	if c.reset != nil {
@@ -120,9 +122,22 @@ func (c *conn) begin() {
 	}
 }
 
+// watchPace has the body of the request end if it comes too slowly.
+func (c *conn) watchPace() {
+	if c.srv.minRate == 0 || takesItsTime(&c.req) {
+		return
+	}
+	if c.pace == nil {
+		c.pace = c.srv.newPace(func() { _ = c.w.SetReadDeadline(longAgo) })
+	}
+	c.pace.start()
+	c.body.pace = c.pace
+}
+
 // finish completes the answer, disposes of the rest of the body, and reports whether the connection goes on.
 func (c *conn) finish() bool {
 	c.ctx.end()
+	c.pace.stop()
 	if !c.body.retire() {
 		c.w.closing = true // what the goroutine left behind has read of the rest is unknown
 	}
@@ -170,10 +185,12 @@ func (c *conn) end() {
 		return
 	}
 	c.ctx.end()
+	c.pace.stop()
 	c.w.abort()
 	c.tcp.Close()
 	c.body.retire()
 	c.srv.untrack(c)
+	c.srv.places.leave()
 }
 
 // handOver gives the connection to Std, which sees it from the first byte of the request that was not taken.
@@ -184,7 +201,7 @@ func (c *conn) handOver() {
 	c.readUntil(time.Time{})
 	c.handed = true
 	pending, _ := c.br.Peek(c.br.Buffered())
-	g := newGuarded(c.srv, c.tcp)
+	g := c.srv.guardPlaced(c.tcp)
 	g.held = bytes.Clone(pending)
 	g.follower.begun = !c.first // Std would believe that it begins here
 	c.over.give(g)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 )
 
@@ -25,6 +26,9 @@ type guarded struct {
 	held     []byte      // has been read and not been given out
 	refusal  string      // what is left of it
 	refusing atomic.Bool // it has begun
+
+	places *places // one of which it has until it is closed; nil: none
+	left   sync.Once
 }
 
 // refusal breaks whatever it continues, wherever it comes: the NUL a request line and a field line, in a head or a
@@ -38,6 +42,13 @@ func (s *Server) guard(c net.Conn) net.Conn {
 		return c
 	}
 	return newGuarded(s, c)
+}
+
+// guardPlaced puts a connection under guard that has a place.
+func (s *Server) guardPlaced(c net.Conn) *guarded {
+	g := newGuarded(s, c)
+	g.places = s.places
+	return g
 }
 
 func newGuarded(s *Server, c net.Conn) *guarded {
@@ -86,7 +97,9 @@ func (g *guarded) Close() error {
 	if g.refusing.Swap(false) && !g.server.closing.Load() && g.CloseWrite() == nil {
 		awaitSilence(g.Conn)
 	}
-	return g.Conn.Close()
+	err := g.Conn.Close()
+	g.left.Do(g.places.leave)
+	return err
 }
 
 // ReadFrom keeps sendfile and splice for net/http's io.Copy to the client.
@@ -105,17 +118,25 @@ func (g *guarded) NetConn() net.Conn { return g.Conn }
 
 // guardedListener puts all that it accepts under guard.
 type guardedListener struct {
-	net.Listener
+	*onceListener
 	server *Server
 }
 
 // Accept implements net.Listener.
 func (l guardedListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
+	places := l.server.places
+	if !places.take(l.server, l.closed) {
+		return nil, net.ErrClosed
+	}
+	c, err := l.onceListener.Accept()
 	if err != nil {
+		places.leave()
 		return nil, err
 	}
-	return l.server.guard(c), nil
+	if _, ok := c.(*tls.Conn); ok {
+		return places.place(c), nil
+	}
+	return l.server.guardPlaced(c), nil
 }
 
 // watchStates adds to the server's ConnState what the guard must know. net/http calls it between two reads.

@@ -58,7 +58,13 @@ func (s *Server) register(l *onceListener) bool {
 func (s *Server) acceptTLS(l *onceListener, over *handover, config *tls.Config) error {
 	var pause time.Duration
 	for {
+		if !s.places.take(s, l.closed) {
+			return net.ErrClosed
+		}
 		nc, err := l.Accept()
+		if err != nil {
+			s.places.leave()
+		}
 		if err != nil && temporary(err) {
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			s.logf("http: Accept error: %v; retrying in %v", err, pause)
@@ -69,7 +75,7 @@ func (s *Server) acceptTLS(l *onceListener, over *handover, config *tls.Config) 
 			return fmt.Errorf("accept: %w", err)
 		}
 		pause = 0
-		s.receive(nc, over, config)
+		s.receive(s.places.place(nc), over, config)
 	}
 }
 

@@ -28,12 +28,16 @@ type secured struct {
 	as   *tls.Config // what a caller needs
 }
 
-func startTLS(t *testing.T, std *http.Server) *secured {
+func startTLS(t *testing.T, std *http.Server, set ...func(*front.Options)) *secured {
 	t.Helper()
 	a := testbed.NewAuthority(t)
 	s := &secured{log: &logBuffer{}, as: &tls.Config{RootCAs: a.Pool(), ServerName: "a.example.com"}}
 	std.ErrorLog = log.New(s.log, "", 0)
-	s.Server = front.New(front.Options{Std: std})
+	o := front.Options{Std: std}
+	for _, f := range set {
+		f(&o)
+	}
+	s.Server = front.New(o)
 	l := listen(t)
 	s.addr = l.Addr().String()
 	config := &tls.Config{Certificates: []tls.Certificate{a.Certificate("a.example.com")}, NextProtos: []string{"h2", "http/1.1"}}

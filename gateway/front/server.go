@@ -30,6 +30,16 @@ type Options struct {
 	// of each connection. Longer heads go to Std. 0 means 4096; Std.MaxHeaderBytes is an upper bound.
 	MaxHead int
 
+	// MaxConnections bounds the connections that are open at a time, upgraded ones included; others wait to be accepted.
+	// 0: any number.
+	MaxConnections int
+
+	// MinBodyRate is at how many bytes per second the content of a request has to come, in the time that it is waited for
+	// beyond the first BodyGrace (10 s); a slower one ends with an error that is a timeout. 0: it may take any time. It does
+	// not hold for gRPC, in whose calls both sides may be silent.
+	MinBodyRate int64
+	BodyGrace   time.Duration
+
 	// Seed, when set, is called once for each connection that starts in the fast lane, after Std.ConnContext. It returns
 	// the context of the connection's requests and, if not nil, a function that is called before each of them. It is
 	// for values that one request at a time uses, like a router's scratch space.
@@ -46,6 +56,10 @@ type Server struct {
 	seed    func(context.Context) (context.Context, func())
 
 	headTimeout, idleTimeout time.Duration // 0: none
+
+	places  *places // nil: any number
+	minRate int64   // 0: none
+	grace   time.Duration
 
 	greetings
 	out  sync.Pool // of *output
@@ -64,8 +78,8 @@ type Server struct {
 	drained   chan struct{} // closed when closing, and the last of listeners and conns is gone
 }
 
-// New returns a Server. It panics without Options.Std, whose ConnState it sets to a function that calls the one that was
-// there.
+// New returns a Server. It panics without Options.Std, whose ConnState and, with a MinBodyRate, Handler it sets to
+// functions that call those that were there.
 func New(o Options) *Server {
 	if o.Std == nil {
 		panic("front: Options.Std is nil")
@@ -82,9 +96,15 @@ func New(o Options) *Server {
 		conns:       make(map[uint64]*conn),
 		drained:     make(chan struct{}),
 		greetings:   newGreetings(),
+		places:      newPlaces(o.MaxConnections),
+		minRate:     max(o.MinBodyRate, 0),
+		grace:       cmp.Or(o.BodyGrace, defaultGrace),
 	}
 	if s.handler == nil {
 		s.handler = http.DefaultServeMux
+	}
+	if s.minRate > 0 {
+		o.Std.Handler = s.paced(s.handler)
 	}
 	s.out.New = func() any { return newOutput() }
 	watchStates(o.Std)
@@ -94,14 +114,14 @@ func New(o Options) *Server {
 // Serve accepts connections on l until the Server is shut down or closed, or l fails. It closes l and always returns an
 // error, http.ErrServerClosed after Shutdown or Close. After any other error call Close.
 func (s *Server) Serve(l net.Listener) error {
-	if s.stdOnly {
-		return s.std.Serve(guardedListener{l, s})
-	}
 	once := newOnceListener(l)
 	defer once.Close()
+	if s.stdOnly {
+		return s.std.Serve(guardedListener{once, s})
+	}
 	err := s.open(once)
 	if errors.Is(err, errors.ErrUnsupported) {
-		return s.std.Serve(guardedListener{l, s})
+		return s.std.Serve(guardedListener{once, s})
 	}
 	if err != nil {
 		return err
@@ -165,7 +185,13 @@ func (s *Server) accept(l *onceListener, over *handover) error {
 	base = context.WithValue(base, http.ServerContextKey, s.std)
 	var pause time.Duration
 	for {
+		if !s.places.take(s, l.closed) {
+			return net.ErrClosed
+		}
 		nc, err := l.Accept()
+		if err != nil {
+			s.places.leave()
+		}
 		switch tcp, ok := nc.(*net.TCPConn); {
 		case err != nil && temporary(err):
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
@@ -175,7 +201,7 @@ func (s *Server) accept(l *onceListener, over *handover) error {
 		case err != nil:
 			return fmt.Errorf("accept: %w", err)
 		case !ok:
-			over.give(s.guard(nc))
+			over.give(s.guard(s.places.place(nc)))
 		default:
 			s.start(base, tcp, over)
 		}
@@ -188,11 +214,12 @@ func (s *Server) start(base context.Context, tcp *net.TCPConn, over *handover) {
 	c := newConn(s, tcp, over)
 	if !s.track(c) {
 		tcp.Close()
+		s.places.leave()
 		return
 	}
 	if err := s.watch.add(tcp, c.id); err != nil {
 		s.untrack(c)
-		over.give(s.guard(tcp))
+		over.give(s.guardPlaced(tcp))
 		return
 	}
 	ctx := base

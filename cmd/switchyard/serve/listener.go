@@ -76,7 +76,10 @@ func (p *process) newPublic() *front.Server {
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		ErrorLog:          p.errorLog(),
 	}
-	return front.New(front.Options{Std: std, StdOnly: !p.options.OwnFront, Seed: gateway.Seed})
+	return front.New(front.Options{
+		Std: std, StdOnly: !p.options.OwnFront, Seed: gateway.Seed,
+		MaxConnections: p.options.maxConnections(), MinBodyRate: p.options.MinBodyRate,
+	})
 }
 
 // servePublic serves the public listener until it is shut down.

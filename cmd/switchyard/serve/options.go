@@ -75,6 +75,8 @@ type Options struct {
 	ReadHeaderTimeout time.Duration // for the head of a request
 	IdleTimeout       time.Duration // of a kept-alive connection between requests
 	MaxHeaderBytes    int
+	MaxConnections    int   // of callers that are open at a time; 0: half of the file descriptors that the process may have
+	MinBodyRate       int64 // bytes per second at which a request's body has to come; 0: it may take any time
 
 	ShutdownDelay time.Duration // from readiness off to refusing connections
 	GracePeriod   time.Duration // for live requests and copies to end, together

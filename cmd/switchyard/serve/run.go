@@ -174,6 +174,7 @@ func (p *process) makeServers() {
 	p.live = &live{handler: p.gateway}
 	p.lives, p.cutOff = context.WithCancelCause(context.Background())
 	p.public = p.newPublic()
+	registry.MustRegister(connectionMetrics{p.public.Connections})
 	p.private = p.newPrivate(p.gateway.Admin(p.adminOptions(registry)))
 	p.watched = p.newPrivate(p.gateway.Metrics(registry))
 }
