@@ -78,7 +78,9 @@ func importJetProxy(p process, o importing, path string) error {
 	}
 	config, problems := schema.ParseJetProxy(schema.File{Path: path, Data: text})
 	if len(problems) > 0 {
-		fmt.Fprintln(p.stderr, problems)
+		if err := schema.Print(p.stderr, problems, schema.FormatText, colored(p.stderr, p.env)); err != nil {
+			return err
+		}
 		return errProblems
 	}
 	result := migrate.JetProxy(config, o.branch)
