@@ -16,7 +16,7 @@ func split() map[string]string {
 }
 
 func TestEveryPageAnswers(t *testing.T) {
-	s := newStage(t, split(), nil)
+	s := newStage(t, split(), func(o *console.Options) { o.Recent = nil })
 	s.logIn("editor")
 	for path, want := range map[string]string{
 		"/":                           "/console/endpoints/e",

@@ -30,6 +30,8 @@ type Console struct {
 	now      func() time.Time
 	choices  choices
 	peers    peers
+	history  history
+	judged   judgements
 
 	mu       sync.Mutex
 	versions map[string]resolution // by what names a version; see watchVersions
@@ -43,6 +45,8 @@ func New(o Options) *Console {
 	c := &Console{
 		o: o, mux: http.NewServeMux(), streams: make(chan struct{}, mostStreams), now: time.Now,
 		pages: parsePages(), versions: map[string]resolution{}, sessions: login.NewSessions(),
+		history: history{changes: map[int]routing{}, files: map[string]touched{}},
+		judged:  judgements{all: map[string]judged{}},
 	}
 	if o.Tokens != nil {
 		c.token = login.NewToken(c.isToken)
@@ -81,6 +85,7 @@ func (c *Console) routes() {
 	c.page("GET /console/endpoints/{name}", c.showEndpoint)
 	c.page("GET /console/endpoints/{name}/try", c.showTry)
 	c.change("POST /console/endpoints/{name}/try", c.send)
+	c.page("GET /console/endpoints/{name}/report", c.showSplitReport)
 	c.page("GET /console/endpoints/{name}/report/{mirror}", c.showReport)
 	c.page("GET /console/records", c.showRecords)
 	c.page("GET /console/requests/{id}", c.showRequest)

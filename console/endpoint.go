@@ -31,8 +31,8 @@ type endpointPage struct {
 	Open     []string // mirrors that are left alone for their failures
 	Versions []resolution
 	Calls    calls
-	File     draft.Lines
-	Last     *Kept // the last revision that changed the file, if it is kept
+	Path     string // of the document
+	Source   []sourceLine
 	Writes   bool
 }
 
@@ -48,6 +48,7 @@ type endpointLive struct {
 	Latencies template.HTML
 	Agreement template.HTML // empty: nothing was compared
 	Any       bool
+	Judged    []judgement
 }
 
 // span is how far back the charts go.
@@ -96,8 +97,8 @@ func (c *Console) showEndpoint(v *visit) {
 	page.Live = c.endpointLive(e, chosen)
 	page.Replicas, page.Open = c.o.Health(name)
 	if doc, ok := draft.Find(v.follow.LiveRevision, name); ok {
-		page.File = draft.Number(doc)
-		page.Last = c.lastChange(v, doc.Path)
+		kept, _ := c.o.Revisions(v.r.Context()) // without them nobody is named
+		page.Path, page.Source = doc.Path, c.source(kept, doc, v.follow)
 	}
 	v.show(http.StatusOK, "endpoint", name, "endpoints", "/console/events/endpoints/"+name+"?"+url.Values{"span": {chosen.Name}}.Encode(), page)
 }
@@ -119,23 +120,10 @@ func timeoutText(t schema.Timeout) string {
 			parts = append(parts, bound.d.String()+" "+bound.what)
 		}
 	}
+	if len(parts) == 0 {
+		return schema.DefaultTimeout.String() + " for a plain answer, if the version does not say otherwise"
+	}
 	return strings.Join(parts, ", ")
-}
-
-// lastChange is the newest kept revision that changed a file.
-func (c *Console) lastChange(v *visit, path string) *Kept {
-	kept, err := c.o.Revisions(v.r.Context())
-	if err != nil {
-		return nil
-	}
-	for i := range kept {
-		for _, f := range kept[i].Files {
-			if f.Path == path && f.Branch == v.follow.Branch {
-				return &kept[i]
-			}
-		}
-	}
-	return nil
 }
 
 func (c *Console) endpoint(name string) *endpoints.Endpoint {
@@ -147,7 +135,7 @@ func (c *Console) endpoint(name string) *endpoints.Endpoint {
 
 // endpointLive is what moves, as it is now.
 func (c *Console) endpointLive(e *endpoints.Endpoint, over span) endpointLive {
-	l := endpointLive{Name: e.Name, Span: over}
+	l := endpointLive{Name: e.Name, Span: over, Judged: c.judgementsOf(e)}
 	l.Backends, l.Mirrors = parts(e)
 	now := c.now()
 	window := time.Duration(over.Points*over.Steps) * c.o.Series.Step()

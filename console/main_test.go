@@ -22,6 +22,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
@@ -50,7 +51,8 @@ func newStage(t testing.TB, files map[string]string, change func(*console.Option
 	log := record.NewLog(record.Options{Writer: httptest.NewRecorder()})
 	pool := deployments.NewPool(deployments.PoolOptions{})
 	t.Cleanup(pool.Close)
-	s.gateway = gateway.New(gateway.Options{Pool: pool, Records: log, Logger: zerolog.Nop()})
+	ring := recent.New(recent.Options{})
+	s.gateway = gateway.New(gateway.Options{Pool: pool, Records: log, Logger: zerolog.Nop(), Observers: []func(*record.Record){ring.Observe}})
 	t.Cleanup(func() { _ = s.gateway.Drain(context.Background()) })
 	users, err := login.Open(usersFile(t))
 	if err != nil {
@@ -59,7 +61,7 @@ func newStage(t testing.TB, files map[string]string, change func(*console.Option
 	o := console.Options{
 		Loopback: true, CallURL: "http://:8080", Logger: zerolog.Nop(), Snapshot: s.gateway.Current, Health: s.gateway.Health,
 		Following: func() console.Following { return s.following }, Revisions: func(context.Context) ([]console.Kept, error) { return nil, nil },
-		Series: series.New(series.Options{}), Gateway: s.gateway, Write: true, Users: users,
+		Series: series.New(series.Options{}), Recent: ring, Gateway: s.gateway, Watch: s.gateway.WatchCopies, Write: true, Users: users,
 		Check: func(rev schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics) {
 			return gateway.Check(rev, deployments.Secrets{})
 		},

@@ -27,9 +27,11 @@ type Options struct {
 	Health    func(endpoint string) (replicas []gateway.ReplicaHealth, openBreakers []string)
 	Following func() Following
 	Revisions func(context.Context) ([]Kept, error) // the newest first
+	Kept      func(number int) (schema.Revision, error)
 	Series    *series.Store
 	Recent    *recent.Ring // the newest records; nil: none are kept
 	Gateway   http.Handler // answers what is tried out; as the public listener does
+	Watch     func(requestID string, f func(gateway.MirrorAnswer)) (stop func())
 	Peers     Peers
 
 	// Who may look and who may change something.
@@ -37,9 +39,10 @@ type Options struct {
 	Users  *login.Users           // nil: there are none
 	Issuer *issuer.Issuer         // nil: there is none
 
+	Check func(schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics)
+
 	// Changes, for those who may. Without Write none of them is used.
 	Write   bool
-	Check   func(schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics)
 	Publish func(context.Context, Commit) (Published, error)
 	Sync    func(context.Context) error
 	Accept  func(ctx context.Context, commit string) error

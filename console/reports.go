@@ -2,7 +2,9 @@ package console
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/records"
@@ -13,9 +15,15 @@ import (
 // and nothing in it runs or is loaded.
 const reportPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
+// reportEvery is after how many seconds a browser makes a report anew.
+const reportEvery = "30"
+
 // mostReported is how many records a report is made of. It is above what the
 // memory for them usually holds.
 const mostReported = 1_000_000
+
+// ofMemory is what to know of reports that are made here.
+const ofMemory = "Made of the records that this gateway keeps in memory, anew every " + reportEvery + " s; switchyard report takes log files as well."
 
 // showReport is the report about a mirror, of the records in memory, against its
 // gates.
@@ -26,30 +34,96 @@ func (c *Console) showReport(v *visit) {
 		v.fail(http.StatusNotFound, "No mirror of the name "+mirror+" gets copies of requests to "+name+".")
 		return
 	}
-	collector := report.NewCollector(report.Options{Endpoint: name})
-	var d records.Decoder
-	if c.o.Recent != nil {
-		for _, line := range c.o.Recent.Newest(mostReported, records.Filter{Endpoint: name}).Lines {
-			var r records.Record
-			if d.Decode(line, &r) == nil && r.Event == records.Inference {
-				collector.Add(&r)
-			}
-		}
-	}
+	collector := c.collect(name)
 	if !collector.Has(mirror) {
 		v.fail(http.StatusNotFound, "There are no records of the mirror "+mirror+" in memory, so that there is nothing to report. Call the endpoint first.")
 		return
 	}
 	made := collector.Report(mirror, declared.Gates)
-	made.Notes = append(made.Notes, "Made of the records that this gateway keeps in memory; switchyard report takes log files as well.")
+	made.Notes = append(made.Notes, ofMemory)
 	var page bytes.Buffer
-	if err := report.Print(&page, made, report.FormatHTML, false); err != nil {
+	v.report(&page, report.Print(&page, made, report.FormatHTML, false))
+}
+
+// showSplitReport is the report about the backends of a split.
+func (c *Console) showSplitReport(v *visit) {
+	name := v.r.PathValue("name")
+	e := c.endpoint(name)
+	if e == nil || len(e.Backends) < 2 || len(e.Backends) > report.MaxBackends {
+		v.fail(http.StatusNotFound, "No split of the name "+name+" serves.")
+		return
+	}
+	made, older := c.compareBackends(e, v.follow)
+	if made == nil {
+		v.fail(http.StatusNotFound, "There are no records of "+name+" in memory since what serves does, so that there is nothing to report. Call the endpoint first.")
+		return
+	}
+	if older > 0 {
+		made.Notes = append(made.Notes, fmt.Sprintf("%s of earlier revisions are left out, as weights may have been others.", plural(older, "record")))
+	}
+	made.Notes = append(made.Notes, ofMemory)
+	var page bytes.Buffer
+	v.report(&page, report.Print(&page, made, report.FormatHTML, false))
+}
+
+// report answers with a report.
+func (v *visit) report(page *bytes.Buffer, err error) {
+	if err != nil {
 		v.fail(http.StatusInternalServerError, "The report cannot be made.", err.Error())
 		return
 	}
 	v.w.Header().Set("Content-Security-Policy", reportPolicy)
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.Header().Set("Refresh", reportEvery)
 	_, _ = v.w.Write(page.Bytes()) // the viewer left
+}
+
+// each gives the records of an endpoint that are in memory, the oldest first.
+func (c *Console) each(name string, add func(*records.Record)) {
+	if c.o.Recent == nil {
+		return
+	}
+	var d records.Decoder
+	for _, line := range c.o.Recent.Newest(mostReported, records.Filter{Endpoint: name}).Lines {
+		var r records.Record
+		if d.Decode(line, &r) == nil && r.Event == records.Inference {
+			add(&r)
+		}
+	}
+}
+
+func (c *Console) collect(name string) *report.Collector {
+	collector := report.NewCollector(report.Options{Endpoint: name})
+	c.each(name, collector.Add)
+	return collector
+}
+
+// compareBackends compares the backends of a split since its weights are what they
+// are, as far as is known: by the records of the revision that serves. older
+// counts the others. It is nil without any.
+func (c *Console) compareBackends(e *endpoints.Endpoint, follow Following) (made *report.Split, older int) {
+	o := report.SplitOptions{Endpoint: e.Name, Weights: map[string]float64{}}
+	for i := range e.Backends {
+		if b := &e.Backends[i]; b.Weight > 0 {
+			o.Backends = append(o.Backends, b.Name)
+			o.Weights[b.Name] = b.Weight
+		}
+	}
+	splits, found := report.NewSplits(o), false
+	c.each(e.Name, func(r *records.Record) {
+		switch {
+		case r.Role != records.Live || !slices.Contains(o.Backends, r.Backend):
+		case follow.Live != nil && r.Commit != follow.Live.Commit:
+			older++
+		default:
+			found = true
+			splits.Add(r)
+		}
+	})
+	if !found || len(o.Backends) < 2 {
+		return nil, older
+	}
+	return splits.Report(), older
 }
 
 // mirror is a mirror that serves; nil if there is none.

@@ -6,16 +6,32 @@ import (
 
 // revisionsPage is what served, and can serve again.
 type revisionsPage struct {
-	Kept    []Kept
+	Kept    []keptRow
 	Problem string // why there are none
 	Peers   []peer
 }
 
+// keptRow is a revision in the list.
+type keptRow struct {
+	Kept
+	Routing *routing // what it changed for callers; nil: that cannot be told
+	Oldest  bool     // there is none to compare it with
+	Link    string   // to the commit, where its repository shows them
+}
+
 func (c *Console) showRevisions(v *visit) {
 	kept, err := c.o.Revisions(v.r.Context())
-	page := revisionsPage{Kept: kept, Peers: c.peers.ask(v.r.Context(), c.o.Peers, c.now())}
+	page := revisionsPage{Peers: c.peers.ask(v.r.Context(), c.o.Peers, c.now())}
 	if err != nil {
 		page.Problem = sentence(err.Error())
+	}
+	told := c.tell(kept)
+	for i, k := range kept {
+		row := keptRow{Kept: k, Oldest: i == len(kept)-1, Link: commitLink(v.follow.Repository, k.Commit)}
+		if r, ok := told[k.Number]; ok {
+			row.Routing = &r
+		}
+		page.Kept = append(page.Kept, row)
 	}
 	v.show(http.StatusOK, "revisions", "Revisions", "revisions", "", page)
 }

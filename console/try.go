@@ -8,7 +8,11 @@ import (
 	"net/http"
 	"sort"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/records"
 )
 
 // tryPage is a request that is made up here, and what came of it.
@@ -22,8 +26,16 @@ type tryPage struct {
 	May      bool // who looks may send it
 	Problems []string
 	Answer   *answer
-	Rows     []recordRow
+	Copies   []tried
 	Waited   bool // some mirror has no record yet
+}
+
+// tried is what became of a copy.
+type tried struct {
+	recordRow
+	Lines []markedLine // of its answer, beside the live one
+	Cut   bool
+	Same  bool // the answers are the same, whatever the rules of comparison leave out
 }
 
 // answer is what a caller got.
@@ -33,8 +45,10 @@ type answer struct {
 	ID      string
 	Took    string
 	Header  []string
-	Body    string
+	Lines   []markedLine
 	Cut     bool
+	Live    *recordRow // nil: its record is not there
+	body    []byte
 }
 
 const (
@@ -78,10 +92,61 @@ func (c *Console) send(v *visit) {
 		v.show(http.StatusUnprocessableEntity, "try", "Try "+name, "endpoints", "", page)
 		return
 	}
+	var heard answers
+	if c.o.Watch != nil {
+		defer c.o.Watch(r.Header.Get("X-Request-Id"), heard.add)()
+	}
 	page.Answer = c.call(r)
-	page.Rows = c.copiesOf(v.r.Context(), page.Answer.ID, 1+len(page.Mirrors))
-	page.Waited = len(page.Rows) < 1+len(page.Mirrors)
+	rows := c.copiesOf(v.r.Context(), page.Answer.ID, 1+len(page.Mirrors))
+	page.Waited = len(rows) < 1+len(page.Mirrors)
+	page.compare(rows, &heard)
 	v.show(http.StatusOK, "try", "Try "+name, "endpoints", "", page)
+}
+
+// answers are those of mirrors, as they come.
+type answers struct {
+	mu  sync.Mutex
+	all map[string]gateway.MirrorAnswer
+}
+
+func (a *answers) add(m gateway.MirrorAnswer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.all == nil {
+		a.all = map[string]gateway.MirrorAnswer{}
+	}
+	a.all[m.Mirror] = m
+}
+
+func (a *answers) of(mirror string) (gateway.MirrorAnswer, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m, ok := a.all[mirror]
+	return m, ok
+}
+
+// compare puts the answers beside each other. A line of the live one is marked if
+// any mirror says something else there.
+func (p *tryPage) compare(rows []recordRow, heard *answers) {
+	p.Answer.Lines = textLines(p.Answer.body, false)
+	for i := range rows {
+		if rows[i].Role == records.Live {
+			p.Answer.Live = &rows[i]
+			continue
+		}
+		t := tried{recordRow: rows[i]}
+		if m, ok := heard.of(rows[i].Backend); ok {
+			live, mirror := beside(p.Answer.body, m.Body)
+			t.Lines, t.Cut, t.Same = mirror, m.Cut, true
+			for k, l := range live {
+				t.Same = t.Same && !l.Differs
+				if k < len(p.Answer.Lines) {
+					p.Answer.Lines[k].Differs = p.Answer.Lines[k].Differs || l.Differs
+				}
+			}
+		}
+		p.Copies = append(p.Copies, t)
+	}
 }
 
 // request is the request that the form describes.
@@ -117,22 +182,23 @@ func (c *Console) call(r *http.Request) *answer {
 	w := &recorder{header: http.Header{}}
 	began := time.Now()
 	c.serve(w, r)
-	a := &answer{Status: w.status, Backend: w.Header().Get("X-Switchyard-Backend"), ID: w.Header().Get("X-Request-Id"), Took: latency(time.Since(began))}
+	a := &answer{Status: w.status, Backend: w.sent.Get("X-Switchyard-Backend"), ID: w.sent.Get("X-Request-Id"), Took: latency(time.Since(began))}
 	if a.ID == "" {
 		a.ID = r.Header.Get("X-Request-Id")
 	}
-	for name, values := range w.Header() {
+	for name, values := range w.sent {
 		a.Header = append(a.Header, name+": "+strings.Join(values, ", "))
 	}
 	sort.Strings(a.Header)
 	a.Cut = w.cut
-	a.Body = indented(bytes.ToValidUTF8(w.body.Bytes(), []byte("\ufffd")))
+	a.body = w.body.Bytes()
 	return a
 }
 
 // recorder is a caller who remembers the beginning of an answer.
 type recorder struct {
 	header http.Header
+	sent   http.Header // as it was when the answer began; the gateway uses its memory again
 	status int
 	body   bytes.Buffer
 	cut    bool
@@ -142,7 +208,7 @@ func (r *recorder) Header() http.Header { return r.header }
 
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && status >= http.StatusOK {
-		r.status = status
+		r.status, r.sent = status, r.header.Clone()
 	}
 }
 

@@ -137,6 +137,7 @@ func (q *request) writeLive(rec *record.Record) {
 // writeCopy writes the record of a copy, with its answer if that is captured. The
 // tap's hold is the callee's.
 func (g *Gateway) writeCopy(rec *record.Record, rule *capture.Rule, answer *tap.Tap) {
+	g.watches.tell(rec, answer)
 	if rule == nil || !answer.Begun() {
 		g.write(rec)
 		answer.Release()

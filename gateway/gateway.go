@@ -77,6 +77,8 @@ type Gateway struct {
 	bound   []*endpoint // since the last swap, whether they serve or not
 	refusal atomic.Pointer[Refusal]
 	applied atomic.Pointer[Applied] // nil before the first
+
+	watches watches
 }
 
 // Refusal is a revision that was refused, and why.

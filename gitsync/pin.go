@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -170,6 +171,24 @@ func (f *Follower) Revisions(ctx context.Context) ([]Kept, error) {
 		list[i].Live = k.Err == nil && status.Live != nil && k.key() == status.Live.key()
 	}
 	return list, nil
+}
+
+// Kept reads a kept revision, by its number, with its trees. It is ErrNoState
+// without a state folder, and ErrNotKept when there is no such revision, or none
+// that can be read. Safe for concurrent use.
+func (f *Follower) Kept(number int) (*Revision, error) {
+	if f.archive == nil {
+		return nil, ErrNoState
+	}
+	file, err := f.archive.find(strconv.Itoa(number))
+	if err != nil {
+		return nil, err
+	}
+	revision, _, err := f.archive.load(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: revision %d cannot be read: %w", ErrNotKept, number, err)
+	}
+	return revision, nil
 }
 
 // ReadKept lists the revisions that are kept in a state folder, the newest

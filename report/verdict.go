@@ -139,6 +139,12 @@ func (g Gate) format() func(float64) string {
 	return millis
 }
 
+// Figures are the mirror's figure and the bound, as people read them.
+func (g Gate) Figures() (mirror, bound string) {
+	format := g.format()
+	return format(g.Mirror), format(g.Bound)
+}
+
 // sentence says how a gate was judged, in figures.
 func (g Gate) sentence(judged string) string {
 	format := g.format()

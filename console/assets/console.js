@@ -141,5 +141,74 @@ function setUp(form) {
   preview();
 }
 
+// Requests that somebody keeps to send again stay in this browser, and secrets do not.
+const trying = document.querySelector("form[data-try]");
+if (trying) keep(trying);
+
+function keep(form) {
+  const place = document.querySelector("[data-kept]");
+  const none = document.querySelector("[data-kept-none]");
+  const key = `switchyard.kept.${form.dataset.try}`;
+  const fields = ["method", "rest", "headers", "body"];
+  const most = 20;
+  const secret = /^([^:]*(authorization|cookie|token|secret|key|password|credential)[^:]*):.*$/i;
+
+  function read() {
+    try {
+      const all = JSON.parse(localStorage.getItem(key) ?? "[]");
+      return Array.isArray(all) ? all : [];
+    } catch {
+      return [];
+    }
+  }
+
+  function write(all) {
+    try {
+      localStorage.setItem(key, JSON.stringify(all.slice(0, most)));
+    } catch {
+      none.textContent = "The browser has no room for it.";
+      none.hidden = false;
+      return;
+    }
+    show();
+  }
+
+  function button(text, label, run) {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = "quiet";
+    made.textContent = text;
+    made.setAttribute("aria-label", label);
+    made.addEventListener("click", run);
+    return made;
+  }
+
+  function show() {
+    const all = read();
+    none.hidden = all.length > 0;
+    place.replaceChildren(...all.map((kept, i) => {
+      const item = document.createElement("li");
+      const title = document.createElement("span");
+      title.className = "mono";
+      title.textContent = `${kept.method} ${kept.rest || ""} ${String(kept.body ?? "").replace(/\s+/g, " ")}`;
+      title.title = String(kept.body ?? "");
+      const load = button("Load", `Load request ${i + 1}`, () => {
+        for (const name of fields) if (typeof kept[name] === "string") form.elements[name].value = kept[name];
+        form.elements.body.focus();
+      });
+      const drop = button("Remove", `Remove request ${i + 1}`, () => write(read().filter((_, k) => k !== i)));
+      item.append(title, load, drop);
+      return item;
+    }));
+  }
+
+  form.querySelector("[data-keep]")?.addEventListener("click", () => {
+    const kept = Object.fromEntries(fields.map((name) => [name, form.elements[name].value]));
+    kept.headers = kept.headers.split("\n").map((line) => line.replace(secret, "$1:")).join("\n");
+    write([kept, ...read().filter((other) => fields.some((name) => other[name] !== kept[name]))]);
+  });
+  show();
+}
+
 tellTimes(document);
 setInterval(() => tellTimes(document), 10000);

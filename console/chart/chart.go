@@ -128,7 +128,7 @@ func missing(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
 // path draws one line into a box.
 func path(l Line, x, y, width, height, top float64) string {
-	var d strings.Builder
+	var d, dots strings.Builder
 	step := width / float64(max(1, len(l.Values)-1))
 	pen := false
 	for i, v := range l.Values {
@@ -137,25 +137,29 @@ func path(l Line, x, y, width, height, top float64) string {
 			continue
 		}
 		alone := !pen && (i+1 == len(l.Values) || missing(l.Values[i+1]))
-		move := "L"
-		if !pen {
-			move = "M"
-		}
-		at := y + height*(1-math.Min(v/top, 1))
-		d.WriteString(move + coordinate(x+step*float64(i)) + " " + coordinate(at))
-		if alone { // a point shows only if it has a length
-			d.WriteString("h.01")
+		place := coordinate(x+step*float64(i)) + " " + coordinate(y+height*(1-math.Min(v/top, 1)))
+		switch {
+		case alone: // a point shows only if it has a length
+			dots.WriteString("M" + place + "h.01")
+		case pen:
+			d.WriteString("L" + place)
+		default:
+			d.WriteString("M" + place)
 		}
 		pen = true
-	}
-	if d.Len() == 0 {
-		return ""
 	}
 	class := "line " + Class(l.Color)
 	if l.Dashed {
 		class += " dashed"
 	}
-	return `<path class="` + class + `" d="` + d.String() + `"><title>` + html.EscapeString(l.Label) + `</title></path>`
+	return pathOf(class, d.String(), l.Label) + pathOf("line dot "+Class(l.Color), dots.String(), l.Label)
+}
+
+func pathOf(class, d, label string) string {
+	if d == "" {
+		return ""
+	}
+	return `<path class="` + class + `" d="` + d + `"><title>` + html.EscapeString(label) + `</title></path>`
 }
 
 // drawing is an SVG of a class and a size that says what it shows. fit is how it

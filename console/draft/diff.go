@@ -29,7 +29,11 @@ func Diff(was, is []byte) []DiffLine {
 	if string(was) == string(is) {
 		return nil
 	}
-	a, b := lines(was), lines(is)
+	return near(aligned(lines(was), lines(is)))
+}
+
+// aligned puts the lines of two texts side by side.
+func aligned(a, b []string) []DiffLine {
 	begin := 0
 	for begin < min(len(a), len(b)) && a[begin] == b[begin] {
 		begin++
@@ -47,7 +51,7 @@ func Diff(was, is []byte) []DiffLine {
 		old, now := len(a)-end+i, len(b)-end+i
 		all = append(all, DiffLine{"same", old + 1, now + 1, a[old]})
 	}
-	return near(all)
+	return all
 }
 
 func lines(text []byte) []string {

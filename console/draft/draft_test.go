@@ -82,6 +82,16 @@ func TestADocumentComesAndGoes(t *testing.T) {
 	}
 }
 
+func TestEachLineKnowsSinceWhenItStands(t *testing.T) {
+	got := draft.Since([]byte("a\nnew\nb\nc\n"), []byte("a\nb\nc\n"), []byte("a\nc\n"), []byte("a\nb\nc\n"))
+	if diff := cmp.Diff([]int{3, 0, 1, 3}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if got := draft.Since([]byte("a\n"), nil, []byte("a\n")); len(got) != 1 || got[0] != 0 {
+		t.Errorf("what was gone meanwhile counts from when it came back: %v", got)
+	}
+}
+
 // FuzzDiff holds that a difference leads from one text to the other.
 func FuzzDiff(f *testing.F) {
 	f.Add("a\nb\nc\n", "a\nc\nd\n")

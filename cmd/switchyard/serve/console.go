@@ -38,8 +38,9 @@ func (p *process) consoleHandler() http.Handler {
 	}
 	p.console = console.New(console.Options{
 		Version: p.options.Version, Logger: p.logger, Loopback: loopback(p.admin.Addr()), CallURL: scheme + p.listen.Addr().String(),
-		Snapshot: p.gateway.Current, Health: p.gateway.Health, Series: p.series, Recent: p.recent, Gateway: p.gateway, Peers: o.Peers,
-		Following: p.following, Revisions: p.keptRevisions,
+		Snapshot: p.gateway.Current, Health: p.gateway.Health, Series: p.series, Recent: p.recent, Gateway: p.gateway, Watch: p.gateway.WatchCopies,
+		Peers:     o.Peers,
+		Following: p.following, Revisions: p.keptRevisions, Kept: p.keptRevision,
 		Certified: p.options.AdminTLS != nil && p.options.AdminTLS.ClientCAFile != "", Tokens: p.options.AdminTokens, Users: o.Users, Issuer: o.Issuer,
 		Write: o.Write, Check: gateway.NewChecker(p.options.Secrets).Check, Publish: p.publish,
 		Sync: p.follower.Sync, Accept: p.follower.Accept, Pin: p.follower.Pin, Unpin: p.follower.Unpin,
@@ -150,6 +151,15 @@ func (p *process) keptRevisions(ctx context.Context) ([]console.Kept, error) {
 		}
 	}
 	return all, nil
+}
+
+// keptRevision is one of them, as it is compiled.
+func (p *process) keptRevision(number int) (schema.Revision, error) {
+	kept, err := p.follower.Kept(number)
+	if err != nil {
+		return schema.Revision{}, err
+	}
+	return Revision(kept), nil
 }
 
 // publish pushes a commit of the console.

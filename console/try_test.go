@@ -1,0 +1,110 @@
+package console_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// mirrored is an endpoint whose mirror answers something else.
+func mirrored(t *testing.T, live, mirror string) map[string]string {
+	t.Helper()
+	serve := func(answer string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, answer)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	return map[string]string{
+		"endpoints/e.yaml": "schemaVersion: 1\nbackends:\n  a: {deployment: {branch: main, name: m, version: 1}, weight: 3}\n  b: {static: 2, weight: 0}\nmirrors:\n" +
+			"  m: {deployment: {branch: main, name: m, version: 2}, gates: {minPairs: 1, agreement: \">= 0.5\"}}\n",
+		"deployments/m.yaml": "schemaVersion: 1\nversions:\n  1: {url: " + serve(live) + "}\n  2: {url: " + serve(mirror) + "}\n",
+	}
+}
+
+// try sends a request from the page.
+func (s *stage) try(t *testing.T, body string) string {
+	t.Helper()
+	token := s.logIn("editor")
+	form := url.Values{"token": {token}, "method": {"POST"}, "headers": {"Content-Type: application/json"}, "body": {body}}
+	got := s.send(http.MethodPost, "/console/endpoints/e/try", form, nil)
+	if got.status != http.StatusOK {
+		t.Fatalf("it is answered %d\n%s", got.status, got.body)
+	}
+	return got.body
+}
+
+func TestAnswersStandBesideEachOther(t *testing.T) {
+	for name, test := range map[string]struct {
+		live, mirror string
+		want         []string
+		lacks        []string
+	}{
+		"different values": {
+			`{"data": 20, "of": {"x": [1, 2]}, "same": true}`, `{"same": true, "data": 21, "of": {"x": [1, 2, 3]}}`,
+			[]string{"<mark>  &#34;data&#34;: 20,</mark>", "<mark>  &#34;data&#34;: 21,</mark>", "<mark>      3</mark>", ">differs<"},
+			[]string{"<mark>  &#34;same&#34;", "<mark>  &#34;of&#34;"},
+		},
+		"the same":               {`{"data": 20}`, `{"data": 20.0}`, []string{">agrees<", "&#34;data&#34;: 20.0"}, []string{"<mark>"}},
+		"within what is allowed": {`{"data": 1}`, `{"data": 1.0000000001}`, []string{">agrees<", "<mark>  &#34;data&#34;: 1</mark>", "within what <code>compare</code> allows"}, nil},
+		"no JSON":                {"plain <b>", `{"data": 20}`, []string{"<mark>plain &lt;b&gt;</mark>", "<mark>{</mark>"}, []string{"<b>"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, mirrored(t, test.live, test.mirror), nil)
+			page := s.try(t, `{"data": 10}`)
+			page = page[strings.Index(page, ">Answers<"):]
+			for _, want := range test.want {
+				if !strings.Contains(page, want) {
+					t.Errorf("no %q in\n%s", want, page)
+				}
+			}
+			for _, not := range test.lacks {
+				if strings.Contains(page, not) {
+					t.Errorf("%q in\n%s", not, page)
+				}
+			}
+		})
+	}
+}
+
+func TestGatesAndReportsAreShown(t *testing.T) {
+	s := newStage(t, mirrored(t, `{"data": 20}`, `{"data": 21}`), nil)
+	if got := s.get("/console/endpoints/e/report"); got.status != http.StatusNotFound || !strings.Contains(got.body, "nothing to report") {
+		t.Errorf("without records: %d\n%s", got.status, got.body)
+	}
+	s.try(t, "{}")
+	page := s.get("/console/endpoints/e").body
+	for _, want := range []string{"be promoted?", "agreement &gt;= 0.5", "NOT ENOUGH DATA", `<span class="warn">undecided</span>`, "1 pairs; at least 1 are asked for"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in\n%s", want, page)
+		}
+	}
+	for path, want := range map[string]string{"/console/endpoints/e/report/m": "agreement", "/console/endpoints/none/report": "No split", "/console/endpoints/e/report/none": "No mirror"} {
+		got := s.get(path)
+		if !strings.Contains(got.body, want) {
+			t.Errorf("%s: %d, no %q", path, got.status, want)
+		}
+	}
+}
+
+func TestTheReportOfASplitComparesBackends(t *testing.T) {
+	s := newStage(t, split(), nil)
+	for range 20 {
+		s.try(t, "{}")
+	}
+	got := s.get("/console/endpoints/e/report")
+	for _, want := range []string{"e: backends", "as the weights ask for", "keeps in memory"} {
+		if got.status != http.StatusOK || !strings.Contains(got.body, want) {
+			t.Errorf("no %q in %d\n%s", want, got.status, got.body)
+		}
+	}
+	if got.header.Get("Refresh") != "30" {
+		t.Error("the report does not stay up to date")
+	}
+}
