@@ -1,10 +1,13 @@
 package console_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +153,38 @@ func TestARequestIsTried(t *testing.T) {
 	got := s.send(http.MethodPost, "/console/endpoints/e/try", url.Values{"token": {token}, "method": {"POST"}, "headers": {"X-User-Id: me"}, "body": {"{}"}}, nil)
 	if got.status != http.StatusOK || !strings.Contains(got.body, ">Answers<") || !regexp.MustCompile(`X-Request-Id: console-[A-Z0-9]+`).MatchString(got.body) {
 		t.Errorf("%d\n%s", got.status, got.body)
+	}
+}
+
+func TestOrdersOfEditorsAreCarriedOut(t *testing.T) {
+	var given []string
+	note := func(what string, err error) func(context.Context, string) error {
+		return func(_ context.Context, commit string) error {
+			given = append(given, what+" "+commit)
+			return err
+		}
+	}
+	s := newStage(t, split(), func(o *console.Options) {
+		o.Sync = func(ctx context.Context) error { return note("sync", nil)(ctx, "") }
+		o.Accept, o.Pin = note("accept", nil), note("pin", errors.New("no such revision is kept"))
+		o.Unpin = func(ctx context.Context) error { return note("unpin", nil)(ctx, "") }
+	})
+	token := s.logIn("editor")
+	s.following.Held = &console.Held{Reason: "Most endpoints are gone from it", Commit: "0123456789abcdef", Gone: []string{"e"}}
+	if page := s.get("/").body; !strings.Contains(page, "Most endpoints are gone from it: e") || !strings.Contains(page, "Accept <span class=\"mono\">0123456789</span>") {
+		t.Errorf("what is held is shown as\n%s", page)
+	}
+	for path, status := range map[string]int{
+		"/console/sync": http.StatusSeeOther, "/console/accept": http.StatusSeeOther, "/console/unpin": http.StatusSeeOther, "/console/pin": http.StatusConflict,
+	} {
+		got := s.send(http.MethodPost, path, url.Values{"token": {token}, "commit": {"0123456789abcdef"}}, nil)
+		if got.status != status || status == http.StatusConflict && !strings.Contains(got.body, "no such revision is kept") {
+			t.Errorf("%s is answered %d\n%s", path, got.status, got.body)
+		}
+	}
+	slices.Sort(given)
+	if diff := cmp.Diff([]string{"accept 0123456789abcdef", "pin 0123456789abcdef", "sync ", "unpin "}, given); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

@@ -117,13 +117,24 @@ func timeoutText(t schema.Timeout) string {
 		{"in all", t.Total},
 	} {
 		if bound.d > 0 {
-			parts = append(parts, bound.d.String()+" "+bound.what)
+			parts = append(parts, durationText(bound.d)+" "+bound.what)
 		}
 	}
 	if len(parts) == 0 {
-		return schema.DefaultTimeout.String() + " for a plain answer, if the version does not say otherwise"
+		return durationText(schema.DefaultTimeout) + " for a plain answer, if the version does not say otherwise"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// durationText is a duration without the zeros at its end: 1m, not 1m0s.
+func durationText(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if short, ok := strings.CutSuffix(text, zero); ok {
+			text = short + zero[:1]
+		}
+	}
+	return text
 }
 
 func (c *Console) endpoint(name string) *endpoints.Endpoint {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -180,11 +179,15 @@ func (f *Follower) Kept(number int) (*Revision, error) {
 	if f.archive == nil {
 		return nil, ErrNoState
 	}
-	file, err := f.archive.find(strconv.Itoa(number))
+	files, err := f.archive.files()
 	if err != nil {
 		return nil, err
 	}
-	revision, _, err := f.archive.load(file)
+	i := slices.IndexFunc(files, func(f keptFile) bool { return f.number == number })
+	if i < 0 {
+		return nil, fmt.Errorf("%w: there is no number %d", ErrNotKept, number)
+	}
+	revision, _, err := f.archive.load(files[i])
 	if err != nil {
 		return nil, fmt.Errorf("%w: revision %d cannot be read: %w", ErrNotKept, number, err)
 	}

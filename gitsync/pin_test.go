@@ -90,6 +90,14 @@ func TestPinStaysUntilUnpinned(t *testing.T) {
 	if err != nil || len(list) != 4 || !list[0].Live || list[0].Commit() != fourth {
 		t.Errorf("%+v, %v", list, err)
 	}
+	for i, k := range list {
+		if rev, err := f.Kept(k.Number); err != nil || rev.Commit() != k.Commit() || rev.Heads["main"].Tree == nil {
+			t.Errorf("revision %d of the list: %+v, %v", i, rev, err)
+		}
+	}
+	if _, err := f.Kept(99); !errors.Is(err, gitsync.ErrNotKept) {
+		t.Errorf("a revision that is not kept: %v", err)
+	}
 }
 
 func TestUnpinWhileTheServerIsDown(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cgi"
 	"os"
@@ -17,7 +18,10 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/console"
 	"github.com/switchyard-gateway/switchyard/console/login"
+	"github.com/switchyard-gateway/switchyard/console/login/issuer"
+	"github.com/switchyard-gateway/switchyard/console/login/issuer/issuertest"
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gitsync"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
@@ -40,7 +44,9 @@ type stage struct {
 	admin  string
 	public string
 	log    *testbed.Log
-	tab    context.Context
+
+	provider *issuertest.Provider // at which people may log in as well
+	tab      context.Context
 }
 
 func newStage(t *testing.T) *stage {
@@ -55,7 +61,7 @@ func newStage(t *testing.T) *stage {
 	s.git(dir, "clone", "-q", s.repo, s.work)
 	s.push("Serve the pricing models", map[string]string{
 		"deployments/pricing_v1.yaml": "schemaVersion: 1\nversions:\n  1: {url: " + testbed.HTTP(t, model) + "}\n",
-		"deployments/pricing_v2.yaml": "schemaVersion: 1\nversions:\n  1: {url: " + testbed.HTTP(t, model) + "}\n  2: {url: " + testbed.HTTP(t, model) + "}\naliases: {stable: 1}\n",
+		"deployments/pricing_v2.yaml": "schemaVersion: 1\nversions:\n  1: {url: " + testbed.HTTP(t, model) + "}\n  2: {url: " + testbed.HTTP(t, candidate) + "}\naliases: {stable: 1}\n",
 		"endpoints/quotes.yaml":       "schemaVersion: 1\n# answers while there is no model\nbackends:\n  fixed: {static: {\"data\": 0}}   # for now\n",
 	})
 	s.serve(dir)
@@ -67,7 +73,18 @@ func newStage(t *testing.T) *stage {
 func model(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, `{"data": 20}`)
+	_, _ = io.WriteString(w, `{"data": 20, "currency": "EUR", "tiers": [{"from": 0, "price": 20}, {"from": 100, "price": 18}]}`)
+}
+
+// candidate answers as model, but for some callers.
+func candidate(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasSuffix(r.Header.Get("X-User-Id"), "7") {
+		model(w, r)
+		return
+	}
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"data": 20, "currency": "EUR", "tiers": [{"from": 0, "price": 20}, {"from": 100, "price": 17.5}, {"from": 500, "price": 16}]}`)
 }
 
 func (s *stage) serve(dir string) {
@@ -78,13 +95,22 @@ func (s *stage) serve(dir string) {
 	}
 	backend := s.httpBackend()
 	server := testbed.HTTP(s.t, backend)
+	private, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.provider = issuertest.New(s.t)
+	provider := issuer.New(issuer.Options{
+		URL: s.provider.URL, ClientID: issuertest.ID, Secret: func() (string, error) { return issuertest.Secret, nil },
+		Back: "http://" + private.Addr().String() + console.IssuedPath, Editors: []issuer.Claim{{Name: "groups", Value: "models"}},
+	})
 	started, ended := make(chan serve.Addresses, 1), make(chan error, 1)
 	ctx, stop := context.WithCancel(context.Background())
 	go func() {
 		ended <- serve.Run(ctx, serve.Options{
-			Version: "test", Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Stdout: s.log, OwnFront: true, OwnUpstream: true,
+			Version: "test", Listen: "127.0.0.1:0", Private: private, Stdout: s.log, OwnFront: true, OwnUpstream: true,
 			Repository: gitsync.Options{URL: server + "/models.git", Branch: "main", Poll: time.Second, StateDir: filepath.Join(dir, "state"), Keep: 10, Timeout: time.Minute},
-			Recent:     &recent.Options{}, Console: &serve.ConsoleOptions{Write: true, Users: users},
+			Recent:     &recent.Options{}, Console: &serve.ConsoleOptions{Write: true, Users: users, Issuer: provider},
 			Started: func(at serve.Addresses) { started <- at },
 		})
 	}()
