@@ -116,6 +116,9 @@ func (c *courier) deliver(b Batch) error {
 		return nil
 	case errors.As(err, &refused):
 		lost := linesOf(b.Lines)
+		if refused.Lines > 0 {
+			lost = someOf(lost, refused.Lines)
+		}
 		c.logger.Error().Str(record.FieldEvent, EventSink).Str(FieldSink, c.name).Int64(record.FieldCount, lost.Total()).Err(err).
 			Msg("the receiver refused records; they are dropped")
 		c.lost(lost)
@@ -181,6 +184,14 @@ func (b *backoff) pause(ctx context.Context, err error) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+}
+
+// someOf is n of those lines. Which, the receiver does not say.
+func someOf(all record.Lost, n int64) record.Lost {
+	some := record.Lost{Live: min(n, all.Live)}
+	some.Mirror = min(n-some.Live, all.Mirror)
+	some.Process = min(n-some.Live-some.Mirror, all.Process)
+	return some
 }
 
 // linesOf counts lines by what they are. The first role in a line is its own: what

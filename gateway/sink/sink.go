@@ -22,8 +22,12 @@ type Batch struct {
 // is to be sent again; a [*BusyError] says when. ctx bounds the call.
 type Send func(ctx context.Context, b Batch) error
 
-// RefusedError is the receiver's word that it will never take a batch.
-type RefusedError struct{ Err error }
+// RefusedError is the receiver's word that it will never take a batch, or some of
+// its lines.
+type RefusedError struct {
+	Err   error
+	Lines int64 // how many; 0: all
+}
 
 func (e *RefusedError) Error() string { return e.Err.Error() }
 

@@ -12,12 +12,19 @@ import (
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
+// serviceName is what collectors of OpenTelemetry know the process by.
+const serviceName = "switchyard"
+
 // openReceiver makes what a sink sends with.
 func (p *process) openReceiver(ctx context.Context, d schema.Sink) (sink.Send, time.Duration, error) {
 	switch {
 	case d.Webhook != nil:
-		return p.openWebhook(d.Webhook), d.Webhook.Timeout, nil
+		_, err := p.header(d.Webhook.Headers) // it is asked for again at each call
+		return p.openWebhook(d.Webhook), d.Webhook.Timeout, err
 	case d.OTLP != nil:
+		if _, err := p.header(d.OTLP.Headers); err != nil {
+			return nil, 0, err
+		}
 		send, err := p.openCollector(ctx, d.OTLP)
 		return send, d.OTLP.Timeout, err
 	}
@@ -32,15 +39,10 @@ func (p *process) openWebhook(d *schema.SinkWebhook) sink.Send {
 }
 
 func (p *process) openCollector(ctx context.Context, d *schema.SinkOTLP) (sink.Send, error) {
-	header, err := p.header(d.Headers)
-	if err != nil {
-		return nil, err
-	}
-	fields := map[string]string{}
-	for name := range header {
-		fields[name] = header.Get(name)
-	}
-	c, err := otlp.New(ctx, otlp.Options{URL: d.URL.V, Headers: fields, Timeout: d.Timeout, Service: "switchyard", Version: p.options.Version})
+	c, err := otlp.New(ctx, otlp.Options{
+		URL: d.URL.V, Header: func() (http.Header, error) { return p.header(d.Headers) }, Timeout: d.Timeout,
+		Service: serviceName, Version: p.options.Version,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +52,13 @@ func (p *process) openCollector(ctx context.Context, d *schema.SinkOTLP) (sink.S
 
 func (p *process) openTopic(d *schema.SinkKafka) (sink.Send, error) {
 	o := kafka.Options{Topic: d.Topic.V, TLS: d.TLS, Mechanism: d.Mechanism, Username: d.Username}
+	o.Password = func() (string, error) { return schema.Expand(d.Password.V, p.options.Sinks.Secret) }
+	if _, err := o.Password(); err != nil {
+		return nil, err
+	}
 	for _, b := range d.Brokers {
 		o.Brokers = append(o.Brokers, b.V)
 	}
-	o.Password = func() (string, error) { return schema.Expand(d.Password.V, p.options.Sinks.Secret) }
 	topic, err := kafka.New(o)
 	if err != nil {
 		return nil, err

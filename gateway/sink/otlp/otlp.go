@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/resource"
 
+	"github.com/switchyard-gateway/switchyard/gateway/collector"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/sink"
 )
@@ -24,15 +26,18 @@ const AttributeDelivery = "switchyard.delivery"
 
 // Options say where records are sent.
 type Options struct {
-	URL     string            // with its path, such as http://collector:4318/v1/logs
-	Headers map[string]string // of each call
-	Timeout time.Duration     // of each call
-	Service string            // the resource's service.name
-	Version string            // the resource's service.version
+	URL string // with its path, such as http://collector:4318/v1/logs
+	// Header gives the fields of each call, such as a token; nil: none. It is called
+	// for each, so that secrets can be exchanged.
+	Header  func() (http.Header, error)
+	Timeout time.Duration // of each call
+	Service string        // the resource's service.name
+	Version string        // the resource's service.version
 }
 
 // Collector sends batches. It is safe for concurrent use.
 type Collector struct {
+	client   *http.Client
 	exporter *otlploghttp.Exporter
 	provider *sdk.LoggerProvider
 	logger   log.Logger
@@ -43,13 +48,14 @@ type Collector struct {
 
 // New makes a Collector. It connects to nobody yet.
 func New(ctx context.Context, o Options) (*Collector, error) {
-	exporter, err := otlploghttp.New(ctx, otlploghttp.WithEndpointURL(o.URL), otlploghttp.WithHeaders(o.Headers),
-		otlploghttp.WithTimeout(o.Timeout), otlploghttp.WithCompression(otlploghttp.GzipCompression),
+	client := collector.NewClient(o.Header, o.Timeout)
+	exporter, err := otlploghttp.New(ctx, otlploghttp.WithEndpointURL(o.URL), otlploghttp.WithHTTPClient(client),
+		otlploghttp.WithHeaders(nil), otlploghttp.WithCompression(otlploghttp.GzipCompression),
 		otlploghttp.WithRetry(otlploghttp.RetryConfig{Enabled: false})) // the sink sends again
 	if err != nil {
 		return nil, fmt.Errorf("otlp: %w", err)
 	}
-	c := &Collector{exporter: exporter}
+	c := &Collector{client: client, exporter: exporter}
 	c.provider = sdk.NewLoggerProvider(sdk.WithProcessor(gatherer{c}), sdk.WithResource(resource.NewSchemaless(
 		attribute.String("service.name", o.Service), attribute.String("service.version", o.Version))),
 		sdk.WithAttributeCountLimit(-1), sdk.WithAttributeValueLengthLimit(-1))
@@ -58,7 +64,10 @@ func New(ctx context.Context, o Options) (*Collector, error) {
 }
 
 // Close ends the connections.
-func (c *Collector) Close(ctx context.Context) error { return c.exporter.Shutdown(ctx) }
+func (c *Collector) Close(ctx context.Context) error {
+	defer c.client.CloseIdleConnections()
+	return c.exporter.Shutdown(ctx)
+}
 
 // gatherer is the SDK's processor: it gives the records of a batch to who sends it.
 type gatherer struct{ *Collector }
@@ -93,10 +102,17 @@ func (c *Collector) Send(ctx context.Context, b sink.Batch) error {
 		c.logger.Emit(ctx, r)
 		place++
 	}
-	if err := c.exporter.Export(ctx, c.gathered); err != nil {
-		return fmt.Errorf("send to the collector: %w", err)
+	ctx, answer := collector.Expect(ctx)
+	err := c.exporter.Export(ctx, c.gathered)
+	switch {
+	case answer.Status == 0 && answer.Err == nil && err != nil:
+		return fmt.Errorf("send to the collector: %w", err) // it was not called
+	case answer.Rejected > 0:
+		return &sink.RefusedError{Err: answer.Failure(), Lines: answer.Rejected}
+	case answer.Err != nil:
+		return answer.Failure()
 	}
-	return nil
+	return sink.Judge("the collector", answer.Status, answer.RetryAfter)
 }
 
 // translate makes a log record of a line.

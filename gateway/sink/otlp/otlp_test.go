@@ -1,92 +1,45 @@
 package otlp_test
 
 import (
-	"compress/gzip"
+	"context"
+	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
-
-	collector "go.opentelemetry.io/proto/otlp/collector/logs/v1"
-	common "go.opentelemetry.io/proto/otlp/common/v1"
+	collected "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	logs "go.opentelemetry.io/proto/otlp/logs/v1"
+	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/sink"
 	"github.com/switchyard-gateway/switchyard/gateway/sink/otlp"
+	"github.com/switchyard-gateway/switchyard/internal/receiver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// endpoint is a collector that keeps what it gets.
-type endpoint struct {
-	*httptest.Server
-	mu      sync.Mutex
-	token   string
-	service string
-	records []*logs.LogRecord
-	status  int
-}
-
-func newEndpoint(t *testing.T) *endpoint {
+// newCollector makes a Collector that sends to r, with a token.
+func newCollector(t *testing.T, r *receiver.Receiver) *otlp.Collector {
 	t.Helper()
-	e := &endpoint{status: http.StatusOK}
-	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := io.Reader(r.Body)
-		if r.Header.Get("Content-Encoding") == "gzip" {
-			unzipped, err := gzip.NewReader(r.Body)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			body = unzipped
-		}
-		data, err := io.ReadAll(body)
-		var request collector.ExportLogsServiceRequest
-		if err == nil {
-			err = proto.Unmarshal(data, &request)
-		}
-		if err != nil || r.URL.Path != "/v1/logs" {
-			t.Errorf("%s: %v", r.URL.Path, err)
-		}
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		w.Header().Set("Content-Type", "application/x-protobuf")
-		w.WriteHeader(e.status)
-		if e.status != http.StatusOK {
-			return
-		}
-		e.token = r.Header.Get("Authorization")
-		for _, resource := range request.ResourceLogs {
-			for _, a := range resource.Resource.Attributes {
-				if a.Key == "service.name" {
-					e.service = a.Value.GetStringValue()
-				}
-			}
-			for _, scope := range resource.ScopeLogs {
-				e.records = append(e.records, scope.LogRecords...)
-			}
-		}
-	}))
-	t.Cleanup(e.Close)
-	return e
-}
-
-func TestRecordsAreLogs(t *testing.T) {
-	e := newEndpoint(t)
 	c, err := otlp.New(t.Context(), otlp.Options{
-		URL: e.URL + "/v1/logs", Headers: map[string]string{"Authorization": "Bearer s3cret"}, Timeout: time.Minute, Service: "switchyard",
+		URL: r.URL + "/v1/logs", Timeout: time.Minute, Service: "switchyard",
+		Header: func() (http.Header, error) { return http.Header{"Authorization": {"Bearer s3cret"}}, nil },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Close(t.Context()) }()
+	t.Cleanup(func() { _ = c.Close(context.Background()) })
+	return c
+}
+
+func TestRecordsAreLogs(t *testing.T) {
+	e := receiver.New(t)
+	c := newCollector(t, e)
 	at := time.Date(2026, 3, 9, 7, 5, 3, 0, time.UTC)
 	var lines []byte
 	lines = record.AppendJSON(lines, &record.Record{
@@ -97,10 +50,12 @@ func TestRecordsAreLogs(t *testing.T) {
 	if err := c.Send(t.Context(), sink.Batch{ID: "b-1", Lines: lines}); err != nil {
 		t.Fatal(err)
 	}
-	if len(e.records) != 2 || e.token != "Bearer s3cret" || e.service != "switchyard" {
-		t.Fatalf("%d records of %q", len(e.records), e.service)
+	kept := e.Kept()
+	service := receiver.Attributes(kept.Resource.Attributes)["service.name"]
+	if len(kept.Logs) != 2 || kept.Header.Get("Authorization") != "Bearer s3cret" || service != "switchyard" {
+		t.Fatalf("%d records of %q", len(kept.Logs), service)
 	}
-	live, dropped := e.records[0], e.records[1]
+	live, dropped := kept.Logs[0], kept.Logs[1]
 	if live.TimeUnixNano != uint64(at.UnixNano()) || live.SeverityText != "info" || live.EventName != "switchyard.inference" ||
 		dropped.SeverityNumber != logs.SeverityNumber_SEVERITY_NUMBER_WARN {
 		t.Errorf("live %v, dropped %v", live, dropped)
@@ -110,9 +65,9 @@ func TestRecordsAreLogs(t *testing.T) {
 		"response": map[string]any{"bytes": int64(3), "truncated": false, "body": map[string]any{"a": []any{int64(1), true, "x"}}},
 	}
 	got := map[string]any{}
-	for _, a := range live.Attributes {
-		if _, ok := want[a.Key]; ok {
-			got[a.Key] = plain(a.Value)
+	for name, value := range receiver.Attributes(live.Attributes) {
+		if _, ok := want[name]; ok {
+			got[name] = value
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -120,42 +75,54 @@ func TestRecordsAreLogs(t *testing.T) {
 	}
 }
 
-func plain(v *common.AnyValue) any {
-	switch v := v.Value.(type) {
-	case *common.AnyValue_StringValue:
-		return v.StringValue
-	case *common.AnyValue_BoolValue:
-		return v.BoolValue
-	case *common.AnyValue_IntValue:
-		return v.IntValue
-	case *common.AnyValue_DoubleValue:
-		return v.DoubleValue
-	case *common.AnyValue_ArrayValue:
-		var all []any
-		for _, item := range v.ArrayValue.Values {
-			all = append(all, plain(item))
-		}
-		return all
-	case *common.AnyValue_KvlistValue:
-		all := map[string]any{}
-		for _, member := range v.KvlistValue.Values {
-			all[member.Key] = plain(member.Value)
-		}
-		return all
-	}
-	return nil
-}
-
-func TestACollectorThatFailsIsAnError(t *testing.T) {
-	e := newEndpoint(t)
-	e.status = http.StatusServiceUnavailable
-	c, err := otlp.New(t.Context(), otlp.Options{URL: e.URL + "/v1/logs", Timeout: time.Minute, Service: "switchyard"})
+// What a collector answers decides whether a batch is sent again; its words, in
+// which it may repeat the token, are not told.
+func TestWhatACollectorAnswersDecides(t *testing.T) {
+	partial, err := proto.Marshal(&collected.ExportLogsServiceResponse{
+		PartialSuccess: &collected.ExportLogsPartialSuccess{RejectedLogRecords: 1, ErrorMessage: "no Bearer s3cret"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Close(t.Context()) }()
-	line := record.AppendJSON(nil, &record.Record{Start: time.Now(), End: time.Now()})
-	if err := c.Send(t.Context(), sink.Batch{ID: "b-1", Lines: line}); err == nil {
-		t.Error("nobody is told")
+	for name, c := range map[string]struct {
+		status  int
+		after   string
+		body    []byte
+		refused int64 // lines; -1: all, 0: it is sent again
+		busy    time.Duration
+	}{
+		"down":            {status: 503},
+		"busy":            {status: 429, after: "7", busy: 7 * time.Second},
+		"forbidden":       {status: 403}, // somebody will give us the right token
+		"redirect":        {status: 307},
+		"never":           {status: 400, refused: -1},
+		"too large":       {status: 413, refused: -1},
+		"one is rejected": {status: 200, body: partial, refused: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := receiver.New(t)
+			e.Fail = func(w http.ResponseWriter, r *http.Request) bool {
+				w.Header().Set("Location", "/elsewhere")
+				w.Header().Set("Retry-After", c.after)
+				w.Header().Set("Content-Type", "application/x-protobuf")
+				w.WriteHeader(c.status)
+				if _, _ = w.Write(c.body); c.body == nil {
+					_, _ = io.WriteString(w, r.Header.Get("Authorization"))
+				}
+				return true
+			}
+			line := record.AppendJSON(nil, &record.Record{Start: time.Now(), End: time.Now()})
+			err := newCollector(t, e).Send(t.Context(), sink.Batch{ID: "b-1", Lines: append(line, line...)})
+			if err == nil || strings.Contains(err.Error(), "s3cret") {
+				t.Fatalf("error %v", err)
+			}
+			refused, isRefused := errors.AsType[*sink.RefusedError](err)
+			if isRefused != (c.refused != 0) || isRefused && refused.Lines != max(c.refused, 0) {
+				t.Errorf("refused: %v %+v", isRefused, refused)
+			}
+			if busy, ok := errors.AsType[*sink.BusyError](err); ok != (c.busy > 0) || ok && busy.After != c.busy {
+				t.Errorf("busy: %+v", busy)
+			}
+		})
 	}
 }

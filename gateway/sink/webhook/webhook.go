@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/gateway/sink"
@@ -74,7 +73,7 @@ func (w *Webhook) Send(ctx context.Context, b sink.Batch) error {
 	}
 	defer res.Body.Close()
 	_, _ = io.CopyN(io.Discard, res.Body, maxAnswer)
-	return verdict(res)
+	return sink.Judge("the webhook", res.StatusCode, res.Header.Get("Retry-After"))
 }
 
 // unaddressed is an error without the URL, which may hold a secret.
@@ -83,33 +82,6 @@ func unaddressed(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// verdict is what an answer means.
-func verdict(res *http.Response) error {
-	err := fmt.Errorf("the webhook answered %d", res.StatusCode)
-	switch {
-	case res.StatusCode >= 200 && res.StatusCode < 300:
-		return nil
-	case res.StatusCode == http.StatusBadRequest, res.StatusCode == http.StatusRequestEntityTooLarge,
-		res.StatusCode == http.StatusUnprocessableEntity:
-		return &sink.RefusedError{Err: err}
-	}
-	if after := retryAfter(res.Header.Get("Retry-After"), time.Now()); after > 0 {
-		return &sink.BusyError{Err: err, After: after}
-	}
-	return err
-}
-
-// retryAfter is a number of seconds or a date (RFC 9110 10.2.3); 0 for neither.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(date.Sub(now), 0)
-	}
-	return 0
 }
 
 // document makes one JSON document of lines.
