@@ -108,7 +108,7 @@ func (g *Gateway) watched(r chi.Router, gatherer prometheus.Gatherer) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	r.Get("/readyz", g.readyz)
-	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
+	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 }
 
 func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request) {

@@ -105,6 +105,9 @@ func (q *request) mirrorRecord(m *mirrored) record.Record {
 	rec := m.template
 	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
 	rec.Commit, rec.KeyName = q.s.commit, q.caller.name()
+	if q.spans.request != nil {
+		rec.Trace = forward.Child(q.spans.request)
+	}
 	return rec
 }
 

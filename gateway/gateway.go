@@ -22,6 +22,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/pair"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
+	"github.com/switchyard-gateway/switchyard/gateway/telemetry"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -37,6 +38,8 @@ type Options struct {
 	// Observers are told of each record besides the log, in its goroutine, which may
 	// be that of a live request: they must not block, and must not keep the record.
 	Observers []func(*record.Record)
+	// Traces keeps spans of requests, attempts and copies; nil: nobody does.
+	Traces *telemetry.Traces
 	// CaptureBudget is the memory for captured bodies that are not written yet, in
 	// bytes; DefaultCaptureBudget when 0.
 	CaptureBudget int64
@@ -55,6 +58,7 @@ type Gateway struct {
 	pairs   *pair.Matcher
 	records *record.Log
 	observe []func(*record.Record)
+	traces  *telemetry.Traces // nil: no spans are kept
 	logger  zerolog.Logger
 
 	bodies   *tap.Budget
@@ -96,6 +100,7 @@ func New(o Options) *Gateway {
 		live:    forward.New(o.Forward),
 		records: o.Records,
 		observe: o.Observers,
+		traces:  o.Traces,
 		logger:  o.Logger,
 		access:  o.Access,
 		tokens:  o.Tokens,
@@ -211,6 +216,9 @@ func (g *Gateway) Drain(ctx context.Context) error {
 // copyDone accounts for a copy, and writes its record, exactly one for each sampled
 // copy, if it does not have to be compared first.
 func (g *Gateway) copyDone(c *mirror.Copy) {
+	if g.traces != nil {
+		g.traceCopy(&c.Record)
+	}
 	if s := g.metrics.find(&c.Record); s != nil {
 		s.count(&c.Record)
 	}

@@ -37,6 +37,16 @@ type series struct {
 	nanos      atomic.Int64
 
 	compared [len(comparisons)]atomic.Uint64 // of a mirror
+
+	exemplars [len(buckets) + 1]atomic.Pointer[exemplar] // by bucket; nil where no trace led there
+}
+
+// exemplar is an attempt that stands for those of a bucket: the last that is in a
+// trace.
+type exemplar struct {
+	trace *record.Trace
+	took  time.Duration
+	end   time.Time
 }
 
 // count adds one finished attempt.
@@ -63,6 +73,9 @@ func (s *series) count(r *record.Record) {
 		i++
 	}
 	s.buckets[i].Add(1)
+	if r.Trace != nil && r.Trace.Sampled {
+		s.exemplars[i].Store(&exemplar{r.Trace, took, r.End})
+	}
 }
 
 // metrics holds the series and what else the gateway counts; it is a
@@ -230,7 +243,23 @@ func (s *series) collect(ch chan<- prometheus.Metric, key seriesKey) {
 		cumulative[le] = total
 	}
 	total += s.buckets[len(buckets)].Load()
-	ch <- prometheus.MustNewConstHistogram(descDuration, total, time.Duration(s.nanos.Load()).Seconds(), cumulative, at...)
+	histogram := prometheus.MustNewConstHistogram(descDuration, total, time.Duration(s.nanos.Load()).Seconds(), cumulative, at...)
+	if exemplars := s.exemplary(); len(exemplars) > 0 {
+		histogram = prometheus.MustNewMetricWithExemplars(histogram, exemplars...)
+	}
+	ch <- histogram
+}
+
+// exemplary are the exemplars of the histogram.
+func (s *series) exemplary() (all []prometheus.Exemplar) {
+	for i := range s.exemplars {
+		if e := s.exemplars[i].Load(); e != nil {
+			all = append(all, prometheus.Exemplar{
+				Value: e.took.Seconds(), Timestamp: e.end, Labels: prometheus.Labels{"trace_id": e.trace.ID, "span_id": e.trace.Span},
+			})
+		}
+	}
+	return all
 }
 
 func counter[N uint64 | int64](d *prometheus.Desc, n N, labels ...string) prometheus.Metric {

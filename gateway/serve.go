@@ -56,6 +56,8 @@ type request struct {
 	meeting *pair.Meeting // nil without a copy whose answer is compared with this one's
 	answer  *tap.Tap      // of the answer, for the meeting
 
+	spans spans // the zero value: none are kept
+
 	caller     caller
 	identified bool // caller is known from before the endpoint was
 	held       held // of the limits
@@ -74,6 +76,9 @@ func (q *request) serve() {
 	q.started = time.Now()
 	q.tried = q.started
 	q.id = q.identity.Of(q.r)
+	if q.e.gateway.traces != nil {
+		q.beginSpans()
+	}
 	header := q.w.Header()
 	header[headerRequestID] = q.identity.Values()
 	if (q.e.guard != nil || !q.s.open) && !q.admitted() {
@@ -199,6 +204,9 @@ func (q *request) spec() forward.Attempt {
 		Timeout: b.timeout, Deadline: q.deadline, Began: q.tried, RequestID: q.id, Body: q.body, Tap: cmp.Or(q.answer, q.kept.answer),
 		MaxRequestBytes: b.Deployment.Serving.Limits.MaxRequestBytes, MaxResponseBytes: b.Deployment.Serving.Limits.MaxResponseBytes,
 	}
+	if q.spans.request != nil {
+		a.Trace = q.nextSpan()
+	}
 	if q.edited != nil {
 		a.Body, a.Length = q.edited.again(), q.edited.length
 	}
@@ -237,6 +245,9 @@ func (q *request) finish(result *forward.Result) {
 	q.held.release()
 	q.backend.series.inFlight.Add(-1)
 	q.write(result)
+	if q.spans.request != nil {
+		q.endSpans()
+	}
 }
 
 // write writes the record of an attempt.
@@ -255,6 +266,9 @@ func (q *request) write(result *forward.Result) {
 	rec.RequestBytes, rec.ResponseBytes, rec.Replica = result.RequestBytes, result.ResponseBytes, result.Replica
 	if result.Err != nil {
 		rec.Error = result.Err.Error()
+	}
+	if q.spans.request != nil {
+		q.traceAttempt(rec)
 	}
 	b.series.count(rec)
 	if q.superseded {

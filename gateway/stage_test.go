@@ -26,6 +26,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/pair"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/telemetry"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
@@ -79,6 +80,7 @@ type options struct {
 
 	records   record.Options // without a Writer, the stage's own
 	observers []func(*record.Record)
+	traces    *telemetry.Traces                                           // run by the test
 	transport func(deployments.Destination) (deployments.Transport, bool) // instead of the engine's, where it says so
 	lookup    func(context.Context, string) ([]netip.Addr, error)         // of names whose addresses are replicas
 	server    func(*http.Server)                                          // changes the public server's settings
@@ -101,7 +103,7 @@ func newStage(t *testing.T, o options) *stage {
 	writer.Go(func() { _ = pool.Run(ctx) })
 	s.gateway = gateway.New(gateway.Options{
 		Pool: pool, Forward: o.forward, Mirror: o.mirror, Pair: o.pair, Overload: o.overload, Records: s.records, Logger: zerolog.New(s.records),
-		Observers: o.observers, Access: o.access, Tokens: o.tokens,
+		Observers: o.observers, Traces: o.traces, Access: o.access, Tokens: o.tokens,
 		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})
 	s.stop = sync.OnceFunc(s.listen(o))

@@ -21,6 +21,7 @@ const (
 	groupMirroring  = "Mirroring"
 	groupConsole    = "Console"
 	groupLog        = "Log"
+	groupTelemetry  = "Telemetry"
 	groupEngine     = "Engine"
 )
 
@@ -29,7 +30,7 @@ const (
 // may change what it gets.
 func Settings() []Setting {
 	var all []Setting
-	for _, part := range [][]Setting{repositorySettings(), forgeSettings(), servingSettings(), tlsSettings(), accessSettings(), mirroringSettings(), consoleSettings(), logSettings(), engineSettings()} {
+	for _, part := range [][]Setting{repositorySettings(), forgeSettings(), servingSettings(), tlsSettings(), accessSettings(), mirroringSettings(), consoleSettings(), logSettings(), telemetrySettings(), engineSettings()} {
 		all = append(all, part...)
 	}
 	for i := range all {
@@ -189,6 +190,16 @@ func logSettings() []Setting {
 	})
 }
 
+func telemetrySettings() []Setting {
+	return grouped(groupTelemetry, []Setting{
+		{Key: "otlpTraces", Kind: KindString, check: checkCollector, Help: "URL of the collector that traces are sent to over OTLP, such as http://collector:4318/v1/traces; empty: there are no traces."},
+		{Key: "otlpMetrics", Kind: KindString, check: checkCollector, Help: "URL of the collector that metrics are sent to over OTLP, such as http://collector:4318/v1/metrics; empty: they are not sent."},
+		{Key: "otlpMetricsInterval", Kind: KindDuration, Default: "60s", min: "1s", max: "1h", Help: "Time between two sendings of metrics, 1s to 1h."},
+		{Key: "otlpHeadersFile", Kind: KindString, Help: "File with fields of the header for these collectors, such as a token, each a line NAME: VALUE, read at each call; or the variable OTEL_EXPORTER_OTLP_HEADERS; neither: none."},
+		{Key: "traceSampling", Kind: KindFloat, Default: "1", min: "0", max: "1", Help: "Part of the requests without a traceparent whose traces are sampled, 0 to 1; of others the caller has decided."},
+	})
+}
+
 func engineSettings() []Setting {
 	kinds := []string{"std", "own"}
 	return grouped(groupEngine, []Setting{
@@ -234,6 +245,16 @@ func checkPeers(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
 		return errors.New("it must be an http or https URL without credentials, such as http://switchyard-peers:8080/-/webhook")
+	}
+	return nil
+}
+
+func checkCollector(s string) error {
+	if s == "" {
+		return nil
+	}
+	if problem := urlProblem(s); problem != "" {
+		return errors.New(problem)
 	}
 	return nil
 }

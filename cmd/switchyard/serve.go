@@ -80,6 +80,9 @@ func newServe(p process) *cobra.Command {
 			if o.Sinks.Declared, err = readSinks(givenConfig(p, c)); err != nil {
 				return err
 			}
+			if o.Telemetry, err = telemetryOptions(p, s); err != nil {
+				return err
+			}
 			if err := inherit(&o); err != nil {
 				return err
 			}

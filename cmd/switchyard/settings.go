@@ -31,6 +31,10 @@ func (s settings) number(key string) int             { return must(schema.ParseI
 func (s settings) size(key string) int64             { return must(schema.ParseSize(s.value(key))) }
 func (s settings) duration(key string) time.Duration { return must(schema.ParseDuration(s.value(key))) }
 
+func (s settings) fraction(key string) float64 {
+	return must(schema.ParseFloat(s.value(key)))
+}
+
 func (s settings) prefixes(key string) []netip.Prefix {
 	var all []netip.Prefix
 	for _, item := range schema.ParseStrings(s.value(key)) {

@@ -159,6 +159,9 @@ func (t *attempt) begin() {
 	h := t.in.Header
 	t.spec.Rules.drop(h)
 	t.f.rewrite(h, t.in, &t.forwarded)
+	if t.spec.Trace != "" {
+		h[fieldTrace] = []string{t.spec.Trace}
+	}
 	maps.Copy(h, t.spec.Header)
 	t.spec.Rules.add(h)
 	if t.websocket {

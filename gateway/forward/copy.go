@@ -17,8 +17,9 @@ const MirrorMark = "X-Switchyard-Mirror"
 // their name, but for Host, and rules change the caller's further. MirrorMark is
 // for own fields to set. It must be called before
 // Serve, which adds the live deployment's secrets to r.Header, and after
-// RequestID, so that copy and live request bear the same identity.
-func (f *Forwarder) AppendCopyFields(dst []byte, r *http.Request, own http.Header, rules *Rules) []byte {
+// RequestID, so that copy and live request bear the same identity. A trace that is
+// not empty is the copy's traceparent; else it is that of the request.
+func (f *Forwarder) AppendCopyFields(dst []byte, r *http.Request, own http.Header, rules *Rules, trace string) []byte {
 	c := copied{dst: dst, own: own}
 	trusted := f.trusts(r.RemoteAddr)
 	nominated := r.Header[fieldConnection]
@@ -27,6 +28,8 @@ func (f *Forwarder) AppendCopyFields(dst []byte, r *http.Request, own http.Heade
 		case hopByHop(key), framing(key), forged(key, trusted), key == "Expect", key == fieldForwardedFor:
 		case len(nominated) > 0 && !ours(key) && hasToken(nominated, key):
 		case rules.Drops(key):
+		case key == fieldTrace && trace != "":
+			c.add(key, trace)
 		default:
 			c.add(hiddenKey(key, r.Method), values...)
 		}

@@ -4,7 +4,7 @@
 //
 //	f := forward.New(forward.Options{})
 //	id := forward.RequestID(r)          // identity, once for a request
-//	copied := f.AppendCopyFields(nil, r, own, nil) // for mirrors, before Serve
+//	copied := f.AppendCopyFields(nil, r, own, nil, "") // for mirrors, before Serve
 //	w.Header()["X-Request-Id"] = []string{id}
 //	result := f.Serve(w, r, forward.Attempt{Group: group, Path: rest, RequestID: id})
 //	// ... record the result ...
@@ -27,7 +27,9 @@
 //     other X-Forwarded-* of strangers are removed, also where they are spelled
 //     with underscores. A trusted proxy's are kept, For added to.
 //   - X-Switchyard-* of callers is removed, but for the mark of a copy.
-//   - X-Request-Id and traceparent are the caller's if valid, else made.
+//   - X-Request-Id and traceparent are the caller's if valid, else made; tracestate
+//     stays with a traceparent that is valid. Whoever keeps spans gives each attempt
+//     and copy a traceparent of its own ([Identity.Trace]).
 //   - Host is the replica's. The version's header is set last, and with [Rules]
 //     fields of the caller's, its credentials among them, are left out before, and
 //     others added after that.

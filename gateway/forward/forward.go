@@ -102,6 +102,8 @@ type Attempt struct {
 	// RequestID is what RequestID returned for the request; if empty, Serve calls
 	// it.
 	RequestID string
+	// Trace is the traceparent that is sent; empty: that of the request.
+	Trace string
 	// Tap keeps the beginning of the deployment's answer, and not of one that the
 	// gateway gives itself. It is written to until Serve returns. Nil: nothing is
 	// kept.

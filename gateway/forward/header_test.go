@@ -252,7 +252,7 @@ func TestM19CopiesBearTheHeaderOfTheLiveRequestAndNoMore(t *testing.T) {
 	}
 	id := forward.RequestID(r)
 	before := r.Header.Clone()
-	lines := f.AppendCopyFields(nil, r, http.Header{forward.MirrorMark: {"m"}, "X-Own": {"1", "2"}, "Cookie": {"own=1"}, "Host": {"h"}}, nil)
+	lines := f.AppendCopyFields(nil, r, http.Header{forward.MirrorMark: {"m"}, "X-Own": {"1", "2"}, "Cookie": {"own=1"}, "Host": {"h"}}, nil, "")
 	if d := cmp.Diff(before, r.Header); d != "" {
 		t.Errorf("the request was changed: %s", d)
 	}

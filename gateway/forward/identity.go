@@ -28,7 +28,10 @@ func RequestID(r *http.Request) string { return new(Identity).Of(r) }
 
 // Identity is room for what RequestID makes, for who has such room to spare. It
 // must not be used again while the request's header is.
-type Identity struct{ values [2]string }
+type Identity struct {
+	values [2]string
+	caller string // the traceparent that is continued; empty: the trace begins here
+}
 
 // Values is the id that Of returned, for a header; it lies in i.
 func (i *Identity) Values() []string { return i.values[0:1:1] }
@@ -41,8 +44,10 @@ func (i *Identity) Of(r *http.Request) string {
 	var made [idLen + traceLen]byte
 	id, trace := made[:idLen], made[idLen:]
 	putRandom(id)
+	i.caller = ""
 	if continued {
-		continueTrace(trace, h[fieldTrace][0])
+		i.caller = h[fieldTrace][0]
+		continueTrace(trace, i.caller)
 	} else {
 		delete(h, fieldTraceState) // it belongs to the traceparent that we ignored
 		beginTrace(trace, id)

@@ -44,5 +44,5 @@ func NewChanges(name string, version *deployments.Version, header http.Header, r
 func (c *Changes) Fill(copied *Copy, f *forward.Forwarder, r *http.Request, rest string) {
 	copied.Method, copied.Path, copied.Query = r.Method, c.path.Of(rest), r.URL.RawQuery
 	copied.Edits, copied.Host = c.edits, c.host
-	copied.Fields = f.AppendCopyFields(copied.Fields, r, c.header, c.rules)
+	copied.Fields = f.AppendCopyFields(copied.Fields, r, c.header, c.rules, copied.Record.Trace.Sent())
 }

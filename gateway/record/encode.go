@@ -106,7 +106,8 @@ func appendCaptured(dst []byte, r *Record) []byte {
 	return dst
 }
 
-// appendTries writes which attempt of several it was, and with whose key.
+// appendTries writes which attempt of several it was, with whose key, and where it
+// stands in a trace.
 func appendTries(dst []byte, r *Record) []byte {
 	if r.Attempt > 0 {
 		dst = append(dst, `,"`+FieldAttempt+`":`...)
@@ -122,6 +123,9 @@ func appendTries(dst []byte, r *Record) []byte {
 	if r.KeyName != "" {
 		dst = append(dst, `,"`+FieldKeyName+`":`...)
 		dst = AppendString(dst, r.KeyName)
+	}
+	if r.Trace != nil {
+		dst = appendTrace(dst, r.Trace)
 	}
 	return dst
 }

@@ -33,6 +33,8 @@ const (
 	FieldSuperseded        = "superseded"   // true, or absent: the caller did not get this attempt's answer
 	FieldFallbackFrom      = "fallbackFrom" // absent unless this backend stood in for the assigned one
 	FieldKeyName           = "keyName"      // absent without an API key
+	FieldTraceID           = "traceId"      // absent unless spans are kept
+	FieldSpanID            = "spanId"       // likewise; of a copy that was not sent there is none
 
 	// Each of these only where it applies.
 	FieldResultCount = "resultCount"

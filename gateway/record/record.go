@@ -89,6 +89,7 @@ type Record struct {
 	Superseded        bool   // another attempt came in this one's place; the caller knows nothing of it
 	FallbackFrom      string // the backend that was assigned, in whose place this one was called
 	KeyName           string // of the caller's API key; empty without one
+	Trace             *Trace // where the attempt stands in a trace; nil: no spans are kept
 	ResultCount       int    // rows of an answer in Modelbit's form of batches; 0 where that is not known
 	HasQuery          bool   // the caller's URL had a query; told where the request is captured
 	Request           []byte // the captured request, a JSON object; nil: none

@@ -88,7 +88,8 @@ type Options struct {
 	Stdout   io.Writer           // where the log goes if LogFile is nil
 	LogFile  *record.FileOptions // a file that rotates, instead of Stdout
 
-	Sinks Sinks // of records, besides the log
+	Sinks     Sinks     // of records, besides the log
+	Telemetry Telemetry // traces and metrics over OTLP
 
 	Started func(Addresses) // if set, called once both listeners take connections
 

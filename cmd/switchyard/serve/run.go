@@ -23,6 +23,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/front"
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/telemetry"
 	"github.com/switchyard-gateway/switchyard/gitsync"
 )
 
@@ -46,6 +47,8 @@ type process struct {
 	logger zerolog.Logger
 	sinks  sinks
 
+	telemetry telemetry.Counts // of what sends traces and metrics, where something does
+
 	listen  net.Listener // of the public server
 	serves  firstRevision
 	admin   net.Listener
@@ -60,6 +63,7 @@ type process struct {
 	console  *console.Console // nil: there is none
 	tokens   *token.Verifier  // nil: nobody's are trusted
 	gateway  *gateway.Gateway
+	registry *prometheus.Registry
 	follower *gitsync.Follower
 	webhook  *hook                  // nil without secrets
 	statuses *commitstatus.Reporter // nil if no forge is told
@@ -88,6 +92,9 @@ func (p *process) open(ctx context.Context) error {
 		return err
 	}
 	if err := p.makeTokens(); err != nil {
+		return err
+	}
+	if err := p.makeTelemetry(ctx); err != nil {
 		return err
 	}
 	p.makeGateway()
@@ -141,6 +148,7 @@ func (p *process) makeGateway() {
 
 		Overload:  p.options.overload(),
 		Observers: p.observers(),
+		Traces:    p.telemetry.Traces,
 	})
 }
 
@@ -159,6 +167,7 @@ func (p *process) observers() []func(*record.Record) {
 
 func (p *process) makeServers() {
 	registry := prometheus.NewRegistry()
+	p.registry = registry
 	p.webhook.register(registry)
 	if p.statuses != nil {
 		registry.MustRegister(p.statuses.Collector())
@@ -169,7 +178,7 @@ func (p *process) makeServers() {
 	if p.certificates != nil {
 		registry.MustRegister(p.certificates.Collector())
 	}
-	registry.MustRegister(&p.sinks, p.gateway.Collector(), syncMetrics{status: p.follower.Status, applied: p.gateway.Applied},
+	registry.MustRegister(&p.sinks, p.telemetry, p.gateway.Collector(), syncMetrics{status: p.follower.Status, applied: p.gateway.Applied},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.live = &live{handler: p.gateway}
 	p.lives, p.cutOff = context.WithCancelCause(context.Background())
@@ -216,6 +225,7 @@ func (p *process) run(ctx context.Context) error {
 	for _, s := range p.sinks.all {
 		writers.Go(func() error { return p.runSink(logContext, s) })
 	}
+	p.runTelemetry(logContext, &writers, p.registry)
 	at := p.addresses()
 	p.logger.Info().Str(record.FieldEvent, eventStart).
 		Str(fieldListen, at.Listen).Str(fieldAdmin, at.Admin).Str(fieldMetrics, at.Metrics).Bool(fieldTLS, p.certificates != nil).
