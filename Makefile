@@ -3,7 +3,7 @@ GO     ?= go
 GOLINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-clients test-console race guarantees soak lint fuzz bench bench-peers bench-sync pgo package test-packaging check
+.PHONY: help demo build test test-clients test-console race guarantees soak lint fuzz bench bench-peers bench-sync bench-records bench-report simulate pgo package test-packaging check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,15 @@ bench-peers: ## measure next to nginx, HAProxy and Caddy, about 15 minutes (ARGS
 
 bench-sync: ## measure syncs next to the git command line, two minutes (ARGS='-only NAME')
 	$(GO) run ./bench/sync $(ARGS)
+
+bench-records: ## measure what captured bodies and compared answers cost, in processor time, two minutes; see docs/records.md
+	$(GO) test ./gateway -run '^$$' -bench '^BenchmarkCaptureAndComparison' -benchtime 20x -count 5
+
+bench-report: ## measure a report over a million pairs, its time and its memory; see docs/report.md
+	$(GO) test ./report -run '^$$' -bench 'Million' -benchtime 1x -count 3
+
+simulate: ## simulate how often verdicts are wrong and how soon they come, and write it to docs/report.md, a minute or so
+	$(GO) run ./report/simulation
 
 pgo: ## record the profile that the compiler optimises by, on a quiet machine
 	$(GO) run ./bench/peers -profile cmd/switchyard/default.pgo

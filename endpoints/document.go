@@ -1,7 +1,9 @@
 package endpoints
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -11,7 +13,8 @@ import (
 // the revision that was loaded last, and the one of the revision that was kept.
 type document struct {
 	declared   *schema.Endpoint
-	references []reference // in the order of the file
+	references []reference // in the order of the file: those of backends, then those of mirrors
+	backends   int         // how many of them are backends'
 	sound      bool        // without problems of its own
 	last, kept resolved
 	set        int // the number of the set that last was resolved in
@@ -22,7 +25,8 @@ type document struct {
 // must not be a surprise, but the endpoint does not have them.
 type reference struct {
 	*schema.DeploymentRef
-	off bool
+	off    bool
+	mirror *schema.Mirror // nil: it is a backend's
 }
 
 // resolved is an endpoint and what its references stood for.
@@ -42,9 +46,10 @@ func parse(f schema.File) (*document, schema.Diagnostics) {
 			d.references = append(d.references, reference{DeploymentRef: ref})
 		}
 	}
+	d.backends = len(d.references)
 	for i := range declared.Mirrors {
 		m := &declared.Mirrors[i]
-		d.references = append(d.references, reference{DeploymentRef: &m.Deployment, off: !m.Enabled})
+		d.references = append(d.references, reference{DeploymentRef: &m.Deployment, off: !m.Enabled, mirror: m})
 	}
 	return d, problems
 }
@@ -66,6 +71,10 @@ func (d *document) resolve(set *deployments.Set) schema.Diagnostics {
 			found = append(found, r)
 		}
 		whole = whole && r.Version != nil
+		if m := ref.mirror; m != nil && m.Noise && r.Version != nil && !answersLive(found[:d.backends], r) {
+			problems = append(problems, noiseElsewhere(m, r, found[:d.backends]))
+			whole = false
+		}
 	}
 	switch {
 	case !whole:
@@ -78,6 +87,33 @@ func (d *document) resolve(set *deployments.Set) schema.Diagnostics {
 		d.last = resolved{endpoint: newEndpoint(d.declared, held), found: held}
 	}
 	return problems
+}
+
+// answersLive reports whether a version is one of those that answer live requests, or may
+// be: of backends with a nil Version it is not known.
+func answersLive(live []deployments.Resolved, v deployments.Resolved) bool {
+	return slices.ContainsFunc(live, func(r deployments.Resolved) bool { return r.Version == v.Version || r.Version == nil })
+}
+
+// noiseElsewhere is that a mirror which is to show how often the live deployment differs
+// from itself is one of another deployment.
+func noiseElsewhere(m *schema.Mirror, v deployments.Resolved, live []deployments.Resolved) schema.Diagnostic {
+	is := "and no backend is a deployment"
+	if len(live) > 0 {
+		names := make([]string, len(live))
+		for i, r := range live {
+			names[i] = called(r)
+		}
+		slices.Sort(names)
+		is = "live are " + strings.Join(slices.Compact(names), ", ")
+	}
+	return schema.Diagnostic{Position: m.Deployment.Name.Pos, Rule: schema.RuleConflict, Message: fmt.Sprintf(
+		"mirror %q is noise: true, how often the live deployment differs from itself; %s is none, %s",
+		m.Name.V, called(v), is)}
+}
+
+func called(r deployments.Resolved) string {
+	return fmt.Sprintf("%s version %d on branch %s", r.Name, r.Number, r.Branch)
 }
 
 // is reports whether the endpoint is that of references which stand for found.

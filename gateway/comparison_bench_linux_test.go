@@ -100,34 +100,120 @@ func benchmarked(b *testing.B) string {
 	return strings.TrimSpace(url)
 }
 
-func benchmarkComparison(b *testing.B, kind, compare string) {
-	url, body := benchmarked(b), answerOf4KB("same")
-	var results [3]atomic.Int64 // by record.Verdict
+// compares is a gateway under a benchmark, and what has come of its copies.
+type compares struct {
+	*gateway.Gateway
+	results [3]atomic.Int64 // by record.Verdict
+	ended   chan struct{}   // of copies that have their record; capacity blockSize, as many as block waits for
+	close   func()
+}
+
+// newCompares makes a gateway that serves the endpoint e: its mirror is declared so, and
+// the endpoint says more.
+func newCompares(b *testing.B, live, copied, mirror, more string) *compares {
+	b.Helper()
+	c := &compares{ended: make(chan struct{}, blockSize)}
 	records := record.NewLog(record.Options{Writer: io.Discard})
 	ctx, cancel := context.WithCancel(context.Background())
 	written := make(chan error, 1) // one result
 	go func() { written <- records.Run(ctx) }()
 	pool := deployments.NewPool(deployments.PoolOptions{Transport: gateway.OwnTransport})
-	g := gateway.New(gateway.Options{
+	c.close = func() {
+		cancel()
+		if err := <-written; err != nil {
+			b.Error(err)
+		}
+		pool.Close()
+	}
+	c.Gateway = gateway.New(gateway.Options{
 		Pool: pool, Logger: zerolog.Nop(), Records: records,
 		Observers: []func(*record.Record){func(r *record.Record) {
-			if r.Role == record.Mirror && r.Outcome == record.OK && r.Comparison != nil {
-				results[r.Comparison.Agree].Add(1)
+			if r.Role != record.Mirror {
+				return
+			}
+			if r.Outcome == record.OK && r.Comparison != nil {
+				c.results[r.Comparison.Agree].Add(1)
+			}
+			select {
+			case c.ended <- struct{}{}:
+			default: // nobody counts
 			}
 		}},
 	})
-	if err := g.Apply(revision(compared(url+"/same", url+"/"+kind, compare), 1)); err != nil {
+	tree := compared(live, copied, mirror)
+	tree["endpoints/e.yaml"] += more
+	if err := c.Apply(revision(tree, 1)); err != nil {
 		b.Fatal(err)
 	}
-	benchmarkRequests(b, g, body)
+	return c
+}
+
+func benchmarkComparison(b *testing.B, kind, compare string) {
+	url, body := benchmarked(b), answerOf4KB("same")
+	c := newCompares(b, url+"/same", url+"/"+kind, compare, "")
+	benchmarkRequests(b, c.Gateway, body)
 	for verdict, name := range []string{"unpaired/op", "agree/op", "differ/op"} {
-		b.ReportMetric(float64(results[verdict].Load())/float64(b.N), name)
+		b.ReportMetric(float64(c.results[verdict].Load())/float64(b.N), name)
 	}
-	cancel()
-	if err := <-written; err != nil {
-		b.Error(err)
+	c.close()
+}
+
+// BenchmarkCaptureAndComparison is what captured bodies and compared answers cost together,
+// of 4 KB of JSON both ways, all of them mirrored: the processor time of a gateway's process
+// for a request and its copy, with both and without either. Both gateways take turns
+// in one process, a block of requests at a time, so that whatever else the machine does
+// meets both. on/off is what it comes to.
+func BenchmarkCaptureAndComparison(b *testing.B) {
+	for _, c := range []struct{ name, mirror string }{{"same-bytes", "same"}, {"same-values", "written"}, {"differ", "differ"}} {
+		b.Run(c.name, func(b *testing.B) {
+			url, body := benchmarked(b), answerOf4KB("same")
+			off := newCompares(b, url+"/same", url+"/"+c.mirror, ", compare: false", "")
+			on := newCompares(b, url+"/same", url+"/"+c.mirror, "", "capture: {request: true, response: true}\n")
+			var used [2]int64
+			for _, warm := range []*compares{off, on} {
+				warm.block(b, body)
+			}
+			blocks := 0
+			for b.Loop() {
+				for i, side := range []*compares{off, on} {
+					used[i] += side.block(b, body)
+				}
+				blocks++
+			}
+			each := float64(blocks * blockSize)
+			b.ReportMetric(float64(used[0])/each, "off-cpu-ns/request")
+			b.ReportMetric(float64(used[1])/each, "on-cpu-ns/request")
+			b.ReportMetric(float64(used[1])/float64(used[0]), "on/off")
+			for _, side := range []*compares{off, on} {
+				if err := side.Drain(context.Background()); err != nil {
+					b.Error(err)
+				}
+				side.close()
+			}
+		})
 	}
-	pool.Close()
+}
+
+// blockSize is how many requests one side makes before it is the other's turn: few
+// enough that none of their copies finds the queue full.
+const blockSize = 200
+
+// block makes requests, waits for the records of their copies, and gives the processor
+// time that all of it took.
+func (c *compares) block(b *testing.B, body string) int64 {
+	b.Helper()
+	before := processorTime(b)
+	for range blockSize {
+		r := httptest.NewRequest(http.MethodPost, "/v1/e", strings.NewReader(body))
+		w := httptest.NewRecorder()
+		if c.ServeHTTP(w, r); w.Code != http.StatusOK {
+			b.Fatal(w.Code)
+		}
+	}
+	for range blockSize {
+		<-c.ended
+	}
+	return processorTime(b) - before
 }
 
 // The answers of the benchmark are what it says they are.

@@ -60,7 +60,7 @@ type mirrorAnswer struct {
 	Deployment deploymentAnswer `json:"deployment"`
 	Rules      rulesAnswer      `json:"rules"`           // after those of the version
 	Compare    *schema.Compare  `json:"compare"`         // as it is written, {} for the default; false: answers are not compared
-	Noise      bool             `json:"noise"`           // it is a second deployment of what is live
+	Noise      bool             `json:"noise"`           // it goes to the live deployment itself
 	Gates      *schema.Gates    `json:"gates,omitempty"` // as they are written
 	Breaker    string           `json:"breaker"`         // closed, or open while the mirror is left alone for its failures
 	Waiting    int              `json:"waiting"`         // copies that are being captured or wait to be sent

@@ -46,7 +46,7 @@ type Mirror struct {
 	Percent    Value[float64] // in (0, 100]; 100 where not written
 	Enabled    bool           // true where not written
 	Compare    *Compare       // DefaultCompare where not written; nil: answers are not compared
-	Noise      bool           // it is a second deployment of what is live, whose differences are noise
+	Noise      bool           // it goes to the live deployment itself, and what differs then is noise
 	Gates      *Gates         // nil: none
 	Rules                     // come after those of the version; what they say of path and host stands in their place
 }

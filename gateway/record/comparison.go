@@ -13,7 +13,7 @@ type Comparison struct {
 	Agree    Verdict
 	Unpaired Unpaired     // why Agree is Unknown; else empty
 	Diff     []Difference // the first that were found; at most MaxDifferences
-	Noise    bool         // the mirror is a second deployment of what is live
+	Noise    bool         // the mirror goes to the live deployment itself
 
 	Labeled                bool // both answers have a label
 	LabelLive, LabelMirror string

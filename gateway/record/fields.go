@@ -65,7 +65,7 @@ const (
 	FieldScoreMirror  = "scoreMirror"
 	FieldScoreDelta   = "scoreDelta" // the mirror's less the live one
 	FieldSimilarity   = "similarity"
-	FieldNoise        = "noise" // true: the mirror is a second deployment of what is live
+	FieldNoise        = "noise" // true: the mirror goes to the live deployment itself
 	FieldUnpaired     = "unpaired"
 
 	// Members of a difference. A side on which there is nothing is left out.
