@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"time"
 
@@ -112,7 +113,7 @@ func (f *logsFlags) run(ctx context.Context, p process) error {
 	switch {
 	case ctx.Err() != nil && f.follow:
 		return nil // that is how following ends
-	case err == nil && f.follow && len(f.from) == 0:
+	case f.follow && len(f.from) == 0 && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)):
 		return errors.New("the gateway has ended, or does not keep records any more")
 	}
 	return err

@@ -107,6 +107,9 @@ func (l *logLines) pair(live, mirror *held) error {
 	fmt.Fprintf(&b, "%s  %s  %s\n", r.Time.Local().Format("15:04:05.000"), l.paint(logDim, printable(r.RequestID)), printable(r.Endpoint))
 	fmt.Fprintf(&b, "  %s | %s\n", cell(live.name(), 44), l.paint(color, printable(r.Backend+"  "+deploymentOf(r))))
 	fmt.Fprintf(&b, "  %s | %s\n", cell(live.result(), 44), l.paint(color, printable(mirror.result())))
+	if r.Outcome == records.Error {
+		fmt.Fprintf(&b, "  %s | %s\n", cell(live.answer(), 44), l.paint(color, printable(mirror.answer())))
+	}
 	for _, c := range r.Changes() {
 		path := cmp.Or(c.Path, "(all)")
 		fmt.Fprintf(&b, "  %s\n  %s | %s\n", l.paint(logYellow, printable(path)), cell(valueOf(c.Live), 44), l.paint(color, printable(valueOf(c.Mirror))))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -26,6 +27,12 @@ func (h *held) name() string {
 
 func (h *held) result() string {
 	return fmt.Sprintf("%s  %s ms", resultOf(&h.record), strconv.FormatFloat(h.record.Duration, 'f', 1, 64))
+}
+
+// answer is what was captured of the answer, else what is said of the failure.
+func (h *held) answer() string {
+	captured, _ := records.ParseCaptured(h.record.Response)
+	return "  " + cmp.Or(string(captured.Body), h.record.Error, "-")
 }
 
 // pairing joins copies with their live attempts by the request's ID. What waits too

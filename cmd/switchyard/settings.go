@@ -67,6 +67,9 @@ type layers struct {
 	flags map[string]string // by flag, those that were given
 	env   environment
 	file  string // path of the configuration file; empty: none
+	// calls says that the command does not serve: the variable for the admin listener
+	// names the one of a gateway then, as adminHelp says, and is none of its settings.
+	calls bool
 }
 
 // resolve finds the value of every setting. The error tells which value is
@@ -82,7 +85,7 @@ func (l layers) resolve() (settings, error) {
 		if v, ok := written[s.Key]; ok {
 			value, from = v.V, v.Pos.String()
 		}
-		if v, ok := l.env.lookup(s.Env); ok {
+		if v, ok := l.env.lookup(s.Env); ok && !(l.calls && s.Env == adminEnv) {
 			value, from = v, "environment variable "+s.Env
 		}
 		if v, ok := l.flags[s.Flag]; ok {

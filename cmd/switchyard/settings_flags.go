@@ -71,10 +71,20 @@ func givenSettings(p process, command *cobra.Command) (settings, error) {
 		}
 	})
 	l.file = givenConfig(p, command)
+	l.calls = !isSetting(command.Flags().Lookup("admin"))
 	for _, warning := range p.env.unknown() {
 		fmt.Fprintln(p.stderr, "switchyard: warning:", warning)
 	}
 	return l.resolve()
+}
+
+// isSetting reports whether a flag is that of a setting; nil is none.
+func isSetting(f *pflag.Flag) bool {
+	if f == nil {
+		return false
+	}
+	_, ok := f.Value.(*settingFlag)
+	return ok
 }
 
 // givenConfig is the path of the configuration file; empty: none.

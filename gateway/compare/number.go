@@ -49,13 +49,20 @@ func (t tolerance) agree(a, b []byte) bool {
 	case errX != nil || errY != nil, whole && (math.Abs(x) > exactUpTo || math.Abs(y) > exactUpTo):
 		return equalDecimals(a, b)
 	case x == y:
-		return equalDecimals(a, b) || !whole
+		return !whole || equalDecimals(a, b)
 	}
 	return math.Abs(x-y) <= max(t.Abs, t.Rel*max(math.Abs(x), math.Abs(y)))
 }
 
 // integer reports whether a number is written without a fraction and exponent.
-func integer(s []byte) bool { return !bytes.ContainsAny(s, ".eE") }
+func integer(s []byte) bool {
+	for _, c := range s {
+		if c == '.' || c == 'e' || c == 'E' {
+			return false
+		}
+	}
+	return true
+}
 
 // decimal is a number as 0.DIGITS times ten to the power of exp. Zero has no
 // digits.

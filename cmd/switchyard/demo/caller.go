@@ -65,7 +65,7 @@ func (c caller) awaitService(ctx context.Context) {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		r, err := c.call(ctx, penguinEndpoint, "", `{"data": {}}`)
+		r, err := c.call(ctx, "pricing_optimizer", "", tenfold)
 		if err == nil && r.status != http.StatusServiceUnavailable {
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,7 +59,11 @@ func perform(ctx context.Context, o Options, models map[string]http.Handler) err
 		return err
 	}
 	defer setting.close()
-	d := &demonstration{options: o, setting: setting, screen: newScreen(o.Out, o.Color), ledger: newLedger(), penguins: newPenguinReport()}
+	penguins, err := newPenguinReport()
+	if err != nil {
+		return err
+	}
+	d := &demonstration{options: o, setting: setting, screen: newScreen(o.Out, o.Color), ledger: newLedger(), penguins: penguins}
 	began := time.Now()
 	if err := d.run(ctx); err != nil {
 		return fmt.Errorf("%w; the repository is left in %s", err, dir)
@@ -119,10 +124,7 @@ func (d *demonstration) run(ctx context.Context) error {
 // conclude ends the demo with what its records amount to. The gateway has ended, so that
 // all of them are there.
 func (d *demonstration) conclude() error {
-	made, err := d.penguins.make()
-	if err != nil {
-		return err
-	}
+	made := d.penguins.make()
 	if !d.options.Once {
 		d.screen.printf("\n")
 		return report.Print(d.options.Out, made, report.FormatText, d.options.Color)
@@ -174,12 +176,12 @@ func (d *demonstration) show(ctx context.Context, at serve.Addresses) error {
 		return d.verify(ctx, caller)
 	}
 	d.introduce(at)
-	d.screen.heading()
 	if d.options.NoTraffic {
+		d.screen.heading()
 		<-ctx.Done()
 	} else {
 		caller.awaitService(ctx)
-		if err := caller.askAboutPenguins(ctx); err != nil && ctx.Err() == nil {
+		if err := d.judge(ctx, at, caller); err != nil && ctx.Err() == nil {
 			return err
 		}
 		caller.traffic(ctx, trafficPause)
@@ -187,6 +189,43 @@ func (d *demonstration) show(ctx context.Context, at serve.Addresses) error {
 	d.screen.printf("\nThe repository is still in %s\n", d.setting.dir)
 	return nil
 }
+
+// judge has the candidate of penguins asked about all of them, and tells what comes of it,
+// and how to find out more.
+func (d *demonstration) judge(ctx context.Context, at serve.Addresses, c caller) error {
+	if err := c.askAboutPenguins(ctx); err != nil {
+		return err
+	}
+	if err := d.penguins.await(ctx); err != nil {
+		return err
+	}
+	made := d.penguins.make()
+	d.screen.printf(judgement, d.screen.paint(bold, "May version 2 of penguin_model take over? "+string(made.Verdict)),
+		made.Coverage.Paired, strings.Join(made.Reasons, "\n  "), at.Admin)
+	if failed := made.Errors.Examples; len(failed) > 0 {
+		d.screen.printf(failure, failed[0], at.Admin, at.Admin, d.setting.dir)
+	}
+	d.screen.heading()
+	return nil
+}
+
+const judgement = `
+%s, after %d requests and their copies.
+  %s
+
+  switchyard report penguins --admin %s
+`
+
+const failure = `
+At some penguins only the candidate fails. This one, whose request was captured, was not measured in full:
+
+  switchyard logs --request %s --pairs --admin %s
+
+Mended, it would be tried with the same requests before it gets copies again:
+
+  switchyard logs --endpoint penguins --format json --admin %s > penguins.log
+  switchyard replay --from penguins.log --repo %s --mirror candidate
+`
 
 func (d *demonstration) verifier(c caller) verifier {
 	return verifier{setting: d.setting, caller: c, ledger: d.ledger, say: func(format string, args ...any) {
@@ -206,7 +245,7 @@ func (d *demonstration) verify(ctx context.Context, c caller) error {
 func (d *demonstration) introduce(at serve.Addresses) {
 	d.screen.printf(introduction, d.screen.paint(bold, "Switchyard is running"), d.setting.dir, at.Listen, at.Admin,
 		d.screen.paint(bold, "Try it, in another terminal"), at.Listen,
-		at.Admin, filepath.Join(d.setting.dir, "endpoints", "checkout.yaml"), d.setting.dir)
+		filepath.Join(d.setting.dir, "endpoints", "checkout.yaml"), d.setting.dir)
 }
 
 const introduction = `%s
@@ -218,8 +257,6 @@ const introduction = `%s
 %s
 
   curl -d '{"data": 10}' http://%s/v1/pricing_optimizer
-
-  switchyard report penguins --admin %s
 
   edit %s
   git -C %s commit -am 'Give the experiment more weight'

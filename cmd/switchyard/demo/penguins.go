@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/switchyard-gateway/switchyard/examples/penguins"
 	"github.com/switchyard-gateway/switchyard/records"
@@ -103,26 +104,20 @@ func sendPenguins(ctx context.Context, all []penguins.Penguin, bodies chan<- str
 	return nil
 }
 
-// penguinReport gathers what the log says of the endpoint penguins. add must not be called at
-// the same time as anything else.
+// penguinReport gathers what the log says of the endpoint penguins. It is safe for
+// concurrent use.
 type penguinReport struct {
+	gates *schema.Gates // that the endpoint declares
+
+	mu        sync.Mutex
 	decoder   records.Decoder
 	record    records.Record
 	collector *report.Collector
+	copies    int // that have their record
 }
 
-func newPenguinReport() *penguinReport {
-	return &penguinReport{collector: report.NewCollector(report.Options{Endpoint: penguinEndpoint})}
-}
-
-func (p *penguinReport) add(line []byte) {
-	if p.decoder.Decode(line, &p.record) == nil {
-		p.collector.Add(&p.record)
-	}
-}
-
-// make gives the report, against the gates that the endpoint declares.
-func (p *penguinReport) make() (*report.Report, error) {
+// newPenguinReport makes one of what the endpoint declares.
+func newPenguinReport() (*penguinReport, error) {
 	path := "endpoints/" + penguinEndpoint + ".yaml"
 	text, err := documents.ReadFile("repository/main/" + path)
 	if err != nil {
@@ -132,7 +127,52 @@ func (p *penguinReport) make() (*report.Report, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	return p.collector.Report(penguinMirror, endpoint.Mirrors[0].Gates), nil
+	mirror := &endpoint.Mirrors[0]
+	o := report.Options{Endpoint: penguinEndpoint, Tolerance: report.Tolerance(*mirror.Compare.Tolerance)}
+	return &penguinReport{gates: mirror.Gates, collector: report.NewCollector(o)}, nil
+}
+
+func (p *penguinReport) add(line []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.decoder.Decode(line, &p.record) != nil {
+		return
+	}
+	p.collector.Add(&p.record)
+	if p.record.Endpoint == penguinEndpoint && p.record.Role == records.Mirror {
+		p.copies++
+	}
+}
+
+// make gives the report.
+func (p *penguinReport) make() *report.Report {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.collector.Report(penguinMirror, p.gates)
+}
+
+// await waits until all copies of what was asked have their record, until ctx ends.
+func (p *penguinReport) await(ctx context.Context) error {
+	all, err := penguins.Load()
+	if err != nil {
+		return err
+	}
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for !p.has(penguinPasses * len(all)) {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (p *penguinReport) has(copies int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.copies >= copies
 }
 
 // judgePenguins verifies that the report finds what is wrong with the candidate: it fails at
