@@ -73,20 +73,49 @@ func perSecond(r schema.RateLimit) rate.Limit {
 func (m *Meter) Admit(now time.Time, bytes int64) (Refusal, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if most := m.limits.InFlight; most > 0 && m.inFlight >= most {
-		return Refusal{Limit: LimitInFlight, Most: int64(most), After: inFlightAfter}, false
-	}
-	if r, ok := m.fits(bytes); !ok {
+	if r, ok := m.room(bytes); !ok {
 		return r, false
 	}
-	if m.rate != nil {
-		if r, ok := m.spend(now); !ok {
-			return r, false
-		}
+	if r, ok := m.spend(now); !ok {
+		return r, false
 	}
 	m.inFlight++
 	m.bytes += bytes
 	return Refusal{}, true
+}
+
+// Enter is Admit that leaves the rate aside, for whoever asks somebody else for it.
+func (m *Meter) Enter(bytes int64) (Refusal, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.room(bytes)
+	if ok {
+		m.inFlight++
+		m.bytes += bytes
+	}
+	return r, ok
+}
+
+// Spend takes one request from the rate, after Enter, or says why not.
+func (m *Meter) Spend(now time.Time) (Refusal, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.spend(now)
+}
+
+// Rate is the rate that the meter keeps, the zero value for none.
+func (m *Meter) Rate() schema.RateLimit {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.limits.Rate
+}
+
+// room says whether one more request of so many bytes may be in flight.
+func (m *Meter) room(bytes int64) (Refusal, bool) {
+	if most := m.limits.InFlight; most > 0 && m.inFlight >= most {
+		return Refusal{Limit: LimitInFlight, Most: int64(most), After: inFlightAfter}, false
+	}
+	return m.fits(bytes)
 }
 
 func (m *Meter) fits(bytes int64) (Refusal, bool) {
@@ -99,6 +128,9 @@ func (m *Meter) fits(bytes int64) (Refusal, bool) {
 
 // spend takes a token of the rate, if there is one.
 func (m *Meter) spend(now time.Time) (Refusal, bool) {
+	if m.rate == nil {
+		return Refusal{}, true
+	}
 	reservation := m.rate.ReserveN(now, 1)
 	after := reservation.DelayFrom(now)
 	if after <= 0 {

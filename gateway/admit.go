@@ -101,6 +101,9 @@ func (q *request) meter() *refused {
 		endpoint = q.e.guard.meter
 	}
 	length := max(q.r.ContentLength, 0) // of an unknown length: as it comes
+	if q.e.gateway.shared != nil && (key != nil || endpoint != nil) {
+		return q.meterShared(key, endpoint, length)
+	}
 	if key != nil {
 		if r, ok := key.Admit(q.started, length); !ok {
 			return q.limited(r, "the API key")

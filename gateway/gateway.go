@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/switchyard-gateway/switchyard/access"
+	"github.com/switchyard-gateway/switchyard/access/shared"
 	"github.com/switchyard-gateway/switchyard/access/token"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/capture"
@@ -46,7 +47,10 @@ type Options struct {
 	Logger        zerolog.Logger // the life of the process: swap, reject
 	Access        schema.Access  // what endpoints that do not say ask of callers; empty: a key as soon as one is declared
 	// Tokens verifies tokens that callers show in place of API keys; nil: there are none.
-	Tokens  *token.Verifier
+	Tokens *token.Verifier
+	// Shared keeps the rates of keys and endpoints for several gateways together; nil: each
+	// keeps them for itself.
+	Shared  *shared.Limiter
 	Webhook http.Handler // serves WebhookPath, also before the first revision does; nil: nothing does
 }
 
@@ -69,6 +73,7 @@ type Gateway struct {
 	access   schema.Access
 	tokens   *token.Verifier // nil: there are none
 	refusals *refusals
+	shared   *shared.Limiter // nil: there is none
 	meters   access.Meters
 	webhook  http.Handler
 	mux      *chi.Mux
@@ -104,6 +109,7 @@ func New(o Options) *Gateway {
 		logger:  o.Logger,
 		access:  o.Access,
 		tokens:  o.Tokens,
+		shared:  o.Shared,
 		webhook: o.Webhook,
 		mux:     newMux(),
 		bodies:  tap.NewBudget(cmp.Or(o.CaptureBudget, DefaultCaptureBudget)),

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"github.com/switchyard-gateway/switchyard/access/shared"
 	"github.com/switchyard-gateway/switchyard/access/token"
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway"
@@ -71,6 +72,7 @@ type fields map[string]any
 
 type options struct {
 	tokens   *token.Verifier
+	shared   *shared.Limiter
 	mirror   mirror.Options
 	pair     pair.Options
 	forward  forward.Options
@@ -103,7 +105,7 @@ func newStage(t *testing.T, o options) *stage {
 	writer.Go(func() { _ = pool.Run(ctx) })
 	s.gateway = gateway.New(gateway.Options{
 		Pool: pool, Forward: o.forward, Mirror: o.mirror, Pair: o.pair, Overload: o.overload, Records: s.records, Logger: zerolog.New(s.records),
-		Observers: o.observers, Traces: o.traces, Access: o.access, Tokens: o.tokens,
+		Observers: o.observers, Traces: o.traces, Access: o.access, Tokens: o.tokens, Shared: o.shared,
 		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})
 	s.stop = sync.OnceFunc(s.listen(o))

@@ -139,6 +139,10 @@ func accessSettings() []Setting {
 		{Key: "tokenClockSkew", Kind: KindDuration, Default: "30s", min: "0s", max: "10m", Help: "Time by which the issuer's clock may differ, 0s to 10m."},
 		{Key: "tokenEndpointsClaim", Kind: KindString, Help: "Claim of tokens that lists what endpoints they are good for, as endpoints of an API key does, or as one text with blanks between; empty: for all."},
 		{Key: "tokenCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the issuer's is checked by; empty: the system's."},
+		{Key: "sharedLimitsUrl", Kind: KindString, check: checkLimitsURL, Help: "URL of the Redis or Valkey server where rate limits are kept for several gateways, as redis://HOST:PORT/DATABASE or rediss:// over TLS, without a password in it; empty: each gateway keeps them for itself."},
+		{Key: "sharedLimitsPasswordFile", Kind: KindString, Help: "File with the password for that server, read for each connection; or the variable SWITCHYARD_SHARED_LIMITS_PASSWORD; neither: it asks for none."},
+		{Key: "sharedLimitsPrefix", Kind: KindString, Default: "switchyard", Help: "Beginning of the names of its keys; the same for gateways that share their limits, and another one for others."},
+		{Key: "sharedLimitsTimeout", Kind: KindDuration, Default: "50ms", min: "1ms", max: "5s", Help: "Time that a request waits for it at most, 1ms to 5s; then each gateway keeps the limits for itself until it answers again."},
 	})
 }
 

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -47,4 +48,17 @@ func CheckIssuerURL(s string) error {
 func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+// checkLimitsURL wants the URL of a Redis server without a password, which would show in
+// process lists.
+func checkLimitsURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Host == "" {
+		return errors.New("it is no URL of a Redis server; write it as redis://limits.example.com:6379/0")
+	}
+	if _, secret := u.User.Password(); secret {
+		return errors.New("the URL holds a password; use sharedLimitsPasswordFile instead")
+	}
+	return nil
 }

@@ -77,6 +77,9 @@ func newServe(p process) *cobra.Command {
 			if err := tokenOptions(s, &o); err != nil {
 				return err
 			}
+			if err := limitOptions(p, s, &o); err != nil {
+				return err
+			}
 			if o.Sinks.Declared, err = readSinks(givenConfig(p, c)); err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/switchyard-gateway/switchyard/access/shared"
 	"github.com/switchyard-gateway/switchyard/access/token"
 	"github.com/switchyard-gateway/switchyard/certificates"
 	"github.com/switchyard-gateway/switchyard/commitstatus"
@@ -58,6 +59,9 @@ type Options struct {
 	WebhookPeers *url.URL
 	Secrets      deployments.Secrets
 	Access       schema.Access // what endpoints that do not say ask of callers; empty: a key as soon as one is declared
+	// SharedLimits says where rates are kept for several gateways; Logger is the process's
+	// own. Nil: this one keeps them for itself.
+	SharedLimits *shared.Options
 	// Tokens says whose tokens callers may show in place of API keys; Logger is the
 	// process's own. Nil: nobody's.
 	Tokens        *token.Options

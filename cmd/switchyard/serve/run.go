@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/switchyard-gateway/switchyard/access/shared"
 	"github.com/switchyard-gateway/switchyard/access/token"
 	"github.com/switchyard-gateway/switchyard/certificates"
 	"github.com/switchyard-gateway/switchyard/commitstatus"
@@ -62,6 +63,7 @@ type process struct {
 	series   *series.Store    // nil without a console
 	console  *console.Console // nil: there is none
 	tokens   *token.Verifier  // nil: nobody's are trusted
+	limits   *shared.Limiter  // nil: rates are this process's own
 	gateway  *gateway.Gateway
 	registry *prometheus.Registry
 	follower *gitsync.Follower
@@ -92,6 +94,9 @@ func (p *process) open(ctx context.Context) error {
 		return err
 	}
 	if err := p.makeTokens(); err != nil {
+		return err
+	}
+	if err := p.makeSharedLimits(); err != nil {
 		return err
 	}
 	if err := p.makeTelemetry(ctx); err != nil {
@@ -144,6 +149,7 @@ func (p *process) makeGateway() {
 		CaptureBudget: p.options.CaptureBudget,
 		Access:        p.options.Access,
 		Tokens:        p.tokens,
+		Shared:        p.limits,
 		Webhook:       p.webhook.handler(),
 
 		Overload:  p.options.overload(),
@@ -174,6 +180,9 @@ func (p *process) makeServers() {
 	}
 	if p.tokens != nil {
 		registry.MustRegister(p.tokens)
+	}
+	if p.limits != nil {
+		registry.MustRegister(p.limits)
 	}
 	if p.certificates != nil {
 		registry.MustRegister(p.certificates.Collector())
@@ -273,6 +282,7 @@ func (p *process) runParts(ctx context.Context) error {
 	parts.Go(func() error { return watchCertificates(ctx, p.adminCertificates) })
 	parts.Go(func() error { return p.webhook.run(ctx) })
 	parts.Go(func() error { return p.readTokenKeys(ctx) })
+	parts.Go(func() error { return p.runSharedLimits(ctx) })
 	parts.Go(func() error { return p.runConsole(ctx) })
 	parts.Go(func() error { return p.tellStatuses(ctx) })
 	parts.Go(func() error {
