@@ -39,7 +39,7 @@ func serveOpenAI(w http.ResponseWriter, r *http.Request) {
 // serveModel serves a request to the endpoint that its body names.
 func serveModel(w http.ResponseWriter, r *http.Request, path, rest string) {
 	at, id := routed(r), forward.RequestID(r)
-	asked, ok := at.snapshot.ask(w, r, &path, id) //nolint:contextcheck // with the request's context
+	asked, ok := at.snapshot.ask(w, r, &path, id)
 	if !ok {
 		return
 	}
@@ -116,7 +116,7 @@ func (s *Snapshot) model(e *endpoint) modelAnswer {
 // listModels lists the endpoints that the caller may call.
 func listModels(w http.ResponseWriter, r *http.Request) {
 	s, path := routed(r).snapshot, r.URL.EscapedPath()
-	asked, ok := s.ask(w, r, &path, forward.RequestID(r)) //nolint:contextcheck // with the request's context
+	asked, ok := s.ask(w, r, &path, forward.RequestID(r))
 	if !ok {
 		return
 	}
@@ -134,7 +134,7 @@ func listModels(w http.ResponseWriter, r *http.Request) {
 
 func showModel(w http.ResponseWriter, r *http.Request, name string) {
 	s, path := routed(r).snapshot, r.URL.EscapedPath()
-	asked, ok := s.ask(w, r, &path, forward.RequestID(r)) //nolint:contextcheck // with the request's context
+	asked, ok := s.ask(w, r, &path, forward.RequestID(r))
 	if !ok {
 		return
 	}

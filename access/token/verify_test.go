@@ -219,7 +219,7 @@ func TestAttacksWithTokens(t *testing.T) {
 func TestKeysThatAreNoneForTokensAreNotUsed(t *testing.T) {
 	i := tokentest.New(t)
 	good := i.EC("good")
-	short, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that it is short is the point
+	short, err := rsa.GenerateKey(rand.Reader, 1024) // that it is short is the point
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -216,7 +216,7 @@ func TestTheLimitCountsConnectionsOverTLSAndUpgradedOnes(t *testing.T) {
 	if _, err := io.WriteString(upgraded, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	if res, err := http.ReadResponse(bufio.NewReader(upgraded), nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols { //nolint:bodyclose // it has none
+	if res, err := http.ReadResponse(bufio.NewReader(upgraded), nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("%v, %v", res, err)
 	}
 	waiting, err := dialer.DialContext(t.Context(), "tcp", s.addr)
