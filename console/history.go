@@ -94,9 +94,6 @@ func newRouting(p *plan.Plan) routing {
 	return r
 }
 
-// Text is all of it.
-func (r routing) Text() string { return strings.Join(r.Lines, "\n") }
-
 // Long reports whether it is more than belongs into a table.
 func (r routing) Long() bool { return len(r.Lines) > 12 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/switchyard-gateway/switchyard/console/beside"
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/records"
 )
@@ -33,7 +34,7 @@ type tryPage struct {
 // tried is what became of a copy.
 type tried struct {
 	recordRow
-	Lines []markedLine // of its answer, beside the live one
+	Lines []beside.Line // of its answer, beside the live one
 	Cut   bool
 	Same  bool // the answers are the same, whatever the rules of comparison leave out
 }
@@ -45,7 +46,7 @@ type answer struct {
 	ID      string
 	Took    string
 	Header  []string
-	Lines   []markedLine
+	Lines   []beside.Line
 	Cut     bool
 	Live    *recordRow // nil: its record is not there
 	body    []byte
@@ -128,7 +129,7 @@ func (a *answers) of(mirror string) (gateway.MirrorAnswer, bool) {
 // compare puts the answers beside each other. A line of the live one is marked if
 // any mirror says something else there.
 func (p *tryPage) compare(rows []recordRow, heard *answers) {
-	p.Answer.Lines = textLines(p.Answer.body, false)
+	p.Answer.Lines = beside.Text(p.Answer.body)
 	for i := range rows {
 		if rows[i].Role == records.Live {
 			p.Answer.Live = &rows[i]
@@ -136,7 +137,7 @@ func (p *tryPage) compare(rows []recordRow, heard *answers) {
 		}
 		t := tried{recordRow: rows[i]}
 		if m, ok := heard.of(rows[i].Backend); ok {
-			live, mirror := beside(p.Answer.body, m.Body)
+			live, mirror := beside.Lines(p.Answer.body, m.Body)
 			t.Lines, t.Cut, t.Same = mirror, m.Cut, true
 			for k, l := range live {
 				t.Same = t.Same && !l.Differs

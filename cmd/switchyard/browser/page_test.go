@@ -132,15 +132,16 @@ func (s *stage) narrow(on bool) {
 	}
 }
 
-// everywhere takes pictures in the light, in the dark and on a phone.
+// everywhere takes a picture, and looks at the page in the dark and on a phone as
+// well.
 func (s *stage) everywhere(name string) {
 	s.t.Helper()
 	s.picture(name)
 	s.dark(true)
-	s.picture(name + "-dark")
+	s.accessible(name + " in the dark")
 	s.dark(false)
 	s.narrow(true)
-	s.picture(name + "-narrow")
+	s.accessible(name + " on a phone")
 	s.narrow(false)
 }
 

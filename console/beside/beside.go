@@ -1,4 +1,12 @@
-package console
+// Package beside puts two answers beside each other, line by line, and marks what
+// one says otherwise than the other.
+//
+//	live, mirror := beside.Lines(a, b)
+//
+// JSON is written in its structure, in the order in which it came, and compared
+// value by value at each path: the order of keys and how a number is written are no
+// difference. Of any other text all is one, or nothing.
+package beside
 
 import (
 	"bytes"
@@ -7,28 +15,37 @@ import (
 	"strings"
 )
 
-// markedLine is a line of an answer.
-type markedLine struct {
+// Line is a line of an answer.
+type Line struct {
 	Text    string
 	Differs bool // from the answer beside it
 }
 
-// beside puts two answers beside each other, and marks what one says otherwise than
-// the other: of JSON the values at each path, of other texts all.
-func beside(a, b []byte) (left, right []markedLine) {
-	x, y := parseValue(a), parseValue(b)
+// Lines puts two answers beside each other.
+func Lines(a, b []byte) (left, right []Line) {
+	x, y := parse(a), parse(b)
 	if x == nil || y == nil {
 		differ := !bytes.Equal(a, b)
-		return textLines(a, differ), textLines(b, differ)
+		return mark(Text(a), differ), mark(Text(b), differ)
 	}
-	return x.marked(y), y.marked(x)
+	return x.lines(y, "", "", ""), y.lines(x, "", "", "")
 }
 
-// textLines are the lines of an answer, JSON in its structure.
-func textLines(text []byte, differ bool) []markedLine {
-	var all []markedLine
-	for line := range strings.Lines(indented(bytes.ToValidUTF8(text, []byte("\ufffd")))) {
-		all = append(all, markedLine{strings.TrimRight(line, "\r\n"), differ})
+// Text is an answer with nothing beside it.
+func Text(text []byte) []Line {
+	if v := parse(text); v != nil {
+		return v.lines(v, "", "", "")
+	}
+	var all []Line
+	for line := range bytes.Lines(bytes.ToValidUTF8(text, []byte("\ufffd"))) {
+		all = append(all, Line{Text: strings.TrimRight(string(line), "\r\n")})
+	}
+	return all
+}
+
+func mark(all []Line, differ bool) []Line {
+	for i := range all {
+		all[i].Differs = differ
 	}
 	return all
 }
@@ -41,17 +58,17 @@ type value struct {
 	items []*value
 }
 
-// parseValue reads JSON; nil if it is none.
-func parseValue(text []byte) *value {
+// parse reads JSON; nil if it is none.
+func parse(text []byte) *value {
 	if !json.Valid(text) { // which bounds the depth as well
 		return nil
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	return readValue(d)
+	return read(d)
 }
 
-func readValue(d *json.Decoder) *value {
+func read(d *json.Decoder) *value {
 	token, err := d.Token()
 	if err != nil {
 		return nil
@@ -71,7 +88,7 @@ func readValue(d *json.Decoder) *value {
 			text, _ := key.(string)
 			v.keys = append(v.keys, text)
 		}
-		item := readValue(d)
+		item := read(d)
 		if item == nil {
 			return nil
 		}
@@ -84,19 +101,17 @@ func readValue(d *json.Decoder) *value {
 	return v
 }
 
-// marked are the lines of a value, beside another one; nil: there is none.
-func (v *value) marked(other *value) []markedLine { return v.lines(other, "", "", "") }
-
-func (v *value) lines(other *value, indent, before, after string) []markedLine {
+// lines are those of a value, beside another one; nil: there is none.
+func (v *value) lines(other *value, indent, before, after string) []Line {
 	shut := map[json.Delim]string{'{': "}", '[': "]"}[v.open]
 	differs := other == nil || other.open != v.open
 	switch {
 	case v.open == 0:
-		return []markedLine{{indent + before + v.text + after, differs || !sameScalar(v.text, other.text)}}
+		return []Line{{indent + before + v.text + after, differs || !sameScalar(v.text, other.text)}}
 	case len(v.items) == 0:
-		return []markedLine{{indent + before + v.open.String() + shut + after, differs || len(other.items) > 0}}
+		return []Line{{indent + before + v.open.String() + shut + after, differs || len(other.items) > 0}}
 	}
-	all := []markedLine{{indent + before + v.open.String(), differs}}
+	all := []Line{{indent + before + v.open.String(), differs}}
 	for i, item := range v.items {
 		key, comma := "", ","
 		if v.open == '{' {
@@ -112,7 +127,7 @@ func (v *value) lines(other *value, indent, before, after string) []markedLine {
 		}
 		all = append(all, item.lines(beside, indent+"  ", key, comma)...)
 	}
-	return append(all, markedLine{indent + shut + after, differs})
+	return append(all, Line{indent + shut + after, differs})
 }
 
 // at is the item that has the place of one of another value; nil if there is none.
@@ -122,6 +137,9 @@ func (v *value) at(of *value, i int) *value {
 			return v.items[i]
 		}
 		return nil
+	}
+	if i < len(v.keys) && v.keys[i] == of.keys[i] { // which tells apart keys that are there twice
+		return v.items[i]
 	}
 	for k, key := range v.keys {
 		if key == of.keys[i] {
