@@ -153,7 +153,7 @@ func (f *replayFlags) run(ctx context.Context, p process, s settings, given []st
 func (f *replayFlags) replay(ctx context.Context, p process, source replaySource, o replay.Options, done *replayed, gates *schema.Gates, abort <-chan struct{}) error {
 	r := replay.New(o)
 	unread, err := f.send(ctx, source, r, done)
-	err = errors.Join(err, drain(r, abort), done.close())
+	err = errors.Join(err, drain(ctx, r, abort), done.close())
 	if err != nil {
 		return err
 	}
@@ -202,8 +202,8 @@ func (f *replayFlags) send(ctx context.Context, source replaySource, r *replay.R
 
 // drain waits for what is under way, until it is to end at once. What is cut off has its
 // record then.
-func drain(r *replay.Replay, abort <-chan struct{}) error {
-	ctx, cancel := context.WithCancel(context.Background())
+func drain(ctx context.Context, r *replay.Replay, abort <-chan struct{}) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // which may have ended already
 	defer cancel()
 	ended := make(chan error, 1) // its one error
 	go func() { ended <- r.Close(ctx) }()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"time"
@@ -103,9 +104,7 @@ func New(o Options) *Replay {
 // which is not known.
 func unforwarded(own http.Header) http.Header {
 	h := http.Header{"X-Forwarded-Host": nil, "X-Forwarded-Proto": nil}
-	for name, values := range own {
-		h[name] = values
-	}
+	maps.Copy(h, own)
 	return h
 }
 
