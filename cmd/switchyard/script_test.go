@@ -97,6 +97,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"gitserver":   cmdGitServer,
 		"load":        cmdLoad,
 		"model":       cmdModel,
+		"receiver":    cmdReceiver,
 		"record":      cmdRecord,
 		"repeat":      cmdRepeat,
 		"serve":       cmdServe,
@@ -191,8 +192,12 @@ func newRequest(ts *testscript.TestScript, method, url string, options []string)
 	for len(options) >= 2 {
 		switch options[0] {
 		case "-d":
-			request.Body = io.NopCloser(strings.NewReader(options[1]))
-			request.ContentLength = int64(len(options[1]))
+			body := options[1]
+			if name, ok := strings.CutPrefix(body, "@"); ok {
+				body = ts.ReadFile(name)
+			}
+			request.Body = io.NopCloser(strings.NewReader(body))
+			request.ContentLength = int64(len(body))
 			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		case "-H":
 			name, value, _ := strings.Cut(options[1], ": ")

@@ -48,7 +48,7 @@ func New(tb testing.TB) *Receiver {
 	tb.Helper()
 	r := new(Receiver)
 	r.URL = testbed.HTTP(tb, func(w http.ResponseWriter, req *http.Request) {
-		body, err := read(req) // net/http tells a handler that its caller left only then
+		body, err := Read(req) // net/http tells a handler that its caller left only then
 		if r.Fail != nil && r.Fail(w, req) {
 			return
 		}
@@ -72,7 +72,8 @@ func (r *Receiver) Kept() Kept {
 	return r.kept
 }
 
-func read(req *http.Request) ([]byte, error) {
+// Read is the body of a call, unzipped.
+func Read(req *http.Request) ([]byte, error) {
 	if req.Header.Get("Content-Encoding") != "gzip" {
 		return io.ReadAll(req.Body)
 	}

@@ -50,7 +50,10 @@ func begin(t testing.TB, o serve.Options, files map[string]string) *running {
 	}
 	r.commit(files)
 	started := make(chan serve.Addresses, 1)
-	o.Listen, o.Admin, o.Stdout = "127.0.0.1:0", "127.0.0.1:0", r.log
+	o.Listen, o.Admin = "127.0.0.1:0", "127.0.0.1:0"
+	if o.Stdout == nil {
+		o.Stdout = r.log
+	}
 	if o.Repository.URL == "" {
 		o.Repository = gitsync.Options{URL: dir, Branch: "main", Poll: time.Hour}
 	}

@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -13,8 +14,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
+	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/receiver"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
@@ -26,7 +33,7 @@ func declaredSinks(t *testing.T, text string) serve.Sinks {
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return serve.Sinks{Declared: sinks, Secret: func(p schema.Placeholder) (string, error) { return "of " + p.Name, nil }}
+	return serve.Sinks{Declared: sinks, Secret: func(p schema.Placeholder) (string, error) { return "t0ken-of-" + p.Name, nil }}
 }
 
 // received is a webhook's receiver, which heeds the ids of deliveries.
@@ -84,19 +91,29 @@ capture: {request: true, response: true, redact: [/ssn, /*/ssn]}
 `}
 }
 
-// A secret in a redacted path is in no sink, and the records are in all of them.
+// A secret in a redacted path, and one that receivers are shown, is in no sink, in no
+// span, and nowhere in what the process tells; the records are in all of them.
 func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
 	dir := t.TempDir()
-	hook := newReceived(t)
+	hook, collector := newReceived(t), receiver.New(t)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "records"), kfake.EnableSASL(), kfake.Superuser("PLAIN", "switchyard", "t0ken-of-KAFKA"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
 	archive, process := filepath.Join(dir, "records.log"), filepath.Join(dir, "process.log")
-	o := serve.Options{LogFile: &record.FileOptions{Path: process}}
+	o := exporting(collector)
+	o.LogFile, o.Recent = &record.FileOptions{Path: process}, new(recent.Options)
 	o.Sinks = declaredSinks(t, fmt.Sprintf(`sinks:
   - {name: archive, file: {path: %s}}
   - {name: console, stdout: {}}
   - name: warehouse
-    webhook: {url: %s, headers: {x-mb-webhook-secret: "${env:SECRET}"}}
+    webhook: {url: %s, headers: {x-mb-webhook-secret: "${env:HOOK}"}}
     spool: {dir: %s}
-`, archive, hook.URL, filepath.Join(dir, "spool")))
+  - {name: collector, otlp: {url: %s/v1/logs, headers: {x-secret: "${env:OTLP}"}}}
+  - name: stream
+    kafka: {brokers: [%q], topic: records, sasl: {mechanism: plain, username: switchyard, password: "${env:KAFKA}"}}
+`, archive, hook.URL, filepath.Join(dir, "spool"), collector.URL, cluster.ListenAddrs()[0]))
 	r := begin(t, o, redactingEndpoint())
 	testbed.Eventually(t, "the endpoint serves", func() bool {
 		status, _ := r.call(http.MethodGet, r.admin+"/readyz", "")
@@ -107,28 +124,64 @@ func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
 		r.call(http.MethodPost, r.url+"/v1/e", fmt.Sprintf(`{"ssn": "s3cret-%d", "deep": {"s\u0073n": "s3cret"}, "n": %d}`, i, i))
 	}
 	r.call(http.MethodPost, r.url+"/v1/e", `{"ssn": "s3cret", broken`)
-	_, metrics := r.call(http.MethodGet, r.admin+"/metrics", "")
+	answers := r.openMetrics()
+	for _, page := range []string{"/metrics", "/status", "/records", "/debug/pprof/cmdline"} {
+		_, text := r.call(http.MethodGet, r.admin+page, "")
+		answers += text
+	}
 	r.stop()
 	if err := testbed.Receive(t, "the end", r.ended); err != nil {
 		t.Fatal(err)
 	}
 	count, text, secret := hook.all()
-	if count != n+1 || secret != "of SECRET" {
+	if count != n+1 || secret != "t0ken-of-HOOK" {
 		t.Errorf("the webhook got %d records with the secret %q", count, secret)
 	}
-	for name, text := range map[string]string{"webhook": text, "archive": read(t, archive), "process": read(t, process), "console": r.log.String()} {
+	if got := len(collector.Kept().Logs); got != n+1 {
+		t.Errorf("the collector got %d records", got)
+	}
+	outputs := map[string]string{"webhook": text, "archive": read(t, archive), "process": read(t, process), "console": r.log.String(), "kafka": consumed(t, cluster, n+1)}
+	for name, text := range outputs {
 		if got := strings.Count(text, `"event":"inference"`); got != n+1 {
 			t.Errorf("%s has %d records", name, got)
 		}
-		for _, secret := range []string{"s3cret", base64.StdEncoding.EncodeToString([]byte("s3cret"))} {
+	}
+	outputs["collector"], outputs["answers"] = collector.Kept().Raw, answers
+	for name, text := range outputs {
+		for _, secret := range []string{"s3cret", "t0ken", base64.StdEncoding.EncodeToString([]byte("s3cret"))} {
 			if strings.Contains(text, strings.TrimRight(secret, "=")) {
 				t.Errorf("%s has the secret: %s", name, text)
 			}
 		}
 	}
-	if !strings.Contains(metrics, `switchyard_sink_lost_total{sink="warehouse"} 0`) {
+	if !strings.Contains(answers, `switchyard_sink_lost_total{sink="warehouse"} 0`) {
 		t.Error("the metrics do not tell of the sinks")
 	}
+}
+
+// consumed are n messages of the topic, all that there is of them.
+func consumed(t *testing.T, cluster *kfake.Cluster, n int) string {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("records"),
+		kgo.SASL(plain.Auth{User: "switchyard", Pass: "t0ken-of-KAFKA"}.AsMechanism()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), testbed.Patience)
+	defer cancel()
+	var all strings.Builder
+	for got := 0; got < n; {
+		fetched := client.PollFetches(ctx)
+		if err := fetched.Err0(); err != nil {
+			t.Fatalf("%d messages: %v", got, err)
+		}
+		fetched.EachRecord(func(r *kgo.Record) {
+			got++
+			_, _ = fmt.Fprintf(&all, "%s %s %v\n", r.Key, r.Value, r.Headers)
+		})
+	}
+	return all.String()
 }
 
 func read(t *testing.T, path string) string {
