@@ -302,7 +302,7 @@ func sink(s schema.Sink) string {
 	case s.Stdout:
 		text += "; stdout"
 	case s.File != nil:
-		text += fmt.Sprintf("; file %s size %d age %v files %d compress %t", s.File.Path.V, s.File.MaxSize, s.File.MaxAge, s.File.MaxFiles, s.File.Compress)
+		text += fmt.Sprintf("; file %s size %d every %v age %v files %d compress %t", s.File.Path.V, s.File.MaxSize, s.File.Every, s.File.MaxAge, s.File.MaxFiles, s.File.Compress)
 	case s.Webhook != nil:
 		text += "; webhook"
 		called(s.Webhook.URL, s.Webhook.Headers, s.Webhook.Timeout)

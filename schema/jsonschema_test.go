@@ -66,6 +66,7 @@ var beyond = []struct {
 	{schema.RuleValue, "from 1ms to 1m, not", "durations cannot be compared"},
 	{schema.RuleType, "static has no value", "a value that is left out reads as null"},
 	{schema.RuleValue, "24h", "durations cannot be compared"},
+	{schema.RuleValue, "from 1m to", "durations cannot be compared"},
 	{schema.RuleValue, "10ms", "durations cannot be compared"},
 	{schema.RuleValue, "GiB", "sizes with units cannot be compared"},
 	{schema.RuleValue, "whole number of bytes", "sizes with units cannot be compared"},

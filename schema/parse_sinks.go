@@ -8,12 +8,14 @@ import (
 
 // Bounds of what sinks are told.
 const (
-	mostSinks  = 32
-	maxSpool   = 1 << 50
-	maxBuffer  = 1 << 30
-	minBuffer  = 1 << 20
-	mostFiles  = 100_000
-	longestAge = 10 * 365 * 24 * time.Hour
+	mostSinks = 32
+	maxSpool  = 1 << 50
+	maxBuffer = 1 << 30
+	minBuffer = 1 << 20
+	mostFiles = 100_000
+
+	shortestRotation = time.Minute
+	longestAge       = 10 * 365 * 24 * time.Hour
 )
 
 // sinks reads the list of sinks.
@@ -133,6 +135,7 @@ func (d *document) sinkFile(n node) *SinkFile {
 	if n, ok := m.take("maxSize"); ok {
 		f.MaxSize = d.bytes(n, "maxSize", minBuffer, maxSpool, "1MiB or more")
 	}
+	d.duration(m, "rotateEvery", &f.Every, shortestRotation, longestAge)
 	d.duration(m, "maxAge", &f.MaxAge, 0, longestAge)
 	if n, ok := m.take("maxFiles"); ok {
 		v, _ := d.integer(n, "maxFiles", 0, mostFiles)

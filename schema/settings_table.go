@@ -186,6 +186,7 @@ func logSettings() []Setting {
 		{Key: "captureBudget", Kind: KindSize, Default: "64MiB", min: "1MiB", Help: "Memory that all bodies captured for records share until they are written, 1MiB or more; what does not fit is cut and counted."},
 		{Key: "logLevel", Kind: KindString, Default: "info", oneOf: []string{"debug", "info", "warn", "error"}, Help: "Least level of process events that is logged: debug, info, warn or error; records always are."},
 		{Key: "logMaxSize", Kind: KindSize, Default: "100MiB", min: "1MiB", Help: "Size at which a log file is rotated, 1MiB or more."},
+		{Key: "logRotateEvery", Kind: KindDuration, Default: "0s", check: checkRotation, Help: "Time after which a log file is rotated whatever its size, 1m or more; 0s: it is rotated by size only."},
 		{Key: "logMaxAge", Kind: KindDuration, Default: "0s", Help: "Age above which rotated log files are removed; 0s: they are kept."},
 		{Key: "logMaxFiles", Kind: KindInt, Default: "0", min: "0", max: "100000", Help: "Number of rotated log files above which the oldest are removed, up to 100000; 0: they are kept."},
 		{Key: "logCompress", Kind: KindBool, Default: "false", Help: "Compress rotated log files with gzip: true or false."},
@@ -259,6 +260,13 @@ func checkCollector(s string) error {
 	}
 	if problem := urlProblem(s); problem != "" {
 		return errors.New(problem)
+	}
+	return nil
+}
+
+func checkRotation(s string) error {
+	if d, err := ParseDuration(s); err == nil && d > 0 && d < shortestRotation {
+		return fmt.Errorf("%s is below 1m", s)
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ type SinkFile struct {
 	Path     Value[string]
 	MaxSize  int64
 	MaxAge   time.Duration
+	Every    time.Duration // 0: it is rotated by size only
 	MaxFiles int
 	Compress bool
 }

@@ -173,6 +173,7 @@ func serveOptions(p process, s settings) serve.Options {
 		o.LogFile = &record.FileOptions{
 			Path:     path,
 			Size:     s.size("logMaxSize"),
+			Every:    s.duration("logRotateEvery"),
 			Age:      s.duration("logMaxAge"),
 			Files:    s.number("logMaxFiles"),
 			Compress: s.flag("logCompress"),

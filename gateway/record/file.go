@@ -17,12 +17,13 @@ const mebibyte = 1 << 20
 type FileOptions struct {
 	Path     string
 	Size     int64         // bytes at which the file is rotated, in whole MiB; 100 MiB when 0
+	Every    time.Duration // the file is rotated as often as this too, counted from its opening; 0 rotates by size only
 	Age      time.Duration // rotated files older than this are removed, in whole days; 0 keeps them
 	Files    int           // so many rotated files are kept; 0 keeps all
 	Compress bool          // rotated files are compressed with gzip
 }
 
-// File is a log file that rotates by size. It is safe for concurrent use.
+// File is a log file that rotates by size and by time. It is safe for concurrent use.
 type File struct {
 	opts FileOptions
 
@@ -67,7 +68,9 @@ func (f *File) rotating() *timberjack.Logger {
 	}
 	const day = 24 * time.Hour
 	return &timberjack.Logger{
-		Filename:    f.opts.Path,
+		Filename:         f.opts.Path,
+		RotationInterval: f.opts.Every,
+
 		MaxSize:     int((f.opts.Size + mebibyte - 1) / mebibyte),
 		MaxAge:      int((f.opts.Age + day - 1) / day),
 		MaxBackups:  f.opts.Files,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 func TestFileRotatesAndKeepsEveryLine(t *testing.T) {
@@ -46,6 +47,32 @@ func TestFileRotatesAndKeepsEveryLine(t *testing.T) {
 	}
 	if len(seen) != n {
 		t.Errorf("%d records in the files, want %d", len(seen), n)
+	}
+}
+
+func TestFileRotatesByTime(t *testing.T) {
+	dir := t.TempDir()
+	f, err := record.OpenFile(record.FileOptions{Path: filepath.Join(dir, "log.jsonl"), Every: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	var files []string
+	testbed.Eventually(t, "there are three files", func() bool {
+		write(t, f, "line\n")
+		lines++
+		files, err = filepath.Glob(filepath.Join(dir, "*"))
+		return err == nil && len(files) >= 3
+	})
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for _, name := range files {
+		text += read(t, name)
+	}
+	if text != strings.Repeat("line\n", lines) {
+		t.Errorf("the files have %q, %d lines were written", text, lines)
 	}
 }
 

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"strconv"
@@ -86,7 +87,7 @@ func (m *maker) make(s *span) {
 	name, attributes := r.Method+" "+r.DeploymentName, attemptOf(r)
 	if s.request != (Request{}) {
 		kind, began, parent = trace.SpanKindServer, s.request.Began, parent.WithRemote(true)
-		name, attributes = r.Method+" "+s.request.Route, requestOf(r, s.request)
+		name, attributes = r.Method+" "+cmp.Or(s.request.Route, r.Endpoint), requestOf(r, s.request)
 	}
 	ctx := trace.ContextWithSpanContext(context.Background(), parent)
 	_, made := m.tracer.Start(ctx, name, trace.WithTimestamp(began), trace.WithSpanKind(kind), trace.WithAttributes(attributes...))
@@ -105,7 +106,7 @@ func contextOf(t *record.Trace, id string) trace.SpanContext {
 }
 
 // failed reports whether a span is one of failure: of what a caller sees only 5xx
-// is, and of what the gateway sees of a deployment 4xx as well, as the semantic
+// is, and an answer that broke off, and of what the gateway sees of a deployment 4xx as well, as the semantic
 // conventions of HTTP have it. A caller who leaves makes no failure.
 func failed(r *record.Record, kind trace.SpanKind) bool {
 	switch {
@@ -114,12 +115,16 @@ func failed(r *record.Record, kind trace.SpanKind) bool {
 	case kind == trace.SpanKindClient:
 		return r.Outcome == record.Error || r.Status >= 400
 	}
-	return r.Status >= 500
+	return r.Status >= 500 || r.Outcome == record.Error && r.Status < 400
 }
 
 // requestOf describes the span of a request.
 func requestOf(r *record.Record, q Request) []attribute.KeyValue {
-	return append(described(r), semconv.HTTPRoute(q.Route), semconv.URLScheme(q.Scheme), semconv.URLPath(r.Path))
+	all := append(described(r), semconv.URLScheme(q.Scheme), semconv.URLPath(r.Path))
+	if q.Route != "" {
+		all = append(all, semconv.HTTPRoute(q.Route))
+	}
+	return all
 }
 
 // attemptOf describes the span of an attempt.

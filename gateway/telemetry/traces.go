@@ -37,7 +37,7 @@ type span struct {
 // Request is what the span of a request tells besides the record.
 type Request struct {
 	Began  time.Time // with the first of its attempts
-	Route  string    // what of the path is the endpoint's, such as /v1/NAME
+	Route  string    // what of the path is the endpoint's, such as /v1/NAME; empty: nothing, as of gRPC
 	Scheme string    // http or https
 }
 

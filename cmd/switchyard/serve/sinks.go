@@ -48,7 +48,7 @@ func (p *process) openSink(ctx context.Context, d schema.Sink) (*sink.Sink, erro
 		return sink.NewWriter(d.Name.V, p.options.Stdout, int(d.Buffer)), nil
 	case d.File != nil:
 		file, err := record.OpenFile(record.FileOptions{
-			Path: d.File.Path.V, Size: d.File.MaxSize, Age: d.File.MaxAge, Files: d.File.MaxFiles, Compress: d.File.Compress,
+			Path: d.File.Path.V, Size: d.File.MaxSize, Every: d.File.Every, Age: d.File.MaxAge, Files: d.File.MaxFiles, Compress: d.File.Compress,
 		})
 		if err != nil {
 			return nil, err
