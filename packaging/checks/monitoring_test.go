@@ -152,12 +152,12 @@ func exposedMetrics(t *testing.T) map[string]bool {
 // once a revision serves and a request was answered.
 func scrape(t *testing.T) string {
 	t.Helper()
-	g := startGateway(t, builtBinary(t), exampleRepository(t))
+	g := startGateway(t, exampleRepository(t), builtBinary(t), "serve")
 	post(t, g.url+"/v1/holdout", `{"data": 1}`)
 	return get(t, g.metrics+"/metrics")
 }
 
-// builtBinary compiles the gateway, or takes that of SWITCHYARD_BINARY.
+// builtBinary compiles the gateway.
 func builtBinary(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "switchyard")
@@ -197,11 +197,11 @@ func exampleRepository(t *testing.T) string {
 // gateway is a running one.
 type gateway struct{ url, metrics string }
 
-// startGateway starts `switchyard serve` and waits until a revision serves. It
+// startGateway starts a command that serves and waits until a revision does. It
 // ends with the test.
-func startGateway(t *testing.T, binary, repository string, prefix ...string) gateway {
+func startGateway(t *testing.T, repository string, command ...string) gateway {
 	t.Helper()
-	command := append(prefix, binary, "serve", "--repo", repository, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
+	command = append(command, "--repo", repository, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
 	var log lockedBuffer
 	process := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	process.Stdout, process.Stderr = &log, &log
