@@ -2,6 +2,8 @@
 GO     ?= go
 GOLINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
+PACKAGES ?= ./...
+
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-clients test-console race guarantees soak lint fuzz bench bench-peers bench-sync bench-records bench-report simulate pgo package test-packaging check
 
@@ -14,8 +16,8 @@ demo: build ## run the whole of it: a git repository, model servers, a gateway, 
 build: ## compile bin/switchyard
 	$(GO) build -trimpath -o bin/switchyard ./cmd/switchyard
 
-test: ## run the tests
-	$(GO) test -timeout 30m -shuffle=on ./...
+test: ## run the tests (PACKAGES='./gateway/...')
+	$(GO) test -timeout 30m -shuffle=on $(PACKAGES)
 
 race: ## run the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m -shuffle=on ./...
@@ -59,8 +61,8 @@ simulate: ## simulate how often verdicts are wrong and how soon they come, and w
 pgo: ## record the profile that the compiler optimises by, on a quiet machine
 	$(GO) run ./bench/peers -profile cmd/switchyard/default.pgo
 
-package: ## build archives, the Debian package and their checksums into dist/, without publishing
-	$(GO) run github.com/goreleaser/goreleaser/v2@v2.18.2 release --snapshot --clean --skip=docker,publish
+package: ## build archives, the Debian package and their checksums into dist/, without publishing (ONLY=linux_amd64)
+	$(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1 release --snapshot --clean --skip=docker,publish
 
 test-packaging: ## check the chart, the alerts, the dashboard and, if there is one in dist/, the Debian package
 	cd packaging/checks && $(GO) test -count=1 ./...

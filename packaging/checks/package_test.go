@@ -66,7 +66,7 @@ mount -t tmpfs none "$2"
 mkdir "$2/written" "$2/work" "$root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$2/written,workdir=$2/work" "$root"
 cp "$1" "$root/switchyard.deb"
-chroot "$root" dpkg --force-depends --install /switchyard.deb >&2
+chroot "$root" dpkg --force-depends --no-triggers --install /switchyard.deb >&2
 `
 
 // TestTheDebianPackageInstalls installs it, scripts and all, into a copy of this
@@ -91,7 +91,7 @@ func TestTheDebianPackageLeavesNothing(t *testing.T) {
 for path in /etc/switchyard/switchyard.yaml /var/lib/switchyard /var/log/switchyard; do
 	[ -e "$root$path" ] || { echo "not installed: $path"; exit 1; }
 done
-chroot "$root" dpkg --purge switchyard >&2
+chroot "$root" dpkg --no-triggers --purge switchyard >&2
 for path in /etc/switchyard /var/lib/switchyard /var/log/switchyard /usr/bin/switchyard; do
 	[ ! -e "$root$path" ] || { echo "left: $path"; exit 1; }
 done
