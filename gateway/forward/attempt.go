@@ -113,7 +113,7 @@ func (t *attempt) serve() {
 		}
 		return
 	}
-	defer res.Body.Close()
+	defer t.close(res)
 	t.result.TTFB = time.Since(t.started)
 	t.result.Status = res.StatusCode
 	if t.yieldsAnswer(res) {
@@ -211,6 +211,17 @@ func (t *attempt) end() {
 		t.replica.Release()
 		t.replica = nil
 	}
+}
+
+// close lets go of an answer. A transport of HTTP/2 waits there until nobody reads the
+// request's body any more. A stream of gRPC may be answered to its end, by an error for
+// example, while its caller is not done and waits for that: so the body is taken
+// back first.
+func (t *attempt) close(res *http.Response) {
+	if res.ProtoMajor > 1 && t.sent != nil && !t.sent.whole.Load() {
+		t.end()
+	}
+	_ = res.Body.Close()
 }
 
 // settle takes the caller's body back from the transport. A caller who is still

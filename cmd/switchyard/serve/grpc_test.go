@@ -186,6 +186,23 @@ func TestGRPCIsRoutedByMetadata(t *testing.T) {
 		if err := stream.RecvMsg(new(wrapperspb.StringValue)); !errors.Is(err, io.EOF) {
 			t.Errorf("the end of the stream: %v", err)
 		}
+		// The server ends a stream whose caller has not.
+		failing, err := c.NewStream(named("model"), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, streamInfer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := new(wrapperspb.StringValue)
+		for _, text := range []string{"1", "fail"} {
+			if err := failing.SendMsg(wrapperspb.String(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := failing.RecvMsg(out); err != nil || out.GetValue() != "got 1" {
+			t.Errorf("%q %v", out.GetValue(), err)
+		}
+		if err := failing.RecvMsg(out); status.Code(err) != codes.FailedPrecondition {
+			t.Errorf("the server's end of a stream: %v", err)
+		}
 	}
 	for _, own := range []bool{false, true} {
 		o := serve.Options{OwnFront: own, OwnUpstream: own, H2C: true, GracePeriod: testbed.Patience}
