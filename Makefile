@@ -22,7 +22,7 @@ test: ## run the tests (PACKAGES='./gateway/...')
 race: ## run the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m -shuffle=on ./...
 
-test-clients: ## call the gateway with the npm client of OpenAI (needs node 20 or later, npm and its registry)
+test-clients: ## call the gateway with the npm clients of OpenAI and of gRPC (needs node 20 or later, npm and its registry)
 	$(GO) test -count=1 -run Clients ./cmd/switchyard/serve -clients
 
 guarantees: ## run the tests and write how they ended, and what they measured, to docs/guarantees.md

@@ -1,50 +1,20 @@
 package serve_test
 
 import (
-	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-// clients has published clients called, which are fetched for that.
-var clients = flag.Bool("clients", false, "call the gateway with published clients, which npm installs")
-
 // The npm client of OpenAI works through the gateway unmodified: by the URL of an
 // endpoint and by its name as the model; in one piece, streaming, and aborted.
 func TestClientsOfOpenAI(t *testing.T) {
-	if !*clients {
-		t.Skip("make test-clients does this: it needs node and a package registry")
-	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "openai"))); err != nil {
-		t.Fatal(err)
-	}
-	run := func(name string, args ...string) {
-		t.Helper()
-		path, err := exec.LookPath(name)
-		if err != nil {
-			t.Fatalf("%s is not installed: make test-clients needs node 20 or later, and npm (on Debian: apt-get install nodejs npm)", name)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*testbed.Patience)
-		defer cancel()
-		command := exec.CommandContext(ctx, path, args...)
-		command.Dir = dir
-		if said, err := command.CombinedOutput(); err != nil {
-			t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, said)
-		}
-	}
-	run("npm", "ci", "--no-audit", "--no-fund")
+	npm := published(t, "openai")
 	left := make(chan struct{}, 2)
 	url := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) { assistant(w, r, left) })
 	for _, own := range []bool{true, false} {
@@ -53,7 +23,7 @@ func TestClientsOfOpenAI(t *testing.T) {
 				"deployments/m.yaml":  fmt.Sprintf("schemaVersion: 1\nversions: {1: {url: %q, model: chat-7b}}\n", url+"/v1"),
 				"endpoints/chat.yaml": "schemaVersion: 1\nbackends: {live: {deployment: {branch: main, name: m, version: 1}}}\n",
 			})
-			run("node", "client.mjs", gateway.url)
+			npm.run("node", "client.mjs", gateway.url)
 			for range 2 {
 				testbed.Receive(t, "the end of an aborted stream at the deployment", left)
 			}
