@@ -37,7 +37,7 @@ func (f *Follower) consider(ctx context.Context, revision *Revision, asked []*as
 // offer lets Take decide about a revision that was just read.
 func (f *Follower) offer(ctx context.Context, revision *Revision, begin time.Time) error {
 	if err := f.decide(ctx, revision, SourceGit, f.take); err != nil {
-		f.journal.refused(revision.Commit(), time.Since(begin))
+		f.journal.refused(revision.Commit(), time.Since(begin), err)
 		return err
 	}
 	f.base = revision

@@ -50,8 +50,14 @@ func (j *journal) taken(h Head, took time.Duration) {
 		Int64(fieldDurationMs, took.Milliseconds()).Msg("new revision taken")
 }
 
-func (j *journal) refused(commit string, took time.Duration) {
+// refused tells why where nobody else does: Take tells of its own refusals, and is not
+// asked about commits that nobody trusted has signed.
+func (j *journal) refused(commit string, took time.Duration, err error) {
 	j.succeeded(commit)
+	if errors.Is(err, ErrUnverified) || errors.Is(err, ErrRewound) {
+		j.log.Error().Err(err).Str(fieldCommit, commit).Int64(fieldDurationMs, took.Milliseconds()).Msg("new revision refused; what served goes on")
+		return
+	}
 	j.log.Debug().Str(fieldCommit, commit).Int64(fieldDurationMs, took.Milliseconds()).Msg("new revision refused")
 }
 

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/gateway"
@@ -25,6 +26,7 @@ type syncStatus struct {
 	Pinned   *gitsync.Pin                `json:"pinned"`     // null if nothing is
 	Pending  *pendingStatus              `json:"pending"`    // the newest revision, good but held back by the pin; null if there is none
 	Held     *heldStatus                 `json:"held"`       // null if nothing is
+	Distrust *string                     `json:"untrusted"`  // why the newest revision is refused for its signatures; null if it is not
 	Unkept   *string                     `json:"stateError"` // why what serves could not be kept for the next start; null if it is
 
 	LastSync syncFigures  `json:"lastSync"`
@@ -86,6 +88,7 @@ func newSyncStatus(s gitsync.Status, applied gateway.Applied) syncStatus {
 		Pinned:      s.Pin,
 		Pending:     newPending(s.Pending),
 		Held:        newHeld(s.Held),
+		Distrust:    distrust(s.Rejected),
 		Unkept:      textOf(s.Unkept),
 		LastSync: syncFigures{
 			Mode: s.LastRead.Mode, Bytes: s.LastRead.Bytes,
@@ -115,6 +118,18 @@ func newPending(r *gitsync.Revision) *pendingStatus {
 		return nil
 	}
 	return &pendingStatus{Commit: r.Commit(), Branches: newBranchTips(r.Heads)}
+}
+
+// distrust is why a revision is refused for its signatures; nil if it is not.
+func distrust(r *gitsync.Rejected) *string {
+	if r == nil || !untrusted(r.Err) {
+		return nil
+	}
+	return textOf(r.Err)
+}
+
+func untrusted(err error) bool {
+	return errors.Is(err, gitsync.ErrUnverified) || errors.Is(err, gitsync.ErrRewound)
 }
 
 func newHeld(h *gitsync.Held) *heldStatus {

@@ -81,7 +81,7 @@ func (p *process) reportUnoffered(s gitsync.Status) {
 	switch {
 	case s.Held != nil && s.Held.Commit != "":
 		status.Commit, status.Description = s.Held.Commit, heldText(s.Held)
-	case s.Rejected != nil && (errors.Is(s.Rejected.Err, gitsync.ErrUnverified) || errors.Is(s.Rejected.Err, gitsync.ErrRewound)):
+	case s.Rejected != nil && untrusted(s.Rejected.Err):
 		status.Commit, status.Description = s.Rejected.Revision.Commit(), s.Rejected.Err.Error()
 	default:
 		return
