@@ -16,11 +16,14 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/memory"
+
+	"github.com/switchyard-gateway/switchyard/gitsync/signature"
 )
 
 // composition makes the objects of a commit out of those that it changes, of
 // which it fetches what it needs.
 type composition struct {
+	key     *SSHKey // nil: the commit is not signed
 	base    plumbing.Hash
 	held    *store
 	session session
@@ -103,7 +106,35 @@ func (m *composition) make(ctx context.Context, p Publication) error {
 		Author: signed(p.Author, p.Time), Committer: signed(p.Committer, p.Time), Message: message(p.Message),
 		TreeHash: tree, ParentHashes: []plumbing.Hash{m.base},
 	}
+	if m.key != nil {
+		if err := m.key.sign(commit); err != nil {
+			return fmt.Errorf("sign the commit: %w", err)
+		}
+	}
 	m.commit, err = m.put(commit.Encode)
+	return err
+}
+
+// sign signs a commit, which must not change after that.
+func (k SSHKey) sign(commit *object.Commit) error {
+	key, err := k.read()
+	if err != nil {
+		return err
+	}
+	o := &plumbing.MemoryObject{}
+	if err := commit.EncodeWithoutSignature(o); err != nil {
+		return err
+	}
+	r, err := o.Reader()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	payload, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	commit.PGPSignature, err = signature.Sign(payload, key)
 	return err
 }
 

@@ -68,6 +68,8 @@ type Options struct {
 	Verify *Verify
 	// Auth holds the credentials.
 	Auth Auth
+	// SigningKey signs the commits that Publish makes; nil: they are not signed.
+	SigningKey *SSHKey
 	// Proxy chooses a proxy for http and https, as in http.Transport; nil means none.
 	Proxy func(*http.Request) (*url.URL, error)
 	// Logger gets the records event=sync.

@@ -84,8 +84,8 @@ func (e *DeclinedError) Error() string {
 func (e *DeclinedError) Unwrap() error { return ErrDeclined }
 
 // Publish makes a commit and pushes it to the repository at Options.URL with
-// Options.Auth, which may be other credentials than those for following. Of the
-// other options it uses Proxy, Timeout, for all of it, and MaxBytes. Of the
+// Options.Auth, which may be other credentials than those for following, signed with
+// Options.SigningKey. Of the other options it uses Proxy, Timeout, for all of it, and MaxBytes. Of the
 // repository only the folders on the way to the files are read. Into a repository
 // on this machine the program git pushes, so that hooks are asked there as well.
 //
@@ -134,7 +134,7 @@ func (o Options) publish(ctx context.Context, a address, p Publication) (publish
 	if p.New {
 		push.old = plumbing.ZeroHash
 	}
-	if err := push.compose(ctx, from, p, o.MaxBytes); err != nil {
+	if err := push.compose(ctx, from, p, o); err != nil {
 		return Published{}, err
 	}
 	said, err := push.run(ctx)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -412,5 +413,63 @@ func TestPublishReadsLittle(t *testing.T) {
 	}
 	if got := len(r.tree("main")); got != len(all)+1 {
 		t.Errorf("%d files", got)
+	}
+}
+
+// A commit that is made with a key is one that git and a follower take for signed.
+func TestPublishedCommitsAreSigned(t *testing.T) {
+	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
+		pushable(r)
+		key := signer(t)
+		r.signWith(key)
+		base := r.commit("main", "one", files{"endpoints/a.yaml": "a\n"})
+		o.SigningKey = &gitsync.SSHKey{File: key}
+		o = verified(t, o, key)
+		got, err := gitsync.Publish(t.Context(), o, publication(base, one("endpoints/a.yaml", "A\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := follow(t, o, nil)
+		f.mustSync()
+		if live := f.Status().Live; live == nil || live.Heads["main"].Commit != got.Commit {
+			t.Errorf("live is %+v", live)
+		}
+		r.gitIn(r.bare, "-c", "gpg.ssh.allowedSignersFile="+o.Verify.Keys.AllowedSigners, "verify-commit", got.Commit)
+		r.gitIn(r.bare, "fsck", "--strict", "--no-dangling")
+	})
+}
+
+// Nothing is pushed unsigned because the key is not there or locked.
+func TestWhatCannotBeSignedIsNotPublished(t *testing.T) {
+	r := newRepo(t)
+	pushable(r)
+	base := r.commit("main", "one", files{"endpoints/a.yaml": "a\n"})
+	locked := filepath.Join(t.TempDir(), "locked")
+	if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-C", "", "-f", locked).CombinedOutput(); err != nil {
+		t.Skipf("ssh-keygen: %v %s", err, out)
+	}
+	says := func(text string) func() (string, error) { return func() (string, error) { return text, nil } }
+	for name, tt := range map[string]struct {
+		key  gitsync.SSHKey
+		want string // of the error; empty: there is none
+	}{
+		"no file":            {gitsync.SSHKey{File: locked + "-not"}, "sign the commit: open "},
+		"locked":             {gitsync.SSHKey{File: locked}, "it has a passphrase, and none was given"},
+		"another passphrase": {gitsync.SSHKey{File: locked, Passphrase: says("open")}, "the passphrase is another one"},
+		"a public key":       {gitsync.SSHKey{File: locked + ".pub"}, "no key found"},
+		"unlocked":           {gitsync.SSHKey{File: locked, Passphrase: says("open sesame\n")}, ""},
+	} {
+		p := publication(base, one("endpoints/a.yaml", name+"\n"))
+		p.Branch, p.New = "own/"+strings.ReplaceAll(name, " ", "-"), true
+		_, err := gitsync.Publish(t.Context(), gitsync.Options{URL: r.bare, SigningKey: &tt.key}, p)
+		if text := fmt.Sprint(err); (err != nil) != (tt.want != "") || !strings.Contains(text, tt.want) || strings.Contains(text, "sesame") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if checked := tt.key.Check(); (checked != nil) != (err != nil) {
+			t.Errorf("%s: the check says %v", name, checked)
+		}
+		if pushed := r.tip(p.Branch) != ""; pushed != (err == nil) {
+			t.Errorf("%s: pushed %v", name, pushed)
+		}
 	}
 }

@@ -38,7 +38,7 @@ func (o Options) receiver(a address) (wire, error) {
 }
 
 // compose makes the commit, if the reference stands where it should.
-func (p *push) compose(ctx context.Context, from source, publication Publication, most int64) error {
+func (p *push) compose(ctx context.Context, from source, publication Publication, o Options) error {
 	if publication.Committer == (Person{}) {
 		publication.Committer = publication.Author
 	}
@@ -53,7 +53,7 @@ func (p *push) compose(ctx context.Context, from source, publication Publication
 	if err := p.stands(ctx, s); err != nil {
 		return err
 	}
-	p.made = composition{base: plumbing.NewHash(publication.Base), held: newStore(most), session: s, made: memory.NewStorage()}
+	p.made = composition{key: o.SigningKey, base: plumbing.NewHash(publication.Base), held: newStore(o.MaxBytes), session: s, made: memory.NewStorage()}
 	err = p.made.make(ctx, publication)
 	if errors.Is(err, errNotOurs) {
 		err = &problem{kind: ErrNoRevision, detail: "the server does not give out " + publication.Base}

@@ -2,14 +2,12 @@ package gitsync
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -185,41 +183,10 @@ func (w *sshWire) config(ctx context.Context, addr string) (config *ssh.ClientCo
 		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 		return config, func() { stop(); _ = conn.Close() }, nil
 	}
-	signer, err := w.auth.key()
+	signer, err := SSHKey{w.auth.KeyFile, w.auth.Passphrase}.read()
 	if err != nil {
 		return nil, nil, &problem{kind: ErrAuth, detail: "key file: " + err.Error()}
 	}
 	config.Auth = []ssh.AuthMethod{ssh.PublicKeys(signer)}
 	return config, func() {}, nil
-}
-
-// key reads the private key, with its passphrase if it has one.
-func (a Auth) key() (ssh.Signer, error) {
-	text, err := os.ReadFile(a.KeyFile)
-	if err != nil {
-		return nil, err
-	}
-	signer, err := ssh.ParsePrivateKey(text)
-	if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); locked {
-		signer, err = a.unlock(text)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a.KeyFile, err)
-	}
-	return signer, nil
-}
-
-func (a Auth) unlock(text []byte) (ssh.Signer, error) {
-	if a.Passphrase == nil {
-		return nil, errors.New("it has a passphrase, and none was given")
-	}
-	passphrase, err := a.Passphrase()
-	if err != nil {
-		return nil, fmt.Errorf("passphrase: %w", err)
-	}
-	signer, err := ssh.ParsePrivateKeyWithPassphrase(text, []byte(strings.TrimRight(passphrase, "\r\n")))
-	if errors.Is(err, x509.IncorrectPasswordError) {
-		return nil, errors.New("the passphrase is another one")
-	}
-	return signer, err
 }

@@ -165,6 +165,8 @@ func consoleSettings() []Setting {
 		{Key: "consoleGitUsername", Kind: KindString, Help: "User name for pushing over http or https; empty: that for reading."},
 		{Key: "consoleGitTokenFile", Kind: KindString, Help: "File with the token for pushing over http or https; empty: that for reading."},
 		{Key: "consoleGitSshKeyFile", Kind: KindString, Help: "File with the private key for pushing over ssh; empty: that for reading."},
+		{Key: "consoleSigningKeyFile", Kind: KindString, Help: "File with the private SSH key that signs the commits of the console, read for each, for gateways with --verify tip; empty: they are not signed."},
+		{Key: "consoleSigningPassphraseFile", Kind: KindString, Help: "File with the passphrase of that key; or the variable SWITCHYARD_CONSOLE_SIGNING_PASSPHRASE; neither: it has none."},
 		{Key: "consoleUrl", Kind: KindString, check: checkURL, Help: "URL at which browsers reach the console, such as https://switchyard.example.com, to which an OpenID provider sends them back."},
 		{Key: "consoleOidcIssuer", Kind: KindString, check: checkURL, Help: "URL of the OpenID provider at which people log in to the console; empty: none."},
 		{Key: "consoleOidcClientId", Kind: KindString, Help: "Id of the console as a client of the OpenID provider."},

@@ -9,11 +9,13 @@ import (
 	"github.com/switchyard-gateway/switchyard/console"
 	"github.com/switchyard-gateway/switchyard/console/login"
 	"github.com/switchyard-gateway/switchyard/console/login/issuer"
+	"github.com/switchyard-gateway/switchyard/gitsync"
 )
 
 const (
 	consoleSecretEnv = "SWITCHYARD_CONSOLE_OIDC_CLIENT_SECRET"
 	consolePeersEnv  = "SWITCHYARD_CONSOLE_PEERS_TOKEN"
+	signingEnv       = "SWITCHYARD_CONSOLE_SIGNING_PASSPHRASE"
 )
 
 // consoleOptions says how the console is; nil: there is none.
@@ -34,6 +36,9 @@ func consoleOptions(p process, s settings) (*serve.ConsoleOptions, error) {
 	o.Auth.Username = cmp.Or(s.text("consoleGitUsername"), o.Auth.Username)
 	o.Auth.TokenFile = cmp.Or(s.text("consoleGitTokenFile"), o.Auth.TokenFile)
 	o.Auth.KeyFile = cmp.Or(s.text("consoleGitSshKeyFile"), o.Auth.KeyFile)
+	if o.SigningKey, err = signingKey(p, s); err != nil {
+		return nil, err
+	}
 	if o.Peers, err = consolePeers(p, s); err != nil {
 		return nil, err
 	}
@@ -44,6 +49,22 @@ func consoleOptions(p process, s settings) (*serve.ConsoleOptions, error) {
 	}
 	o.Issuer, err = consoleIssuer(p, s)
 	return o, err
+}
+
+// signingKey signs what the console commits; nil: nothing does.
+func signingKey(p process, s settings) (*gitsync.SSHKey, error) {
+	key := &gitsync.SSHKey{File: s.text("consoleSigningKeyFile")}
+	var err error
+	if key.Passphrase, err = secretSource(p, s, "consoleSigningPassphraseFile", signingEnv); err != nil {
+		return nil, err
+	}
+	if key.File == "" {
+		return nil, nil
+	}
+	if err := key.Check(); err != nil {
+		return nil, usagef("consoleSigningKeyFile: %w", err)
+	}
+	return key, nil
 }
 
 // consolePeers are the other gateways that the console asks.

@@ -19,7 +19,7 @@ const (
 
 // secretEnvs are variables that hold secrets, and therefore are neither flags
 // nor keys of the configuration file. Each has a setting for a file instead.
-var secretEnvs = []string{gitTokenEnv, gitPassphraseEnv, webhookSecretEnv, commitStatusTokenEnv, adminTokenEnv, consoleSecretEnv, consolePeersEnv, limitsPasswordEnv}
+var secretEnvs = []string{gitTokenEnv, gitPassphraseEnv, webhookSecretEnv, commitStatusTokenEnv, adminTokenEnv, consoleSecretEnv, consolePeersEnv, limitsPasswordEnv, signingEnv}
 
 // settings are the values of the table of settings, each checked. What is asked
 // for must be in the table and of the kind asked for.

@@ -24,6 +24,8 @@ type ConsoleOptions struct {
 	Issuer *issuer.Issuer // nil: there is none
 	Peers  console.Peers
 	Auth   gitsync.Auth // for pushing
+	// SigningKey signs the commits; nil: they are not signed.
+	SigningKey *gitsync.SSHKey
 }
 
 // consoleHandler is the console, or nil.
@@ -165,7 +167,7 @@ func (p *process) keptRevision(number int) (schema.Revision, error) {
 // publish pushes a commit of the console.
 func (p *process) publish(ctx context.Context, c console.Commit) (console.Published, error) {
 	o := p.options.Repository
-	o.Auth = p.options.Console.Auth
+	o.Auth, o.SigningKey = p.options.Console.Auth, p.options.Console.SigningKey
 	done, err := gitsync.Publish(ctx, o, gitsync.Publication{
 		Base: c.Base, Branch: c.Branch, New: c.NewBranch, Files: c.Files, Message: c.Message,
 		Author: gitsync.Person{Name: c.Name, Email: c.Email},
