@@ -23,7 +23,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
@@ -38,16 +37,29 @@ type failing struct {
 	infers *grpc.ClientConn
 
 	sent, begun atomic.Int64 // requests; those whose answer broke off after it had begun
+	kills       atomic.Int64 // of replicas
+
+	mu     sync.Mutex
+	failed []error // of requests, as their callers saw them
 }
+
+const (
+	callers   = 4           // of each model
+	firstByte = time.Second // how long a replica is waited for, before another one is asked
+)
 
 // TestFailuresAreNotTheCallers kills, hangs, slows and resurrects replicas at random
 // under load and with swaps, one of three at a time. A replica that is well can
-// always answer, so a caller sees a failure only of an answer that has begun. Every
-// request has its record, and the ledger closes. Ten minutes with -soak, for all
-// engines together.
+// always answer, so a caller sees a failure only of an answer that has begun, or where
+// the budget has denied a retry, as it may on a machine that is so slow that hardly any
+// requests come. Every request and every copy has its record, and the ledger closes.
+// Ten minutes with -soak, for all engines together.
 func TestFailuresAreNotTheCallers(t *testing.T) {
 	lasting := 2 * time.Second
-	if *soaking {
+	switch {
+	case *faulty > 0:
+		lasting = *faulty
+	case *soaking:
 		lasting = 10 * time.Minute / time.Duration(len(testbed.AllEngines()))
 	}
 	path := filepath.Join(t.TempDir(), "log")
@@ -64,12 +76,14 @@ func TestFailuresAreNotTheCallers(t *testing.T) {
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, call := range []func(int) error{f.plain, f.chat, f.infer} {
-		for range 4 {
+		for range callers {
 			wg.Go(func() { f.calls(ctx, call) })
 		}
 	}
 	wg.Go(func() { f.swaps(ctx) })
-	f.faults(ctx)
+	for _, replicas := range f.models {
+		wg.Go(func() { f.faults(ctx, replicas) })
+	}
 	wg.Wait()
 	f.settle(path)
 }
@@ -90,7 +104,7 @@ func (f *failing) files(n int) files {
 			"retries: {attempts: 10, on: [connect, reset, timeout, 502, 503, 504], backoff: 5ms, budget: 100%}\n" +
 			"outlier: {consecutiveFailures: 3, ejection: 1s, maxEjection: 1s}\n" +
 			"maxConcurrent: 50\nbreaker: {failureRate: 100%, minRequests: 1000}\n" +
-			"versions:\n  1: {url: [" + strings.Join(urls, ", ") + "], timeout: {firstByte: 2s, idle: 30s, total: 2m}, " + more + "}\n"
+			"versions:\n  1: {url: [" + strings.Join(urls, ", ") + "], timeout: {firstByte: " + firstByte.String() + ", idle: 30s, total: 2m}, " + more + "}\n"
 		tree["endpoints/"+name+".yaml"] = "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: " + name + ", version: 1}}}\n"
 	}
 	tree["endpoints/plain.yaml"] += "mirrors: {m: {deployment: {branch: main, name: plain, version: 1}, percent: 50}}\n"
@@ -119,7 +133,9 @@ func (f *failing) calls(ctx context.Context, call func(n int) error) {
 	for n := 0; ctx.Err() == nil; n++ {
 		f.sent.Add(1)
 		if err := call(n); err != nil {
-			f.t.Error(err)
+			f.mu.Lock()
+			f.failed = append(f.failed, err)
+			f.mu.Unlock()
 		}
 		<-pause.C
 	}
@@ -184,16 +200,16 @@ func (f *failing) infer(n int) error {
 	ctx := metadata.AppendToOutgoingContext(context.WithoutCancel(f.t.Context()), "x-switchyard-endpoint", "infer")
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	out := new(wrapperspb.StringValue)
-	err := f.infers.Invoke(ctx, "/"+inferService+"/ModelInfer", wrapperspb.String(fmt.Sprint(n)), out)
+	in, out := &tensor{"model", fmt.Sprint(n), int64(n)}, new(tensor)
+	err := f.infers.Invoke(ctx, "/"+inferService+"/ModelInfer", in, out, grpc.ForceCodec(tensorCodec{}))
 	switch {
 	case err != nil && strings.Contains(err.Error(), "RST_STREAM"):
 		f.begun.Add(1) // an answer that has not is one of the gateway's errors
 		return nil
 	case err != nil:
 		return fmt.Errorf("infer: %w", err)
-	case out.GetValue() != fmt.Sprintf("got %d", n):
-		return fmt.Errorf("infer: got %q", out.GetValue())
+	case *out != tensor{"model", in.id, 2 * in.value}:
+		return fmt.Errorf("infer: got %+v for %+v", *out, *in)
 	}
 	return nil
 }
@@ -212,29 +228,33 @@ func (f *failing) swaps(ctx context.Context) {
 	}
 }
 
-// faults brings the replicas into other conditions, at random, one of three at a
-// time into one in which it cannot answer.
-func (f *failing) faults(ctx context.Context) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	names := []string{"plain", "chat", "infer"}
-	for {
-		select {
-		case <-ctx.Done():
-			for _, replicas := range f.models {
-				for _, r := range replicas {
-					r.become(well)
-				}
-			}
-			return
-		case <-tick.C:
-		}
-		replicas := f.models[names[rand.IntN(len(names))]]
+// faults brings the replicas of a model into other conditions, at random: one of three
+// at a time into one in which it cannot answer, for a moment or for longer than a caller
+// is let wait for it, and perhaps another one into one in which it takes its time.
+func (f *failing) faults(ctx context.Context, replicas []*model) {
+	mend := func() {
 		for _, r := range replicas {
 			r.become(well)
 		}
+	}
+	defer mend()
+	for {
+		lasting := 50*time.Millisecond + rand.N(200*time.Millisecond)
+		if rand.IntN(3) == 0 {
+			lasting = firstByte/2 + rand.N(3*firstByte)
+		}
 		replicas[rand.IntN(len(replicas))].become(slow)
-		replicas[rand.IntN(len(replicas))].become([]condition{hung, killed}[rand.IntN(2)])
+		ill := []condition{hung, killed}[rand.IntN(2)]
+		replicas[rand.IntN(len(replicas))].become(ill)
+		if ill == killed {
+			f.kills.Add(1)
+		}
+		select {
+		case <-time.After(lasting):
+		case <-ctx.Done():
+			return
+		}
+		mend()
 	}
 }
 
@@ -247,7 +267,14 @@ func (f *failing) settle(path string) {
 	plain := f.p.metric("switchyard_attempts_total", `role="live"`, `endpoint="plain"`) - f.p.metric("switchyard_attempts_superseded_total", `endpoint="plain"`)
 	testbed.Eventually(t, "the ledger closes", func() bool { return f.p.metric("switchyard_mirror_copies_total", `endpoint="plain"`) == plain })
 	denied := f.p.metric("switchyard_version_retries_denied_total")
+	copies := plain - f.p.metric("switchyard_mirror_copies_total", `endpoint="plain"`, `result="sampled_out"`)
 	f.p.stop()
+	for _, err := range f.failed[:min(len(f.failed), 20)] {
+		t.Logf("a caller saw: %v", err)
+	}
+	if float64(len(f.failed)) > denied {
+		t.Errorf("callers saw %d failures that a replica which was well could have answered; %v retries were denied by the budget", len(f.failed), denied)
+	}
 	if sent := float64(f.sent.Load()); live-superseded != sent {
 		t.Errorf("%v requests were sent, and %v attempts made, of which %v were superseded", sent, live, superseded)
 	}
@@ -255,7 +282,7 @@ func (f *failing) settle(path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	final, records := map[string]int{}, 0.0
+	final, records, copied := map[string]int{}, 0.0, 0.0
 	for line := range bytes.Lines(text) {
 		var r struct {
 			Event, Role, RequestID string
@@ -263,6 +290,9 @@ func (f *failing) settle(path string) {
 		}
 		if err := json.Unmarshal(line, &r); err != nil {
 			t.Fatalf("%q: %v", line, err)
+		}
+		if r.Event == "inference" && r.Role == "mirror" {
+			copied++
 		}
 		if r.Event != "inference" || r.Role != "live" {
 			continue
@@ -275,10 +305,16 @@ func (f *failing) settle(path string) {
 	if records != live || int64(len(final)) != f.sent.Load() {
 		t.Errorf("%v records of %v live attempts, %d requests of %d", records, live, len(final), f.sent.Load())
 	}
+	if copied != copies {
+		t.Errorf("%v records of %v copies that were sent or dropped", copied, copies)
+	}
 	for id, n := range final {
 		if n != 1 {
 			t.Errorf("request %s was answered for %d times", id, n)
 		}
+	}
+	if broken, most := f.begun.Load(), callers*f.kills.Load(); broken > most {
+		t.Errorf("%d answers broke off after they had begun, where replicas that were killed can have had %d", broken, most)
 	}
 	t.Logf("%d requests, %v attempts that others took the place of, %d answers that broke off after they had begun, %v retries denied by the budget",
 		f.sent.Load(), superseded, f.begun.Load(), denied)

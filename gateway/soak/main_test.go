@@ -11,6 +11,7 @@ import (
 
 var (
 	soaking = flag.Bool("soak", false, "run the tests that take minutes")
+	faulty  = flag.Duration("faults", 0, "how long replicas are at fault, with each combination of engines; 0: two seconds, or with -soak ten minutes for all of them together")
 	only    = flag.String("engines", "", `only this combination, as in "front=own upstream=own"`)
 )
 
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	all := testbed.AllEngines()
-	if !*soaking {
+	if !*soaking && *only == "" {
 		all = all[:1] // nothing depends on them
 	}
 	code := 0

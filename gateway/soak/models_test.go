@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
@@ -179,17 +178,18 @@ func chat(m *model, w http.ResponseWriter, r *http.Request) {
 // inferService is the service of the Open Inference Protocol.
 const inferService = "inference.GRPCInferenceService"
 
-// infer serves ModelInfer over gRPC.
+// infer serves ModelInfer over gRPC, and doubles.
 func infer(m *model, l net.Listener) func() {
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.ForceServerCodec(tensorCodec{}))
 	server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: inferService, HandlerType: (*any)(nil),
 		Methods: []grpc.MethodDesc{{MethodName: "ModelInfer", Handler: func(_ any, ctx context.Context, read func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-			in := new(wrapperspb.StringValue)
+			in := new(tensor)
 			if err := errors.Join(read(in), m.pass(ctx)); err != nil {
 				return nil, err
 			}
-			return wrapperspb.String("got " + in.GetValue()), nil
+			in.value *= 2
+			return in, nil
 		}}},
 	}, nil)
 	ended := make(chan struct{})
