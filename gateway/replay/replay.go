@@ -138,7 +138,7 @@ func (r *Replay) Offer(ctx context.Context, live *records.Record) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	r.send(&template, captured, live)
+	r.send(&template, captured, live) //nolint:contextcheck // copies have the context of their engine, which Close ends
 	return nil
 }
 

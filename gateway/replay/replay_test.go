@@ -207,14 +207,17 @@ func TestAnswersAreComparedWithTheCapturedOnes(t *testing.T) {
 // Copies under way are bounded, and each record that was offered has one in the end, also
 // when the replay is cut off.
 func TestCopiesAreBoundedAndAccountedFor(t *testing.T) {
-	var under, most atomic.Int64
+	var under atomic.Int64
+	var most int64
+	var mu sync.Mutex // of most, and dropped
 	release := make(chan struct{})
-	url := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
+	url := testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		n := under.Add(1)
 		defer under.Add(-1)
-		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-		}
+		mu.Lock()
+		most = max(most, n)
+		mu.Unlock()
 		select {
 		case <-release:
 		case <-r.Context().Done():
@@ -222,7 +225,6 @@ func TestCopiesAreBoundedAndAccountedFor(t *testing.T) {
 	})
 	var done atomic.Int64
 	dropped := map[record.ErrorKind]int{}
-	var mu sync.Mutex
 	r := replay.New(replay.Options{
 		Endpoint: "e", Branch: "main", Name: "candidate", Target: version(t, url, ""), Concurrency: 3,
 		Done: func(r *record.Record) {
@@ -250,11 +252,11 @@ func TestCopiesAreBoundedAndAccountedFor(t *testing.T) {
 		t.Error("what was cut off is not told")
 	}
 	close(release)
-	if n != 3 || most.Load() != 3 || done.Load() != 3 {
-		t.Errorf("%d offered, %d at a time, %d records; want 3 of each", n, most.Load(), done.Load())
-	}
 	mu.Lock()
 	defer mu.Unlock()
+	if n != 3 || most != 3 || done.Load() != 3 {
+		t.Errorf("%d offered, %d at a time, %d records; want 3 of each", n, most, done.Load())
+	}
 	if diff := cmp.Diff(map[record.ErrorKind]int{record.Shutdown: 3}, dropped); diff != "" {
 		t.Error(diff)
 	}
