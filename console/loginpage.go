@@ -104,16 +104,17 @@ func (c *Console) identify(r *http.Request) (login.Who, error) {
 }
 
 func (c *Console) loggedIn(u login.User) {
-	c.by(c.o.Logger.Info(), u).Msg("somebody logged in")
+	c.o.Logger.Info().Func(by(u)).Msg("somebody logged in")
 }
 
 // by says in the log who it is that does something.
-func (c *Console) by(e *zerolog.Event, u login.User) *zerolog.Event {
-	e.Str("event", "console").Str("user", u.Name)
-	if u.Subject != "" {
-		e.Str("subject", u.Subject) // names change hands
+func by(u login.User) func(*zerolog.Event) {
+	return func(e *zerolog.Event) {
+		e.Str("event", "console").Str("user", u.Name)
+		if u.Subject != "" {
+			e.Str("subject", u.Subject) // names change hands
+		}
 	}
-	return e
 }
 
 // beginLogin leads to the provider.

@@ -47,7 +47,7 @@ func (c *Console) publish(v *visit) {
 		commit := c.commit(v, p, change, verdict.Message)
 		published, err := c.o.Publish(v.r.Context(), commit)
 		if err == nil {
-			c.by(c.o.Logger.Info(), v.session.User).Str("endpoint", p.name).
+			c.o.Logger.Info().Func(by(v.session.User)).Str("endpoint", p.name).
 				Str("commit", published.Commit).Str("branch", published.Branch).Msg("a change was pushed")
 			c.told(v, p, commit, published)
 			return
@@ -104,7 +104,7 @@ func (c *Console) notPublished(v *visit, verdict *verdict, err error) {
 		})
 		return
 	}
-	c.by(c.o.Logger.Warn(), v.session.User).Err(err).Msg("a change could not be pushed")
+	c.o.Logger.Warn().Func(by(v.session.User)).Err(err).Msg("a change could not be pushed")
 	c.again(v, http.StatusBadGateway, verdict, []string{"Nothing was pushed: " + err.Error()})
 }
 
@@ -170,7 +170,7 @@ func (c *Console) order(v *visit) {
 	case "/console/unpin":
 		err = c.o.Unpin(v.r.Context())
 	}
-	c.by(c.o.Logger.Info(), v.session.User).Str("order", v.r.URL.Path).Str("commit", commit).Err(err).
+	c.o.Logger.Info().Func(by(v.session.User)).Str("order", v.r.URL.Path).Str("commit", commit).Err(err).
 		Msg("somebody gave an order")
 	if err != nil {
 		v.follow = c.o.Following()

@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 	"slices"
 
@@ -59,7 +58,7 @@ func (c *Console) showSplitReport(v *visit) {
 		return
 	}
 	if older > 0 {
-		made.Notes = append(made.Notes, fmt.Sprintf("%s of earlier revisions are left out, as weights may have been others.", plural(older, "record")))
+		made.Notes = append(made.Notes, plural(older, "record")+" of earlier revisions are left out, as weights may have been others.")
 	}
 	made.Notes = append(made.Notes, ofMemory)
 	var page bytes.Buffer

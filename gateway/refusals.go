@@ -3,6 +3,7 @@ package gateway
 import (
 	"sync/atomic"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
 	"github.com/switchyard-gateway/switchyard/gateway/record"
@@ -33,14 +34,8 @@ func (g *Gateway) tell(at *refusedRequest, why *refused) {
 		g.refusals.untold.Add(1)
 		return
 	}
-	e := g.logger.Info().Str(record.FieldEvent, eventRefused).Str(record.FieldRequestID, at.id)
-	if at.endpoint != "" {
-		e = e.Str(record.FieldEndpoint, at.endpoint)
-	}
-	if at.name != "" {
-		e = e.Str(record.FieldKeyName, at.name)
-	}
-	e.Int(record.FieldStatus, why.status).Str(fieldReason, why.reason).
+	g.logger.Info().Str(record.FieldEvent, eventRefused).Str(record.FieldRequestID, at.id).Func(at.who).
+		Int(record.FieldStatus, why.status).Str(fieldReason, why.reason).
 		Str(record.FieldMethod, at.method).Str(record.FieldPath, at.path).Str(fieldRemote, at.remote).
 		Uint64(fieldUntold, g.refusals.untold.Swap(0)).Msg("a request was not let in: " + why.message)
 }
@@ -50,4 +45,14 @@ type refusedRequest struct {
 	id, method, path, remote string
 	endpoint                 string // empty: it was not looked for
 	name                     string // of the key or the token, empty without a good one
+}
+
+// who tells what is known of the caller and of where he wanted to go.
+func (at *refusedRequest) who(e *zerolog.Event) {
+	if at.endpoint != "" {
+		e.Str(record.FieldEndpoint, at.endpoint)
+	}
+	if at.name != "" {
+		e.Str(record.FieldKeyName, at.name)
+	}
 }

@@ -49,7 +49,7 @@ func elements(list *yaml.Node) []*yaml.Node {
 
 // flow writes a value on one line, as YAML, with the quotes that it has or without.
 func flow(n *yaml.Node, quotes bool) string {
-	switch n.Kind {
+	switch n.Kind { //nolint:exhaustive // all others are scalars
 	case yaml.MappingNode:
 		var all []string
 		for name, value := range members(n) {

@@ -177,7 +177,7 @@ func (f *replayFlags) send(ctx context.Context, source replaySource, r *replay.R
 	if !slices.Contains(f.from, "-") {
 		found, err := source.survey(ctx, r.Reason)
 		if ctx.Err() != nil {
-			return 0, nil
+			return 0, nil //nolint:nilerr // see above
 		}
 		if err != nil {
 			return 0, err
@@ -195,7 +195,7 @@ func (f *replayFlags) send(ctx context.Context, source replaySource, r *replay.R
 		return r.Offer(ctx, rec)
 	})
 	if ctx.Err() != nil {
-		return unread, nil
+		return unread, nil //nolint:nilerr // see above
 	}
 	return unread, err
 }

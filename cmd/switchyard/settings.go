@@ -85,7 +85,7 @@ func (l layers) resolve() (settings, error) {
 		if v, ok := written[s.Key]; ok {
 			value, from = v.V, v.Pos.String()
 		}
-		if v, ok := l.env.lookup(s.Env); ok && !(l.calls && s.Env == adminEnv) {
+		if v, ok := l.env.lookup(s.Env); ok && (!l.calls || s.Env != adminEnv) {
 			value, from = v, "environment variable "+s.Env
 		}
 		if v, ok := l.flags[s.Flag]; ok {

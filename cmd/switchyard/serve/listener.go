@@ -88,9 +88,9 @@ func (p *process) servePublic(ctx context.Context) error {
 		p.serves.await(ctx, holdCallers)
 	}
 	if p.certificates == nil {
-		return p.public.Serve(p.listen)
+		return p.public.Serve(p.listen) //nolint:contextcheck // it is shut down
 	}
-	return p.public.ServeTLS(p.listen, p.certificates.Config())
+	return p.public.ServeTLS(p.listen, p.certificates.Config()) //nolint:contextcheck // it is shut down
 }
 
 // serveAdmin serves the admin listener until it is closed.

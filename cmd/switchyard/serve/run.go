@@ -272,7 +272,7 @@ func (p *process) addresses() Addresses {
 // others down in the same order as a signal does.
 func (p *process) runParts(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return served("public", p.servePublic(ctx)) }) //nolint:contextcheck // it is shut down
+	parts.Go(func() error { return served("public", p.servePublic(ctx)) })
 	parts.Go(func() error { return served("admin", p.serveAdmin()) })
 	parts.Go(func() error { return p.serveMetrics() })
 	parts.Go(func() error { return followed(p.follower.Run(ctx)) })

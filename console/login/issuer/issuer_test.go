@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -73,7 +74,7 @@ func (s *stage) begin() come {
 	if err := s.issuer.Begin(w, httptest.NewRequest(http.MethodGet, "/console/login/issuer", http.NoBody), "/console/records"); err != nil {
 		s.t.Fatal(err)
 	}
-	cookies := w.Result().Cookies() //nolint:bodyclose // there is none
+	cookies := w.Result().Cookies()
 	if len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteLaxMode {
 		s.t.Fatalf("the cookie is %v", cookies)
 	}
@@ -121,9 +122,7 @@ func TestWhoTheProviderKnowsLogsIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := stageOf(t, provider)
-			for key, value := range test.say {
-				s.provider.Say[key] = value
-			}
+			maps.Copy(s.provider.Say, test.say)
 			user, to, err := s.end(s.begin())
 			if err != nil || to != "/console/records" {
 				t.Fatalf("to %q: %v", to, err)
