@@ -173,7 +173,10 @@ func cmdCall(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: call STATUS METHOD URL [-d BODY] [-H 'NAME: VALUE']")
 	}
 	request := newRequest(ts, args[1], args[2], args[3:])
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{
+		Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // its status is what is asked for
+	}
 	response, err := client.Do(request)
 	ts.Check(err)
 	defer response.Body.Close()
