@@ -80,8 +80,12 @@ func fields(object gjson.Result) (all []Field) {
 const maxDepth = 200
 
 // Places are the JSON pointers (RFC 6901) to what was redacted in a document, the first
-// most of them, and whether these are all.
+// most of them, and whether these are all. In what is no JSON there are none: it is never
+// redacted in part.
 func Places(document []byte, most int) (pointers []string, all bool) {
+	if !gjson.ValidBytes(document) {
+		return nil, true
+	}
 	p := places{most: most}
 	all = p.look(gjson.ParseBytes(document), "", 0)
 	return p.found, all
