@@ -6,13 +6,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/switchyard-gateway/switchyard/gateway/pointer"
+	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
 
 // maxDepth bounds the nesting of a body. A deeper one counts as no JSON.
 const maxDepth = 200
 
-// redacted stands for what must not be written.
-const redacted = `"[redacted]"`
+// redacted is record.Redaction as JSON.
+const redacted = `"` + record.Redaction + `"`
 
 // rewriter goes over a JSON document once and writes it anew: without white space,
 // on one line, in UTF-8, and without what pointers lead to. Its methods are false

@@ -21,7 +21,7 @@ const (
 )
 
 // redacted stands for a value that must not be told.
-var redacted = record.Value{Kind: record.Text, Text: "[redacted]"}
+var redacted = record.Value{Kind: record.Text, Text: record.Redaction}
 
 // tell adds a difference to those that are told.
 func (c *Comparer) tell(l, m int32, at state) {

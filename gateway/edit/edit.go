@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/pointer"
 )
 
 // Edit is what is changed in bodies. It is immutable and safe for concurrent use;
@@ -63,9 +64,9 @@ func Of(r deployments.Rules) *Edit {
 }
 
 // at finds or makes the node that a pointer leads to.
-func (n *node) at(pointer string) *node {
-	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		name := strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~") // in this order: RFC 6901, section 4
+func (n *node) at(path string) *node {
+	for token := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		name := pointer.Unescape(token)
 		next := n.find(name)
 		if next == nil {
 			next = &node{name: name, index: index(name)}

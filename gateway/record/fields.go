@@ -1,5 +1,8 @@
 package record
 
+// Redaction stands in bodies and differences for what must not be written.
+const Redaction = "[redacted]"
+
 // The names of the fields of log lines. Those who read the log rely on them:
 // names may be added, never changed.
 const (
