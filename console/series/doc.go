@@ -3,10 +3,11 @@
 // agreed, in steps of some seconds over the last hour.
 //
 // A [Store] is an observer of the gateway's records: [Store.Add] costs a lock
-// that is held for some additions, and allocates nothing once a series is known
-// in the current minute. All that it holds is bounded by Options.Budget. While
-// that is used up, the oldest minutes of all series go first, so that more
-// series than it was made for have a shorter past, and none is missing.
+// that is held for some additions, and as a rule allocates nothing: a step that is
+// over is packed into some bytes when a series counts again. All that it holds is
+// bounded by Options.Budget, and while that is used up, the oldest steps of all
+// series go first: 10,000 series that count all the time remember about half an
+// hour, and none is missing.
 //
 // Latencies are counted in buckets whose bounds grow by half, so that a
 // percentile is at most that far from the true one.

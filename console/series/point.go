@@ -134,7 +134,8 @@ func (s *Store) Total(k Key, now time.Time, span time.Duration) Point {
 	return p
 }
 
-// each gives every slot of a series from begin up to and without end.
+// each gives every slot of a series from begin up to and without end that counted
+// something, and perhaps some that did not.
 func (s *Store) each(k Key, begin, end int64, do func(at int64, counted *slot)) {
 	sh := s.shard(k)
 	sh.mu.Lock()
@@ -143,15 +144,18 @@ func (s *Store) each(k Key, begin, end int64, do func(at int64, counted *slot)) 
 	if l == nil {
 		return
 	}
-	for number := begin / slotsOfPage; number*slotsOfPage < end; number++ {
-		p := l.pages[number%int64(len(l.pages))]
-		if p == nil || p.number != number {
-			continue
+	begin = max(begin, end-1-sh.span)
+	within := func(at int64, counted *slot) {
+		if at >= begin && at < end {
+			do(at, counted)
 		}
-		for i := range p.slots {
-			if at := number*slotsOfPage + int64(i); at >= begin && at < end {
-				do(at, &p.slots[i])
-			}
+	}
+	for _, c := range l.past {
+		if c.last >= begin && c.first < end {
+			c.each(within)
 		}
+	}
+	for at := l.at - 1; at <= l.at; at++ {
+		within(at, &l.open[at&1])
 	}
 }

@@ -2,6 +2,8 @@ package series_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -18,9 +20,9 @@ func attempt(endpoint string, role record.Role, ended time.Time, took time.Durat
 func TestAttemptsCountWhereTheyEnded(t *testing.T) {
 	s := series.New(series.Options{})
 	for i := range 10 {
-		s.Add(attempt("e", record.Live, now.Add(-time.Duration(i)*5*time.Second), 10*time.Millisecond, record.OK))
+		s.Add(attempt("e", record.Live, now.Add(time.Duration(i-9)*5*time.Second), 10*time.Millisecond, record.OK))
 	}
-	s.Add(attempt("e", record.Live, now.Add(-10*time.Second), time.Second, record.Error))
+	s.Add(attempt("e", record.Live, now.Add(-5*time.Second), time.Second, record.Error))
 	s.Add(attempt("e", record.Mirror, now.Add(-10*time.Second), time.Second, record.Dropped))
 	live, mirror := series.Key{Endpoint: "e", Name: "b"}, series.Key{Endpoint: "e", Name: "b", Mirror: true}
 
@@ -30,7 +32,7 @@ func TestAttemptsCountWhereTheyEnded(t *testing.T) {
 		switch {
 		case i < 3:
 			want = 0
-		case i == 10:
+		case i == 11:
 			want = 2
 		}
 		if p.Requests != want || p.Span != 5*time.Second {
@@ -103,23 +105,81 @@ func TestWhatIsTooOldIsForgotten(t *testing.T) {
 	}
 }
 
+func TestWhatComesLateIsCounted(t *testing.T) {
+	s := series.New(series.Options{})
+	key := series.Key{Endpoint: "e", Name: "b"}
+	s.Add(attempt("e", record.Live, now, time.Millisecond, record.OK))
+	s.Add(attempt("e", record.Live, now.Add(-5*time.Second), time.Millisecond, record.OK))
+	s.Add(attempt("e", record.Live, now.Add(-time.Minute), time.Millisecond, record.OK)) // after it waited to be compared
+	if points := s.Points(key, now.Add(5*time.Second), 2, 1); points[0].Requests != 2 || points[1].Requests != 1 {
+		t.Errorf("%d and %d requests instead of 2 and 1", points[0].Requests, points[1].Requests)
+	}
+}
+
+// Whatever a series counts, it gives back, packed or not.
+func TestStepsArePackedWithoutLoss(t *testing.T) {
+	s := series.New(series.Options{})
+	key := series.Key{Endpoint: "e", Name: "b", Mirror: true}
+	random := rand.New(rand.NewPCG(1, 2))
+	at, naive := now.Add(-50*time.Minute), series.New(series.Options{Step: time.Hour})
+	minutes := map[int64]uint64{}
+	for !at.After(now) {
+		for range random.IntN(300) {
+			r := attempt("e", record.Mirror, at, time.Duration(random.ExpFloat64()*float64(time.Second)), record.Outcome("ok"))
+			switch random.IntN(8) {
+			case 0:
+				r.Outcome = record.Error
+			case 1:
+				r.Outcome = record.Canceled
+			case 2:
+				r.Outcome = record.Dropped
+			case 3:
+				r.Comparison = &record.Comparison{Agree: record.Agrees}
+			case 4:
+				r.Comparison = &record.Comparison{Agree: record.Differs}
+			}
+			s.Add(r)
+			naive.Add(r)
+			if r.Outcome != record.Dropped {
+				minutes[at.Unix()/60]++
+			}
+		}
+		at = at.Add(5 * time.Second * time.Duration(1+random.IntN(3)*random.IntN(20)))
+	}
+	got, want := s.Total(key, now, time.Hour), naive.Total(key, now, 2*time.Hour)
+	got.Start, got.Span = want.Start, want.Span
+	if got != want || got.Requests == 0 || got.Dropped == 0 || got.Agreed == 0 {
+		t.Errorf("in total\n%+v instead of\n%+v", got, want)
+	}
+	for _, p := range s.Points(key, now.Add(time.Minute), 60, 12) {
+		if want := minutes[p.Start.Unix()/60]; p.Requests != want {
+			t.Errorf("%d requests in the minute of %v instead of %d", p.Requests, p.Start, want)
+		}
+	}
+}
+
 func TestMemoryIsBoundedAndTheOldestGoFirst(t *testing.T) {
+	const endpoints, steps = 300, 720
+	before := heap()
 	s := series.New(series.Options{Budget: 1 << 20})
-	for minute := range 60 {
-		for e := range 300 {
-			s.Add(attempt(fmt.Sprint("e", e), record.Live, now.Add(time.Duration(minute)*time.Minute), time.Millisecond, record.OK))
+	end := now
+	for step := range steps {
+		end = now.Add(time.Duration(step) * 5 * time.Second)
+		for e := range endpoints {
+			s.Add(attempt(fmt.Sprint("e", e), record.Live, end, time.Millisecond, record.OK))
 		}
 	}
-	end, some := now.Add(59*time.Minute), uint64(0)
-	for e := range 300 {
+	if held := heap() - before; held > 2<<20 {
+		t.Errorf("%d bytes are held", held)
+	}
+	for e := range endpoints {
 		key := series.Key{Endpoint: fmt.Sprint("e", e), Name: "b"}
-		if got := s.Total(key, end, time.Hour); got.Requests > 10 {
-			t.Fatalf("%d minutes of each are remembered within a MiB", got.Requests)
+		if got := s.Total(key, end, time.Hour); got.Requests < steps/5 || got.Requests == steps {
+			t.Fatalf("%d of %d steps of each are remembered within a MiB", got.Requests, steps)
 		}
-		some += s.Total(key, end, 3*time.Minute).Requests
-	}
-	if some < 300 {
-		t.Errorf("of 300 series only %d minutes of the last are remembered", some)
+		if got := s.Total(key, end, 10*time.Minute); got.Requests != 120 {
+			t.Errorf("%d of the last 120 steps are remembered", got.Requests)
+		}
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		s.Add(attempt("e1", record.Live, end, time.Millisecond, record.OK))
@@ -128,11 +188,46 @@ func TestMemoryIsBoundedAndTheOldestGoFirst(t *testing.T) {
 	}
 }
 
+func TestSeriesThatFellSilentGo(t *testing.T) {
+	before := heap()
+	s := series.New(series.Options{Budget: 1 << 20, Span: time.Minute})
+	for i := range 100_000 { // endpoints that come and go
+		s.Add(attempt(fmt.Sprint("e", i), record.Live, now.Add(time.Duration(i)*time.Second), time.Millisecond, record.OK))
+	}
+	if held := heap() - before; held > 2<<20 {
+		t.Errorf("%d bytes are held", held)
+	}
+	runtime.KeepAlive(s)
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
 func BenchmarkAdd(b *testing.B) {
 	s := series.New(series.Options{})
 	r := attempt("e", record.Live, now, 10*time.Millisecond, record.OK)
 	b.ReportAllocs()
 	for b.Loop() {
 		s.Add(r)
+	}
+}
+
+func BenchmarkAddAmongTenThousand(b *testing.B) {
+	s := series.New(series.Options{})
+	var records []*record.Record
+	for i := range 10_000 {
+		records = append(records, attempt(fmt.Sprint("endpoint", i), record.Live, now, 10*time.Millisecond, record.OK))
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		r := records[i%len(records)]
+		r.End = r.End.Add(time.Second)
+		s.Add(r)
+		i++
 	}
 }

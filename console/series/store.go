@@ -13,7 +13,7 @@ import (
 type Options struct {
 	Step   time.Duration // what one slot counts; 5 s
 	Span   time.Duration // how far back the store remembers; an hour
-	Budget int64         // bytes of slots; 64 MiB
+	Budget int64         // bytes of memory for all series; 64 MiB
 }
 
 func (o Options) withDefaults() Options {
@@ -36,7 +36,7 @@ type Key struct {
 	Mirror   bool
 }
 
-// shards spread the series, so that records of different backends seldom wait
+// shards spread the series, so that records of different endpoints seldom wait
 // for the same lock.
 const shards = 16
 
@@ -44,7 +44,6 @@ const shards = 16
 // use.
 type Store struct {
 	step   time.Duration
-	pages  int64 // in Span
 	seed   maphash.Seed
 	shards [shards]shard
 }
@@ -53,26 +52,18 @@ type Store struct {
 type shard struct {
 	mu     sync.Mutex
 	series map[Key]*line
-	pages  []*page // in the order in which they were begun, from first on
+	chunks []*chunk // in the order in which they were begun, from first on
 	first  int
-	most   int // how many pages there may be
+	span   int64 // steps that are remembered
+	budget int64
 }
 
-// line is one series: its pages by their number modulo the length.
+// line is one series: the steps that still count, and those that are over.
 type line struct {
-	key   Key
-	pages []*page
-	held  int // pages that are not nil
-}
-
-// slotsOfPage is how many slots are made at once.
-const slotsOfPage = 12
-
-// page is some successive slots of one series.
-type page struct {
-	line   *line
-	number int64 // how many pages of time came before since 1970
-	slots  [slotsOfPage]slot
+	key  Key
+	at   int64    // the newest step, in steps since 1970
+	open [2]slot  // at-1 and at, each at its step modulo 2
+	past []*chunk // the oldest first
 }
 
 // slot counts what ended within one step.
@@ -86,10 +77,8 @@ type slot struct {
 func New(o Options) *Store {
 	o = o.withDefaults()
 	s := &Store{step: o.Step, seed: maphash.MakeSeed()}
-	s.pages = max(1, int64((o.Span+s.page()-1)/s.page())) + 1 // the current one is not full
 	for i := range s.shards {
-		s.shards[i].series = map[Key]*line{}
-		s.shards[i].most = int(max(1, o.Budget/shards/int64(unsafe.Sizeof(page{}))))
+		s.shards[i] = shard{series: map[Key]*line{}, span: int64((o.Span + o.Step - 1) / o.Step), budget: o.Budget / shards}
 	}
 	return s
 }
@@ -97,13 +86,13 @@ func New(o Options) *Store {
 // Step is what one slot counts.
 func (s *Store) Step() time.Duration { return s.step }
 
-func (s *Store) page() time.Duration { return s.step * slotsOfPage }
-
 func (s *Store) shard(k Key) *shard {
-	return &s.shards[maphash.Comparable(s.seed, k)%shards]
+	return &s.shards[maphash.String(s.seed, k.Endpoint)%shards]
 }
 
-// Add counts a record at the time at which it ended. It keeps nothing of it.
+// Add counts a record at the time at which it ended, and keeps nothing of it. A
+// record that comes more than a step late, such as that of a copy which waited to
+// be compared, counts in the last step but one.
 func (s *Store) Add(r *record.Record) {
 	k := Key{Endpoint: r.Endpoint, Name: r.Backend, Mirror: r.Role == record.Mirror}
 	at := r.End.UnixNano() / int64(s.step)
@@ -112,59 +101,83 @@ func (s *Store) Add(r *record.Record) {
 	defer sh.mu.Unlock()
 	l := sh.series[k]
 	if l == nil {
-		l = &line{key: k, pages: make([]*page, s.pages)}
-		sh.series[k] = l
+		l = sh.begin(k, at)
 	}
-	if p := sh.page(l, at/slotsOfPage); p != nil {
-		p.slots[at%slotsOfPage].add(r)
+	switch {
+	case at > l.at:
+		sh.advance(l, at)
+	case at < l.at-sh.span:
+		return
+	case at < l.at-1:
+		at = l.at - 1
+	}
+	l.open[at&1].add(r)
+}
+
+// begin makes a series, and looks whether one or two others have been silent for
+// so long that they can go. There are as many series, then, as endpoints need.
+func (sh *shard) begin(k Key, at int64) *line {
+	look := 2
+	for other, l := range sh.series {
+		if l.at < at-sh.span && len(l.past) == 0 {
+			delete(sh.series, other)
+		}
+		if look--; look == 0 {
+			break
+		}
+	}
+	l := &line{key: k, at: at}
+	sh.series[k] = l
+	return l
+}
+
+// advance makes at the newest step, and keeps what the steps before have counted
+// but for the one just before.
+func (sh *shard) advance(l *line, at int64) {
+	for step := l.at - 1; step <= min(l.at, at-2); step++ {
+		if s := &l.open[step&1]; *s != (slot{}) {
+			sh.keep(l, step, s)
+			*s = slot{}
+		}
+	}
+	l.at = at
+}
+
+// keep puts a step that is over to the past of its series.
+func (sh *shard) keep(l *line, step int64, s *slot) {
+	if n := len(l.past); n == 0 || !l.past[n-1].append(step, s) {
+		c := sh.room(step)
+		*c = chunk{line: l, first: step, last: step}
+		c.append(step, s)
+		l.past = append(l.past, c)
+		sh.chunks = append(sh.chunks, c)
 	}
 }
 
-// page finds or begins a page. There is none for what ended before all that the
-// line remembers.
-func (sh *shard) page(l *line, number int64) *page {
-	place := &l.pages[number%int64(len(l.pages))]
-	if p := *place; p != nil {
-		if p.number == number {
-			return p
-		}
-		if p.number > number {
-			return nil
-		}
+// room gives memory for a chunk: new, or that of the oldest one. What is too old
+// to be remembered goes.
+func (sh *shard) room(now int64) *chunk {
+	var free *chunk
+	for sh.first < len(sh.chunks) && (sh.full() || sh.chunks[sh.first].last < now-sh.span) {
+		free = sh.chunks[sh.first]
+		free.line.past = append(free.line.past[:0], free.line.past[1:]...) // the oldest of all is its series' oldest
+		sh.chunks[sh.first] = nil
+		sh.first++
 	}
-	p := sh.room()
-	if old := *place; old != nil { // a lap ago; room has not just taken it
-		old.line = nil
-		l.held--
-	}
-	*p = page{line: l, number: number}
-	*place = p
-	l.held++
-	sh.pages = append(sh.pages, p)
-	sh.series[l.key] = l // room may have dropped it as empty
-	return p
-}
-
-// room gives memory for a page: new, or that of the oldest ones.
-func (sh *shard) room() *page {
-	if len(sh.pages)-sh.first < sh.most {
-		return &page{}
-	}
-	oldest := sh.pages[sh.first]
-	sh.pages[sh.first] = nil
-	sh.first++
-	if sh.first > len(sh.pages)/2 {
-		sh.pages = append(sh.pages[:0], sh.pages[sh.first:]...)
+	if sh.first > len(sh.chunks)/2 {
+		sh.chunks = append(sh.chunks[:0], sh.chunks[sh.first:]...)
 		sh.first = 0
 	}
-	if l := oldest.line; l != nil {
-		l.pages[oldest.number%int64(len(l.pages))] = nil
-		l.held--
-		if l.held == 0 {
-			delete(sh.series, l.key)
-		}
+	if free == nil {
+		free = &chunk{}
 	}
-	return oldest
+	return free
+}
+
+// full reports whether one more chunk is more than the budget.
+func (sh *shard) full() bool {
+	chunks, lines := int64(len(sh.chunks)-sh.first+1), int64(len(sh.series))
+	return chunks*int64(unsafe.Sizeof(chunk{}))+lines*int64(unsafe.Sizeof(line{})) > sh.budget
 }
 
 // add counts one attempt.
