@@ -4,8 +4,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -58,4 +61,35 @@ func (s *sockets) close() {
 		_ = f.Close()
 	}
 	*s = sockets{}
+}
+
+// manager VARIABLE: opens a socket to which services tell how they are, as
+// sd_notify(3) has it, and sets VARIABLE to its path.
+func cmdManager(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: manager VARIABLE")
+	}
+	dir, err := os.MkdirTemp("", "manager") // paths of sockets must be short
+	ts.Check(err)
+	w := worldOf(ts)
+	w.closers = append(w.closers, func() { _ = os.RemoveAll(dir) })
+	w.manager, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	ts.Check(err)
+	w.closers = append(w.closers, func() { _ = w.manager.Close() })
+	ts.Setenv(args[0], filepath.Join(dir, "notify"))
+}
+
+// told PATTERN: waits for the next that a service tells the manager, which must match.
+func cmdTold(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 || worldOf(ts).manager == nil {
+		ts.Fatalf("usage: told PATTERN, once there is a manager")
+	}
+	manager := worldOf(ts).manager
+	ts.Check(manager.SetReadDeadline(time.Now().Add(patience)))
+	message := make([]byte, 4096)
+	n, err := manager.Read(message)
+	ts.Check(err)
+	if !regexp.MustCompile(args[0]).Match(message[:n]) {
+		ts.Fatalf("the manager is told %q, want %s", message[:n], args[0])
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -68,6 +69,7 @@ type world struct {
 	git       *gitServer
 	load      *load
 	sockets   sockets
+	manager   *net.UnixConn // nil: services have nobody to tell how they are
 }
 
 type worldKey struct{}
@@ -96,6 +98,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"expand":      cmdExpand,
 		"gitserver":   cmdGitServer,
 		"load":        cmdLoad,
+		"manager":     cmdManager,
 		"model":       cmdModel,
 		"receiver":    cmdReceiver,
 		"record":      cmdRecord,
@@ -104,6 +107,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"signal":      cmdSignal,
 		"socket":      cmdSocket,
 		"subjects":    cmdSubjects,
+		"told":        cmdTold,
 	}
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -46,13 +48,21 @@ func inherit(o *serve.Options) error {
 }
 
 // tellService tells the service manager, if there is one, when the listeners
-// take connections and when the end has begun (sd_notify(3)). Whether a revision
+// take connections, when the end has begun, and how long that may take, so that
+// it is not killed before the time that the settings grant (sd_notify(3)). Whether a revision
 // serves is for /readyz to tell: a git server that is down must not keep a
 // service from starting.
 func tellService(ctx context.Context, o *serve.Options) (stop func() bool) {
 	o.Started = func(serve.Addresses) { notify(daemon.SdNotifyReady) }
-	return context.AfterFunc(ctx, func() { notify(daemon.SdNotifyStopping) })
+	end := o.ShutdownDelay + o.GracePeriod + toFlush
+	return context.AfterFunc(ctx, func() {
+		notify(fmt.Sprintf("%s\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, end.Microseconds()))
+	})
 }
+
+// toFlush is how long the end may take besides what the settings say: for records
+// of what was cut off, the log and its sinks.
+const toFlush = 5 * time.Second
 
 // notify is best effort: a manager that does not listen is its own affair.
 func notify(state string) { _, _ = daemon.SdNotify(false, state) }

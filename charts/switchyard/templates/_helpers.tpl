@@ -41,6 +41,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .Values.webhookPeers .Values.secrets.webhook.name -}}true{{- end -}}
 {{- end -}}
 
+{{/*
+Seconds that a gateway gets to end: shutdownDelay and gracePeriod together, so that
+requests end whole, and a few for the log and what else is flushed. Durations are
+Go's, such as 1m30s; the only reader of those that Helm has adds them to a date.
+*/}}
+{{- define "switchyard.terminationGracePeriod" -}}
+{{- $begin := toDate "2006-01-02" "1970-01-01" -}}
+{{- $end := $begin | mustDateModify (.Values.settings.shutdownDelay | default "0s" | toString) -}}
+{{- $end = $end | mustDateModify (.Values.settings.gracePeriod | default "30s" | toString) -}}
+{{- sub (unixEpoch $end | int64) (unixEpoch $begin | int64) | add 6 -}}
+{{- end -}}
+
 {{/* switchyard.yaml, as the gateway reads it: the chart's own keys win. */}}
 {{- define "switchyard.settings" -}}
 {{- $own := dict

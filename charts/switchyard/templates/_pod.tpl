@@ -21,8 +21,8 @@ spec:
   {{- with .Values.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}
-  # Above shutdownDelay and gracePeriod together, so that requests end whole.
-  terminationGracePeriodSeconds: 60
+  # shutdownDelay and gracePeriod together, and a little more.
+  terminationGracePeriodSeconds: {{ include "switchyard.terminationGracePeriod" . }}
   securityContext:
     runAsNonRoot: true
     runAsUser: 65532
