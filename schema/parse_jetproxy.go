@@ -30,7 +30,7 @@ func ParseJetProxy(f File) (*JetProxy, Diagnostics) {
 		c.Proxies = d.jetProxyRoutes(proxies, &c)
 	}
 	c.leave(root, "")
-	d.jetProxyNames(&c)
+	d.jetProxyNames(&c, jetProxyGRPC(root))
 	if ds := d.finish(); ds != nil {
 		return nil, ds
 	}
@@ -41,9 +41,19 @@ func ParseJetProxy(f File) (*JetProxy, Diagnostics) {
 // jetProxyKey is the value of a key that must be written. A key that is misspelt
 // counts as another one, since JetProxy has keys that are not known here.
 func (d *document) jetProxyKey(m *mapping, key string) (node, bool) {
-	n, ok := m.take(key)
-	if !ok {
+	if !m.has(key) {
 		d.report(m.pos, RuleMissingKey, "%s needs the key %q", m.what, key)
+	}
+	return d.jetProxyTake(m, key)
+}
+
+// jetProxyTake takes a key whose value is written out: JetProxy fills in
+// ${NAME:default} when it starts, and with what is nobody's guess here.
+func (d *document) jetProxyTake(m *mapping, key string) (node, bool) {
+	n, ok := m.take(key)
+	if ok && n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "${") {
+		d.report(n.pos, RuleValue, "JetProxy fills in %s when it starts; write what %s is then", quoted(n.Value), key)
+		return n, false
 	}
 	return n, ok
 }
@@ -75,7 +85,7 @@ func (d *document) jetProxyServices(n node, c *JetProxy) []JetProxyService {
 		if n, ok := d.jetProxyKey(m, "url"); ok {
 			s.URL = d.jetProxyURL(n)
 		}
-		if n, ok := m.take("methods"); ok {
+		if n, ok := d.jetProxyTake(m, "methods"); ok {
 			s.Methods = d.methods(n)
 		}
 		c.leave(m, fmt.Sprintf("services[%d].", i))
@@ -155,7 +165,7 @@ func (d *document) jetProxyMirroring(n node, prefix string, c *JetProxy) *JetPro
 		defer c.leave(m, prefix+".mirroring.")
 	}
 	var mirroring JetProxyMirroring
-	if n, ok := m.take("enabled"); ok {
+	if n, ok := d.jetProxyTake(m, "enabled"); ok {
 		mirroring.Enabled, _ = d.boolean(n, "enabled")
 	}
 	if !m.has("mirrorService") && !mirroring.Enabled {
@@ -170,8 +180,26 @@ func (d *document) jetProxyMirroring(n node, prefix string, c *JetProxy) *JetPro
 	return &mirroring
 }
 
+// jetProxyGRPC are the names of the services that JetProxy translates requests for.
+func jetProxyGRPC(root *mapping) []string {
+	var names []string
+	for _, e := range root.entries {
+		if e.name != "grpcServices" {
+			continue
+		}
+		var services []struct{ Name string }
+		if err := e.value.Decode(&services); err != nil {
+			continue // it is not carried over, so that nobody is told how it should look
+		}
+		for _, s := range services {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // jetProxyNames checks that every service that is named is there, once.
-func (d *document) jetProxyNames(c *JetProxy) {
+func (d *document) jetProxyNames(c *JetProxy, translated []string) {
 	names := make([]string, 0, len(c.Services))
 	for _, s := range c.Services {
 		if slices.Contains(names, s.Name.V) {
@@ -180,15 +208,19 @@ func (d *document) jetProxyNames(c *JetProxy) {
 		names = append(names, s.Name.V)
 	}
 	for _, r := range c.Proxies {
-		d.jetProxyService(r.Service, names)
+		d.jetProxyService(r.Service, names, translated)
 		if r.Mirroring != nil {
-			d.jetProxyService(r.Mirroring.Service, names)
+			d.jetProxyService(r.Mirroring.Service, names, translated)
 		}
 	}
 }
 
-func (d *document) jetProxyService(s Value[string], names []string) {
+func (d *document) jetProxyService(s Value[string], names, translated []string) {
 	if s.V == "" || slices.Contains(names, s.V) {
+		return
+	}
+	if slices.Contains(translated, s.V) {
+		d.report(s.Pos, RuleReference, "JetProxy translates requests for the gRPC service %s, which nothing here does; leave the proxy out, and have gRPC clients call an endpoint", quoted(s.V))
 		return
 	}
 	if near, ok := Nearest(s.V, names); ok {
