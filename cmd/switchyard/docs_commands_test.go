@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -21,29 +20,32 @@ func TestDocumentedImportIsThatOfItsExample(t *testing.T) {
 	}
 	t.Chdir(r.dir)
 	console := page.blocks("console")[0]
-	var got strings.Builder
-	for line := range strings.Lines(console.text) {
+	page.shows(t, console, r.session(console.text))
+}
+
+// session is a console with what its commands print: those of switchyard, which
+// must succeed, and those of the shell. What goes to stderr comes last, as on a
+// terminal.
+func (r *reader) session(console string) string {
+	r.t.Helper()
+	var shown strings.Builder
+	for line := range strings.Lines(console) {
 		command, ok := strings.CutPrefix(line, "$ ")
 		if !ok {
 			continue
 		}
-		got.WriteString(line)
+		shown.WriteString(line)
 		if arguments, ok := strings.CutPrefix(strings.TrimSpace(command), "switchyard "); ok {
-			// On a terminal what it says of both kinds comes in this order.
-			var out, said bytes.Buffer
-			if code := run(process{args: strings.Fields(arguments), stdout: &out, stderr: &said}); code != exitClean {
-				t.Errorf("switchyard %s exits with %d", arguments, code)
-			}
-			got.WriteString(out.String() + said.String())
+			shown.WriteString(r.switchyard(arguments))
 			continue
 		}
 		out, err := r.shell(command)
 		if err != nil {
-			t.Errorf("%s: %v", command, err)
+			r.t.Errorf("%s: %v", command, err)
 		}
-		got.WriteString(out)
+		shown.WriteString(out)
 	}
-	page.shows(t, console, got.String())
+	return shown.String()
 }
 
 // Every call of switchyard that a page shows names a command and flags that there

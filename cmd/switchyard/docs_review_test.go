@@ -14,20 +14,7 @@ func TestDocumentedPlanIsThatOfItsExample(t *testing.T) {
 	review, r := newReviewer(t)
 	console := review.blocks("console")[0]
 	commit := regexp.MustCompile(`\([0-9a-f]{12}\)`)
-	var got strings.Builder
-	for line := range strings.Lines(console.text) {
-		command, ok := strings.CutPrefix(line, "$ ")
-		if !ok {
-			continue
-		}
-		got.WriteString(line)
-		if arguments, ok := strings.CutPrefix(strings.TrimSpace(command), "switchyard "); ok {
-			got.WriteString(commit.ReplaceAllString(r.switchyard(arguments), "(1f3a5c7e9b0d)"))
-			continue
-		}
-		r.git(command)
-	}
-	review.shows(t, console, got.String())
+	review.shows(t, console, commit.ReplaceAllString(r.session(console.text), "(1f3a5c7e9b0d)"))
 }
 
 // Every call of docs/review.md can be made: in a clone on a merged branch, as in
@@ -69,12 +56,12 @@ func newReviewer(t *testing.T) (*page, *reader) {
 	return review, r
 }
 
-// switchyard runs a command that must succeed, and gives what it prints.
+// switchyard runs a command that must succeed, and gives what it prints, on stdout first.
 func (r *reader) switchyard(arguments string) string {
 	r.t.Helper()
 	var out, said bytes.Buffer
 	if code := run(process{args: strings.Fields(arguments), stdout: &out, stderr: &said}); code != exitClean {
 		r.t.Errorf("switchyard %s exits with %d:\n%s%s", arguments, code, out.String(), said.String())
 	}
-	return out.String()
+	return out.String() + said.String()
 }
