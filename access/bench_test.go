@@ -40,11 +40,11 @@ func BenchmarkFind(b *testing.B) {
 }
 
 func BenchmarkMeter(b *testing.B) {
-	m := meter(schema.Allowance{Rate: schema.RateLimit{Requests: 1e9, Per: time.Second, Burst: 1e9}, InFlight: 10, InFlightBytes: 1 << 20})
+	m := access.Metered{access.OfKey: meter(schema.Allowance{Rate: schema.RateLimit{Requests: 1e9, Per: time.Second, Burst: 1e9}, InFlight: 10, InFlightBytes: 1 << 20})}
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := m.Admit(now, 100); ok {
+		if _, _, ok := m.Admit(now, 100); ok {
 			m.Release(100)
 		}
 	}

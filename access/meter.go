@@ -33,8 +33,8 @@ type Refusal struct {
 // when one of them ends is not known.
 const inFlightAfter = time.Second
 
-// Meter counts what a key or an endpoint uses of its limits. It is safe for
-// concurrent use.
+// Meter counts what a key or an endpoint uses of its limits. Requests pass it as one of
+// a [Metered]. It is safe for concurrent use.
 type Meter struct {
 	mu       sync.Mutex
 	limits   schema.Allowance
@@ -67,42 +67,6 @@ func perSecond(r schema.RateLimit) rate.Limit {
 	return rate.Limit(float64(r.Requests) / r.Per.Seconds())
 }
 
-// Admit takes one request with so many bytes of body in, or says why not. A
-// request that was refused takes nothing from the rate. Whoever was let in calls
-// Release.
-func (m *Meter) Admit(now time.Time, bytes int64) (Refusal, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if r, ok := m.room(bytes); !ok {
-		return r, false
-	}
-	if r, ok := m.spend(now); !ok {
-		return r, false
-	}
-	m.inFlight++
-	m.bytes += bytes
-	return Refusal{}, true
-}
-
-// Enter is Admit that leaves the rate aside, for whoever asks somebody else for it.
-func (m *Meter) Enter(bytes int64) (Refusal, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r, ok := m.room(bytes)
-	if ok {
-		m.inFlight++
-		m.bytes += bytes
-	}
-	return r, ok
-}
-
-// Spend takes one request from the rate, after Enter, or says why not.
-func (m *Meter) Spend(now time.Time) (Refusal, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.spend(now)
-}
-
 // Rate is the rate that the meter keeps, the zero value for none.
 func (m *Meter) Rate() schema.RateLimit {
 	m.mu.Lock()
@@ -110,7 +74,7 @@ func (m *Meter) Rate() schema.RateLimit {
 	return m.limits.Rate
 }
 
-// room says whether one more request of so many bytes may be in flight.
+// room says whether one more request of so many bytes may be in flight; mu is held.
 func (m *Meter) room(bytes int64) (Refusal, bool) {
 	if most := m.limits.InFlight; most > 0 && m.inFlight >= most {
 		return Refusal{Limit: LimitInFlight, Most: int64(most), After: inFlightAfter}, false
@@ -126,24 +90,21 @@ func (m *Meter) fits(bytes int64) (Refusal, bool) {
 	return Refusal{Limit: LimitBytes, Most: most, Remaining: max(0, most-m.bytes), After: inFlightAfter}, false
 }
 
-// spend takes a token of the rate, if there is one.
-func (m *Meter) spend(now time.Time) (Refusal, bool) {
+// short reports whether the rate has nothing for another request, and until when; mu is
+// held. It agrees with [rate.Limiter.AllowN], also about fractions of a nanosecond.
+func (m *Meter) short(now time.Time) (Refusal, bool) {
 	if m.rate == nil {
-		return Refusal{}, true
+		return Refusal{}, false
 	}
-	reservation := m.rate.ReserveN(now, 1)
-	after := reservation.DelayFrom(now)
+	tokens := m.rate.TokensAt(now)
+	after := time.Duration((1 - tokens) / float64(m.rate.Limit()) * float64(time.Second))
 	if after <= 0 {
-		return Refusal{}, true
+		return Refusal{}, false
 	}
-	reservation.CancelAt(now)
-	remaining := int64(math.Max(0, m.rate.TokensAt(now)))
-	return Refusal{Limit: LimitRate, Most: int64(m.limits.Rate.Requests), Remaining: remaining, After: after}, false
+	return Refusal{Limit: LimitRate, Most: int64(m.limits.Rate.Requests), Remaining: int64(math.Max(0, tokens)), After: after}, true
 }
 
-// Grow adds bytes of a body whose length was not known when it was let in. They
-// count, also if they do not fit: they have come.
-func (m *Meter) Grow(bytes int64) (Refusal, bool) {
+func (m *Meter) grow(bytes int64) (Refusal, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, ok := m.fits(bytes)
@@ -151,9 +112,7 @@ func (m *Meter) Grow(bytes int64) (Refusal, bool) {
 	return r, ok
 }
 
-// Release says that a request has ended, with all the bytes that it was let in
-// with and grew by.
-func (m *Meter) Release(bytes int64) {
+func (m *Meter) release(bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.inFlight--
@@ -165,46 +124,4 @@ func (m *Meter) Used() (inFlight int, bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.inFlight, m.bytes
-}
-
-// Meters finds meters by name, so that they outlive snapshots. It is safe for
-// concurrent use.
-type Meters struct {
-	mu  sync.Mutex
-	all map[string]*Meter
-}
-
-// Meter finds or makes the meter of that name, nil for limits that bound nothing.
-// The limits hold from the next Retain on.
-func (ms *Meters) Meter(name string, limits schema.Allowance) *Meter {
-	if limits == (schema.Allowance{}) {
-		return nil
-	}
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	m := ms.all[name]
-	if m == nil {
-		m = &Meter{}
-		m.set(time.Time{}, limits)
-		if ms.all == nil {
-			ms.all = map[string]*Meter{}
-		}
-		ms.all[name] = m
-	}
-	return m
-}
-
-// Retain makes the limits of all that serve hold from now on, and forgets the meters of
-// what does no longer.
-func (ms *Meters) Retain(now time.Time, serving map[string]schema.Allowance) {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	for name, m := range ms.all {
-		limits, ok := serving[name]
-		if !ok || limits == (schema.Allowance{}) {
-			delete(ms.all, name)
-			continue
-		}
-		m.set(now, limits)
-	}
 }

@@ -2,10 +2,8 @@ package gateway
 
 import (
 	"io"
-	"math"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/switchyard-gateway/switchyard/access"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
@@ -87,50 +85,52 @@ func (q *request) identify() *refused {
 
 // held is what a request has taken from meters and has to give back.
 type held struct {
-	key, endpoint *access.Meter
-	bytes         int64
+	access.Metered
+	bytes int64
 }
+
+// whose is who has the limits of a Metered, for the answers to callers.
+var whose = [...]string{access.OfKey: "the API key", access.OfEndpoint: "the endpoint"}
 
 // meter takes the request from what the key and the endpoint have left.
 func (q *request) meter() *refused {
-	var key, endpoint *access.Meter
+	var meters access.Metered
 	if k := q.caller.key; k != nil {
-		key = q.s.door.meters[k.Index]
+		meters[access.OfKey] = q.s.door.meters[k.Index]
 	}
 	if q.e.guard != nil {
-		endpoint = q.e.guard.meter
+		meters[access.OfEndpoint] = q.e.guard.meter
 	}
-	length := max(q.r.ContentLength, 0) // of an unknown length: as it comes
-	if q.e.gateway.shared != nil && (key != nil || endpoint != nil) {
-		return q.meterShared(key, endpoint, length)
+	if !meters.Any() {
+		return nil
 	}
-	if key != nil {
-		if r, ok := key.Admit(q.started, length); !ok {
-			return q.limited(r, "the API key")
-		}
+	length := max(q.r.ContentLength, int64(len(q.read)), 0) // of an unknown length: as it comes
+	by, why, ok := q.admit(&meters, length)
+	if !ok {
+		return q.limited(by, why)
 	}
-	if endpoint != nil {
-		if r, ok := endpoint.Admit(q.started, length); !ok {
-			if key != nil {
-				key.Release(length)
-			}
-			return q.limited(r, "the endpoint")
-		}
-	}
-	q.held = held{key, endpoint, length}
+	q.held = held{meters, length}
+	q.measure()
 	return nil
 }
 
-// limited says which limit of whom is met, also in the fields of
-// draft-ietf-httpapi-ratelimit-headers-06.
-func (q *request) limited(r access.Refusal, whose string) *refused {
-	h := q.w.Header()
-	after := strconv.FormatInt(seconds(r.After), 10)
-	h["Retry-After"] = []string{after}
-	h["Ratelimit-Limit"] = []string{strconv.FormatInt(r.Most, 10)}
-	h["Ratelimit-Remaining"] = []string{strconv.FormatInt(r.Remaining, 10)}
-	h["Ratelimit-Reset"] = []string{after}
-	return &refused{http.StatusTooManyRequests, string(r.Limit), limitText(r, whose)}
+// admit lets the request in, by its own rates or those that several gateways share.
+func (q *request) admit(meters *access.Metered, length int64) (by int, why access.Refusal, ok bool) {
+	if q.e.gateway.shared != nil {
+		return q.admitShared(meters, length)
+	}
+	return meters.Admit(q.started, length)
+}
+
+// limited says which limit of whom is met, in the header as well.
+func (q *request) limited(by int, r access.Refusal) *refused {
+	limit := limitOf(by, r)
+	limit.Advise(q.w.Header())
+	return &refused{http.StatusTooManyRequests, string(r.Limit), limit.Message}
+}
+
+func limitOf(by int, r access.Refusal) *forward.LimitError {
+	return &forward.LimitError{Message: limitText(r, whose[by]), Most: r.Most, Remaining: r.Remaining, After: r.After}
 }
 
 func limitText(r access.Refusal, whose string) string {
@@ -145,36 +145,13 @@ func limitText(r access.Refusal, whose string) string {
 	return "the rate limit of " + whose + " is met"
 }
 
-// seconds is a wait in whole seconds, 1 at least: a caller who comes too early
-// is refused again.
-func seconds(d time.Duration) int64 { return int64(math.Max(1, math.Ceil(d.Seconds()))) }
-
-// release gives back what was taken.
-func (h *held) release() {
-	if h.key != nil {
-		h.key.Release(h.bytes)
-	}
-	if h.endpoint != nil {
-		h.endpoint.Release(h.bytes)
-	}
-}
-
-// grow takes bytes of a body of unknown length, which have come already: from
-// both meters, also if one of them is met.
-func (h *held) grow(bytes int64) (limit error) {
+// grow takes bytes of a body of unknown length, which have come already.
+func (h *held) grow(bytes int64) error {
 	h.bytes += bytes
-	for _, m := range [...]struct {
-		*access.Meter
-		whose string
-	}{{h.key, "the API key"}, {h.endpoint, "the endpoint"}} {
-		if m.Meter == nil {
-			continue
-		}
-		if r, ok := m.Grow(bytes); !ok && limit == nil {
-			limit = &forward.LimitError{Message: limitText(r, m.whose)}
-		}
+	if by, why, ok := h.Grow(bytes); !ok {
+		return limitOf(by, why)
 	}
-	return limit
+	return nil
 }
 
 // metered is a body of unknown length, which counts as it is read.
@@ -192,14 +169,11 @@ func (m *metered) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// measure has a body counted whose length is not known beforehand.
+// measure has a body counted whose length is not known beforehand, from its first byte
+// on: what is read ahead of it takes memory as well. One that was read to find its
+// endpoint is known.
 func (q *request) measure() {
-	if q.held == (held{}) || q.r.ContentLength >= 0 || q.r.Body == nil {
-		return
+	if q.r.ContentLength < 0 && q.r.Body != nil && q.read == nil {
+		q.body = &metered{q.r.Body, &q.held}
 	}
-	from := q.body
-	if from == nil {
-		from = q.r.Body
-	}
-	q.body = &metered{from, &q.held}
 }

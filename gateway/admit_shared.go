@@ -5,66 +5,48 @@ import (
 	"github.com/switchyard-gateway/switchyard/access/shared"
 )
 
-// claimed is a rate that a request takes from.
-type claimed struct {
-	meter *access.Meter
-	whose string
-}
-
-// meterShared is meter where rates hold for several gateways together: what is in flight
-// is this gateway's, and the rates are asked for when it has room.
-func (q *request) meterShared(key, endpoint *access.Meter, length int64) *refused {
-	var claims []shared.Claim
-	var of []claimed
-	add := func(m *access.Meter, name, whose string) *refused {
-		if m == nil {
-			return nil
-		}
-		if r, ok := m.Enter(length); !ok {
-			return q.limited(r, whose)
-		}
-		if rate := m.Rate(); rate.Requests > 0 {
-			claims = append(claims, shared.Claim{Name: name, Rate: rate})
-			of = append(of, claimed{m, whose})
-		}
-		return nil
+// admitShared lets a request in where rates hold for several gateways together: what is
+// in flight is this gateway's, and the rates are asked for when it has room.
+func (q *request) admitShared(meters *access.Metered, length int64) (by int, why access.Refusal, ok bool) {
+	if by, why, ok = meters.Enter(length); !ok {
+		return by, why, false
 	}
-	if k := q.caller.key; k != nil {
-		if why := add(key, meterOfKey(k.Name), "the API key"); why != nil {
-			return why
-		}
+	by, why, ok = q.spend(meters)
+	if !ok {
+		meters.Release(length)
 	}
-	if why := add(endpoint, meterOfEndpoint(q.e.Name), "the endpoint"); why != nil {
-		if key != nil {
-			key.Release(length)
-		}
-		return why
-	}
-	q.held = held{key, endpoint, length}
-	if len(claims) == 0 {
-		return nil
-	}
-	why := q.spend(claims, of)
-	if why != nil {
-		q.held.release()
-		q.held = held{}
-	}
-	return why
+	return by, why, ok
 }
 
 // spend takes from the rates, those of this gateway if the shared ones are not known.
-func (q *request) spend(claims []shared.Claim, of []claimed) *refused {
-	answer := q.e.gateway.shared.Take(q.r.Context(), claims)
-	if answer.Refused {
-		return q.limited(answer.Refusal, of[answer.By].whose)
-	}
-	if answer.Known {
-		return nil
-	}
-	for _, c := range of {
-		if r, ok := c.meter.Spend(q.started); !ok {
-			return q.limited(r, c.whose)
+func (q *request) spend(meters *access.Metered) (by int, why access.Refusal, ok bool) {
+	var claims []shared.Claim
+	var of []int // whose they are
+	for i, m := range meters {
+		if m == nil {
+			continue
+		}
+		if rate := m.Rate(); rate.Requests > 0 {
+			claims, of = append(claims, shared.Claim{Name: q.meterName(i), Rate: rate}), append(of, i)
 		}
 	}
-	return nil
+	if len(claims) == 0 {
+		return 0, access.Refusal{}, true
+	}
+	answer := q.e.gateway.shared.Take(q.r.Context(), claims)
+	switch {
+	case answer.Refused:
+		return of[answer.By], answer.Refusal, false
+	case answer.Known:
+		return 0, access.Refusal{}, true
+	}
+	return meters.Spend(q.started)
+}
+
+// meterName is the name of one of the request's meters.
+func (q *request) meterName(i int) string {
+	if i == access.OfKey {
+		return meterOfKey(q.caller.key.Name)
+	}
+	return meterOfEndpoint(q.e.Name)
 }

@@ -84,10 +84,7 @@ func (q *request) tapRequest() {
 		_, _ = t.Write(q.read)
 		t.End()
 	default:
-		q.kept.body = &tapped{from: q.r.Body, length: q.r.ContentLength, tap: t}
-		if q.body != nil {
-			q.kept.body.from = q.body
-		}
+		q.kept.body = &tapped{from: q.live(), length: q.r.ContentLength, tap: t}
 		q.body = q.kept.body
 	}
 }

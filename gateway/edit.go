@@ -63,11 +63,7 @@ func (q *request) readObject() *forward.Failure {
 		return nil
 	}
 	defer func() { q.tried = time.Now() }()
-	live := q.body
-	if live == nil {
-		live = q.r.Body
-	}
-	ahead := bufio.NewReaderSize(live, 512)
+	ahead := bufio.NewReaderSize(q.live(), 512)
 	q.body = ahead
 	object, err := beginsObject(ahead)
 	switch {

@@ -45,7 +45,7 @@ func serveModel(w http.ResponseWriter, r *http.Request, path, rest string) {
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(schema.DefaultTimeout)) // as in readAhead
-	whole, body, err := readBody(r)
+	whole, body, err := readBody(r.Body, r.ContentLength)
 	_ = control.SetReadDeadline(time.Time{})
 	if err != nil {
 		f := forward.BodyError(r.Context(), err)

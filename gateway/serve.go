@@ -139,9 +139,20 @@ func (q *request) readAhead() (err error) {
 	// no deadline have none of their own either.
 	control := http.NewResponseController(q.w)
 	_ = control.SetReadDeadline(q.started.Add(cmp.Or(q.e.Timeout.Total, q.e.Timeout.Plain, schema.DefaultTimeout)))
-	q.read, q.body, err = readBody(q.r)
+	var body io.Reader
+	if q.read, body, err = readBody(q.live(), q.r.ContentLength); body != nil {
+		q.body = body
+	}
 	_ = control.SetReadDeadline(time.Time{})
 	return err
+}
+
+// live is the caller's body as far as it was not read.
+func (q *request) live() io.Reader {
+	if q.body != nil {
+		return q.body
+	}
+	return q.r.Body
 }
 
 // assign chooses the backend.
@@ -184,7 +195,6 @@ func (q *request) attempt() forward.Result {
 	if q.deadline, refused = q.allotted(); refused != nil {
 		return q.refuse(*refused)
 	}
-	q.measure()
 	q.keep()
 	q.offer()
 	if b.group == nil {
@@ -242,7 +252,7 @@ func (q *request) finish(result *forward.Result) {
 	if q.capture != nil {
 		q.capture.Finish()
 	}
-	q.held.release()
+	q.held.Release(q.held.bytes)
 	q.backend.series.inFlight.Add(-1)
 	q.write(result)
 	if q.spans.request != nil {

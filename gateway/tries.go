@@ -47,11 +47,7 @@ const (
 func (q *request) persevere() forward.Result {
 	t := &tries{q: q, header: maps.Clone(q.r.Header), first: q.tried}
 	if q.r.ContentLength != 0 && q.read == nil {
-		from := q.body
-		if from == nil {
-			from = q.r.Body
-		}
-		t.replay = q.e.gateway.live.NewReplay(from)
+		t.replay = q.e.gateway.live.NewReplay(q.live())
 		defer t.replay.Free()
 	}
 	for {

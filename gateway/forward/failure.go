@@ -37,6 +37,8 @@ type Failure struct {
 	// RetryAfter is when the caller may try again, rounded up to seconds; 0: nothing
 	// is known of that.
 	RetryAfter time.Duration
+	// Limit is the limit that is met, nil for any other failure.
+	Limit *LimitError
 }
 
 // Refuse answers a request with f before any attempt is made, and returns the
@@ -53,6 +55,10 @@ func Refuse(w http.ResponseWriter, r *http.Request, requestID string, f Failure)
 
 // advise tells the caller when to try again.
 func (f *Failure) advise(h http.Header) {
+	if f.Limit != nil {
+		f.Limit.Advise(h)
+		return
+	}
 	if f.RetryAfter > 0 {
 		h["Retry-After"] = []string{strconv.Itoa(int((f.RetryAfter + time.Second - 1) / time.Second))}
 	}
@@ -98,11 +104,27 @@ func atShutdown() Failure {
 	return Failure{Status: http.StatusServiceUnavailable, Kind: record.Shutdown, Message: ErrShutdown.Error(), Err: ErrShutdown}
 }
 
-// LimitError is the error of a body that is above a limit of what may be under
-// way at a time. Its request is answered with 429.
-type LimitError struct{ Message string }
+// LimitError is a limit of a caller or an endpoint that a request meets, or its body as
+// it comes. The request is answered with 429.
+type LimitError struct {
+	Message         string
+	Most, Remaining int64
+	After           time.Duration // until it is worth trying again
+}
 
+// Error is the message.
 func (e *LimitError) Error() string { return e.Message }
+
+// Advise tells the caller of the limit, in the fields of
+// draft-ietf-httpapi-ratelimit-headers-06. A wait is told in whole seconds, 1 at least:
+// who comes too early is refused again.
+func (e *LimitError) Advise(h http.Header) {
+	after := strconv.FormatInt(max(1, int64((e.After+time.Second-1)/time.Second)), 10)
+	h["Retry-After"] = []string{after}
+	h["Ratelimit-Limit"] = []string{strconv.FormatInt(e.Most, 10)}
+	h["Ratelimit-Remaining"] = []string{strconv.FormatInt(e.Remaining, 10)}
+	h["Ratelimit-Reset"] = []string{after}
+}
 
 // BodyError explains why the body of the request of that context could not be
 // read.
@@ -121,7 +143,7 @@ func BodyError(ctx context.Context, err error) Failure {
 	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge):
 		f.Status, f.Kind, f.Message = http.StatusRequestEntityTooLarge, record.TooLarge, "the request body is too large"
 	case errors.As(err, &limit):
-		f.Status, f.Kind, f.Message, f.RetryAfter = http.StatusTooManyRequests, record.Limited, limit.Message, time.Second
+		f.Status, f.Kind, f.Message, f.Limit = http.StatusTooManyRequests, record.Limited, limit.Message, limit
 	case errors.As(err, &timeout) && timeout.Timeout():
 		f.Message = "the request body did not come in time"
 	case errors.Is(err, io.ErrUnexpectedEOF), Broken(err):
