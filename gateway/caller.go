@@ -74,6 +74,8 @@ func (d *door) caller(ctx context.Context, r *http.Request, now time.Time, path 
 		c.strange = &refused{http.StatusUnauthorized, "unknown_key", "the API key is not known"}
 	}
 	switch {
+	case shown.broken:
+		return c, &refused{http.StatusUnauthorized, "malformed_key", "an API key stands among other things in a header field; send it as Authorization: Bearer KEY, or as X-API-Key: KEY"}
 	case shown.good > 1:
 		return c, &refused{http.StatusUnauthorized, "several_keys", "the request bears more than one API key or token, or one and something else in one header field"}
 	case shown.key != "":
@@ -120,6 +122,7 @@ type credentials struct {
 	field      string // the header field that it stands in
 	good       int    // how many keys and tokens there are
 	others     bool   // there is what is neither
+	broken     bool   // there is a key in what is neither
 }
 
 // shown finds the credentials in the header of a request.
@@ -137,18 +140,29 @@ func (d *door) shown(h http.Header) credentials {
 				c.good += len(values)
 			case text != "":
 				c.others = true
+				_, within := access.Redact(text)
+				c.broken = c.broken || within
 			}
 		}
 	}
 	return c
 }
 
-// bare is a credential without the scheme Bearer (RFC 6750, section 2.1).
+// bare is a credential without the scheme Bearer, if it has that.
 func bare(v string) string {
+	if text, ok := bearer(v); ok {
+		return text
+	}
+	return strings.Trim(v, " \t")
+}
+
+// bearer is the credential of a field's value that has the scheme Bearer (RFC 6750,
+// section 2.1).
+func bearer(v string) (text string, ok bool) {
 	v = strings.Trim(v, " \t")
 	const scheme = "Bearer "
-	if len(v) > len(scheme) && strings.EqualFold(v[:len(scheme)], scheme) {
-		return strings.TrimLeft(v[len(scheme):], " ")
+	if len(v) <= len(scheme) || !strings.EqualFold(v[:len(scheme)], scheme) {
+		return "", false
 	}
-	return v
+	return strings.TrimLeft(v[len(scheme):], " "), true
 }

@@ -63,6 +63,9 @@ func TestKeysAreAskedForAsSoonAsThereIsOne(t *testing.T) {
 		{"hash", "/v1/pricing", []string{"Authorization", access.HashText(access.Hash(good))}, 401, "not known", ""},
 		{"expired", "/v1/pricing", []string{"Authorization", expired}, 401, "expired", ""},
 		{"two", "/v1/pricing", []string{"Authorization", good, "X-API-Key", good}, 401, "more than one", ""},
+		{"twice in one field", "/v1/pricing", []string{"Authorization", good + ", Bearer " + good}, 401, "among other things", ""},
+		{"public, in quotes", "/v1/free", []string{"Authorization", `Bearer "` + good + `"`}, 401, "among other things", ""},
+		{"public, in another scheme", "/v1/free", []string{"X-API-Key", "Token " + good}, 401, "among other things", ""},
 		{"another endpoint", "/v1/users", []string{"Authorization", good}, 403, `not good for the endpoint \"users\"`, ""},
 		{"in the query", "/v1/pricing?key=" + good, []string{"Authorization", good}, 401, "must not stand in a URL", ""},
 		{"in the path", "/v1/pricing/" + good, []string{"Authorization", good}, 401, "must not stand in a URL", ""},
@@ -100,7 +103,7 @@ func TestKeysAreAskedForAsSoonAsThereIsOne(t *testing.T) {
 	if log := s.log.String(); strings.Contains(log, good) || strings.Contains(log, stranger) || strings.Contains(log, expired) {
 		t.Errorf("a key is in the log:\n%s", log)
 	}
-	if kinds := s.refusals(); kinds != 8 {
+	if kinds := s.refusals(); kinds != 10 {
 		t.Errorf("%d kinds of refusals are counted", kinds)
 	}
 }
@@ -225,8 +228,8 @@ func TestLimitsOfKeysAndEndpoints(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	unknown := struct{ io.Reader }{strings.NewReader("12345678901")} // sent in chunks
-	if got := s.do(http.MethodPost, "/v1/pricing", unknown, "Authorization", small); got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") == "" {
-		t.Errorf("%d %s", got.status, got.body)
+	if got := s.do(http.MethodPost, "/v1/pricing", unknown, "Authorization", small); got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") != "1" || got.header.Get("RateLimit-Limit") != "10" {
+		t.Errorf("%d %v %s", got.status, got.header, got.body)
 	}
 	testbed.Eventually(t, "the rest of that body is read", func() bool {
 		return s.post("/v1/pricing", "1234567890", "Authorization", small).status == http.StatusOK

@@ -44,7 +44,7 @@ func TestHeadersAreChangedOnTheirWay(t *testing.T) {
 		`, headers: {set: {x-set: new, x-both: version}, add: {x-add: more}, remove: [x-gone, user-agent, idempotency-key]}, host: models.internal`,
 		`, headers: {set: {x-set: new, x-both: version, x-version: "${env:T}"}, add: {x-add: more}, remove: [x-gone]}, host: models.internal`,
 		`, headers: {set: {x-both: mirror}, add: {x-add: most}, remove: [x-version, x-kept]}, host: "candidate:80"`))
-	if got := s.post("/v1/e", "{}", "X-Set", "old", "X-Add", "one", "X-Gone", "x", "X_gone", "x", "X-Kept", "x", "X-Both", "caller", "User-Agent", "me",
+	if got := s.post("/v1/e", "{}", "X-Set", "old", "X_set", "old", "x_Both", "old", "X-Add", "one", "X-Gone", "x", "X_gone", "x", "X-Kept", "x", "X-Both", "caller", "User-Agent", "me",
 		"Idempotency-Key", "k"); got.status != http.StatusOK {
 		t.Fatalf("%+v", got)
 	}

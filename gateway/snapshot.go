@@ -228,7 +228,7 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 			bound.timeout = d.Timeout.Stricter(b.Deployment.Serving.Limits.Timeout).OrDefault()
 			bound.perseveres = b.Deployment.Serving.Limits.Retries != nil || d.Fallback != nil && d.Fallback.Backend != i
 			bound.methods = []string{strings.Join(b.Deployment.Methods, ", ")}
-			bound.rules, bound.edit = forward.NewRules(b.Deployment.Rules), edit.Of(b.Deployment.Rules)
+			bound.rules, bound.edit = forward.NewRules(b.Deployment.Header, b.Deployment.Rules), edit.Of(b.Deployment.Rules)
 		}
 		e.backends[i] = bound
 	}

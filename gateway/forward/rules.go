@@ -16,11 +16,16 @@ type Rules struct {
 	added   http.Header // beside what the caller sent and what is set
 }
 
-// NewRules are the rules of live requests; nil when there are none.
-func NewRules(r deployments.Rules) *Rules { return newRules(r.Remove, r.Strip, r.Add) }
+// NewRules are the rules of live requests of a version that sets a header; nil when
+// there are none.
+func NewRules(set http.Header, r deployments.Rules) *Rules {
+	return newRules(set, r.Remove, r.Strip, r.Add)
+}
 
-func newRules(remove []string, strip bool, add http.Header) *Rules {
-	dropped := slices.Clone(remove)
+// newRules drops what is set as well: servers that take underscores for hyphens would
+// have two fields of one name, and it is for them to say whose counts.
+func newRules(set http.Header, remove []string, strip bool, add http.Header) *Rules {
+	dropped := slices.AppendSeq(slices.Clone(remove), maps.Keys(set))
 	if strip {
 		dropped = append(dropped, schema.Credentials()...)
 	}
@@ -47,7 +52,7 @@ func CopyRules(version, mirror http.Header, v, m deployments.Rules) (set http.He
 	for name, values := range m.Add {
 		added[name] = slices.Concat(added[name], values)
 	}
-	return set, newRules(slices.Concat(v.Remove, m.Remove), v.Strip || m.Strip, added)
+	return set, newRules(set, slices.Concat(v.Remove, m.Remove), v.Strip || m.Strip, added)
 }
 
 // Drops reports whether a field of the caller's is not passed on. Names are
