@@ -23,18 +23,17 @@ func (t *attempt) bound() {
 	}
 }
 
-// mostSlack is how much earlier than by the gateway's clock the time that a caller has
-// given may be over elsewhere.
-const mostSlack = 10 * time.Millisecond
+// Slack is how much earlier than by the gateway's clock a time that a caller has given
+// may be over elsewhere: clocks are coarse, or run at another rate.
+func Slack(given time.Duration) time.Duration { return min(given/100, 10*time.Millisecond) }
 
 // Late reports whether the time that the caller has given is over by the clock. A
 // deployment that was told the same time, as gRPC tells it, ends by it as well, and may
-// be heard of before the attempt's own alarm. The slack is for clocks that are coarse or
-// run at another rate: at most a hundredth of the time. Package deployments asks
+// be heard of before the attempt's own alarm, by the Slack. Package deployments asks
 // the context of a request for it, and does not count what comes after that.
 func (t *attempt) Late() bool {
 	d := t.spec.Deadline
-	return !d.IsZero() && time.Until(d) <= min(d.Sub(t.started)/100, mostSlack)
+	return !d.IsZero() && time.Until(d) <= Slack(d.Sub(t.started))
 }
 
 // untilHead is the time up to the head of the answer.

@@ -161,7 +161,7 @@ func (c *Copy) fail(ctx context.Context, err error) {
 // deployment that was told of it may end a moment earlier.
 func (c *Copy) hurried() bool {
 	limit := c.timeout()
-	return limit < c.queue.engine.opts.Timeout && time.Since(c.Record.Start) >= limit-limit/100
+	return limit < c.queue.engine.opts.Timeout && time.Since(c.Record.Start) >= limit-forward.Slack(limit)
 }
 
 // timeout is how long the copy may take.
