@@ -29,12 +29,24 @@ type Options struct {
 
 // Issuer logs people in. It is safe for concurrent use.
 type Issuer struct {
-	o       Options
-	client  *http.Client
-	pending pending
+	o      Options
+	client *http.Client
+	begun  *login.Cookies[attempt]
 
 	mu       sync.Mutex
 	provider *oidc.Provider // nil: it was not asked yet, or did not answer
+}
+
+// Cookie is the name of the cookie that ties a login to the browser it was begun
+// in.
+const Cookie = "switchyard_login"
+
+// attempt is a login that has begun.
+type attempt struct {
+	state    string
+	nonce    string
+	verifier string
+	to       string
 }
 
 // within bounds each call of the provider.
@@ -43,7 +55,10 @@ const within = 10 * time.Second
 // New makes an issuer. The provider is asked when somebody logs in, so that the
 // process starts without it.
 func New(o Options) *Issuer {
-	return &Issuer{o: o, client: &http.Client{Timeout: within}, pending: newPending()}
+	return &Issuer{o: o, client: &http.Client{Timeout: within}, begun: login.NewCookies[attempt](login.CookieOptions{
+		Name: Cookie, Path: "/console/login", SameSite: http.SameSiteLaxMode, // the browser comes back from another site
+		Life: 10 * time.Minute, Most: 10_000,
+	})}
 }
 
 // ErrStale is the answer to a browser that comes back without having begun a
@@ -64,7 +79,7 @@ func (i *Issuer) Begin(w http.ResponseWriter, r *http.Request, to string) error 
 		return err
 	}
 	begun := attempt{state: login.Random(), nonce: login.Random(), verifier: oauth2.GenerateVerifier(), to: to}
-	i.pending.begin(w, begun, i.secure(r))
+	i.begun.Give(w, begun, i.secure(r))
 	http.Redirect(w, r, config.AuthCodeURL(begun.state, oidc.Nonce(begun.nonce), oauth2.S256ChallengeOption(begun.verifier)), http.StatusSeeOther)
 	return nil
 }
@@ -77,7 +92,7 @@ func (i *Issuer) secure(r *http.Request) bool {
 // End says who came back from the provider, and where he wanted to go. The error
 // is ErrStale, a *RefusedError, or says what the provider did wrong.
 func (i *Issuer) End(w http.ResponseWriter, r *http.Request) (user login.User, to string, err error) {
-	begun, ok := i.pending.end(w, r, i.secure(r))
+	begun, ok := i.begun.Take(w, r, i.secure(r))
 	query := r.URL.Query()
 	if !ok || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(begun.state)) != 1 {
 		return user, "", ErrStale
