@@ -3,7 +3,6 @@ package console
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -59,7 +58,7 @@ func public(path string) bool {
 // in or bears a token of the listener; and if it asks for none, who has shown it a
 // certificate, and everybody on loopback.
 func (c *Console) mayRead(r *http.Request) bool {
-	if c.token == nil && (c.o.Certified || c.o.Loopback && localName(r.Host)) {
+	if c.token == nil && (c.o.Certified || c.o.Loopback && gateway.LocalName(r.Host)) {
 		return true
 	}
 	if c.token != nil && c.isToken(gateway.PresentedToken(r)) {
@@ -73,20 +72,6 @@ func (c *Console) mayRead(r *http.Request) bool {
 func (c *Console) isToken(token string) bool {
 	text, err := c.o.Tokens()
 	return err == nil && gateway.HoldsToken(text, token)
-}
-
-// localName reports whether a host is an address or localhost: no name that
-// somebody else can let lead here.
-func localName(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if host == "localhost" {
-		return true
-	}
-	_, err := netip.ParseAddr(host)
-	return err == nil
 }
 
 // askToLogIn answers who may not read the page. Who asked for no page is told by

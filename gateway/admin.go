@@ -27,6 +27,10 @@ type AdminOptions struct {
 	// Tokens gives the tokens of the listener, one a line, at each request; nil: it
 	// asks for none. Probes never need one.
 	Tokens func() (string, error)
+	// Local says that nobody is asked for anything, a token or a certificate, as only
+	// this machine reaches the listener: then it is called by an address or localhost,
+	// for other names may be somebody else's, who lets them lead here.
+	Local bool
 
 	// Revisions that are kept, and going back to them. All or none of them are set.
 	Accept    func(ctx context.Context, commit string) error // is Sync, and takes this commit even if it is held
@@ -61,7 +65,7 @@ func (e *StatusError) Unwrap() error { return e.Err }
 // for the console. Every call that changes something is a POST, and logged.
 func (g *Gateway) Admin(o AdminOptions) http.Handler {
 	r := chi.NewRouter()
-	r.Use(refuseBrowsers(o.Console != nil), o.authorized(g.logger), logged(g.logger))
+	r.Use(o.refuseBrowsers, o.authorized(g.logger), logged(g.logger))
 	g.watched(r, o.Gatherer)
 	r.Get("/status", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, g.status(o))

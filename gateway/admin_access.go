@@ -17,8 +17,10 @@ import (
 // asks whether the process is well has none.
 func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
 
-// isConsole reports whether the console answers a path.
-func isConsole(path string) bool { return path == "/" || strings.HasPrefix(path, ConsolePath) }
+// forConsole reports whether the console answers a path.
+func (o AdminOptions) forConsole(path string) bool {
+	return o.Console != nil && (path == "/" || strings.HasPrefix(path, ConsolePath))
+}
 
 // authorized lets requests in that bear one of the tokens, and those for the
 // console, which asks by itself.
@@ -26,7 +28,7 @@ func (o AdminOptions) authorized(logger zerolog.Logger) func(http.Handler) http.
 	told := rate.Sometimes{Interval: time.Minute} // strangers must not fill the log
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if o.Tokens == nil || isProbe(r.URL.Path) || o.Console != nil && isConsole(r.URL.Path) {
+			if o.Tokens == nil || isProbe(r.URL.Path) || o.forConsole(r.URL.Path) {
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -51,12 +53,8 @@ func PresentedToken(r *http.Request) string {
 	if _, password, ok := r.BasicAuth(); ok {
 		return password
 	}
-	const scheme = "Bearer "
-	given := r.Header.Get(headerAuthorization)
-	if len(given) > len(scheme) && strings.EqualFold(given[:len(scheme)], scheme) {
-		return given[len(scheme):]
-	}
-	return ""
+	text, _ := bearer(r.Header.Get(headerAuthorization))
+	return text
 }
 
 // HoldsToken reports whether a token is one of those in text, one a line. It

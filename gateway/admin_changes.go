@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -78,24 +77,4 @@ type changeAnswer struct {
 	Commit      string   `json:"commit,omitempty"` // what serves now
 	Error       string   `json:"error,omitempty"`
 	Diagnostics []string `json:"diagnostics,omitempty"`
-}
-
-// refuseBrowsers lets no page that somebody looks at on this machine change what
-// serves. Browsers send Origin with each POST, or say who sent it; no tool does.
-// That the origin is the listener's own is no excuse, as a name that resolves to
-// loopback (DNS rebinding) makes it so. The console, if there is one, looks after
-// itself: it asks who it is.
-func refuseBrowsers(console bool) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			site := r.Header.Get("Sec-Fetch-Site")
-			safe := r.Method == http.MethodGet || r.Method == http.MethodHead
-			own := console && strings.HasPrefix(r.URL.Path, ConsolePath)
-			if !safe && !own && (r.Header.Get("Origin") != "" || site != "" && site != "none") {
-				writeJSON(w, http.StatusForbidden, changeAnswer{Error: "requests that a browser sends for a page are refused here"})
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
 }

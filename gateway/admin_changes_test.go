@@ -52,7 +52,10 @@ func TestChangesOfWhatServes(t *testing.T) {
 		{"POST", "/sync?accept=", []string{"Sec-Fetch-Site", "none"}, http.StatusOK, "{}"},
 		{"POST", "/pin?commit=1234567", nil, http.StatusNotFound, "no such revision is kept"},
 		{"POST", "/unpin", nil, http.StatusOK, "{}"},
-		{"GET", "/revisions", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusOK, `"one"`},
+		{"GET", "/revisions", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, http.StatusOK, `"one"`},
+		{"GET", "/revisions", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors"}, http.StatusOK, `"one"`},
+		{"GET", "/revisions", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, http.StatusForbidden, "browser"},
+		{"GET", "/debug/pprof/profile", []string{"Sec-Fetch-Site", "same-site"}, http.StatusForbidden, "browser"},
 		{"GET", "/pin?commit=1234567", nil, http.StatusMethodNotAllowed, ""},
 		{"POST", "/sync", []string{"Origin", "https://example.com"}, http.StatusForbidden, "browser"},
 		{"POST", "/unpin", []string{"Origin", "http://example.com"}, http.StatusForbidden, "browser"},
@@ -114,6 +117,45 @@ func TestBrowsersChangeSomethingByTheConsoleOnly(t *testing.T) {
 		r.Header.Set("Origin", "http://127.0.0.1:9090")
 		if handler.ServeHTTP(w, r); w.Code != test.want {
 			t.Errorf("%s %s: %d instead of %d", test.method, test.path, w.Code, test.want)
+		}
+	}
+}
+
+// A page may come under a name that leads to this machine (DNS rebinding), and then reads
+// what it is answered as its own.
+func TestWhereNobodyIsAskedNamesOfOthersAreNotAnswered(t *testing.T) {
+	s := newStage(t, options{})
+	for _, local := range []bool{true, false} {
+		handler := s.gateway.Admin(gateway.AdminOptions{
+			Gatherer: prometheus.NewRegistry(), Status: func() any { return nil }, Local: local,
+			Sync:    func(context.Context) error { return nil },
+			Console: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+		})
+		call := func(method, path, host string) int {
+			w, r := httptest.NewRecorder(), httptest.NewRequest(method, path, http.NoBody)
+			r.Host = host
+			handler.ServeHTTP(w, r)
+			return w.Code
+		}
+		for _, host := range []string{"127.0.0.1:9090", "127.0.0.1", "[::1]:9090", "localhost:9090", "localhost", "gateway.localhost:9090", "10.0.0.1:9090", ""} {
+			if status := call("GET", "/status", host); status != http.StatusOK {
+				t.Errorf("%q: %d", host, status)
+			}
+		}
+		for _, host := range []string{"evil.example:9090", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil-localhost", "[::1].evil.example:9090"} {
+			for _, path := range []string{"/status", "/endpoints", "/metrics", "/debug/pprof/cmdline", "/revisions", "/records"} {
+				if status := call("GET", path, host); (status == http.StatusForbidden) != local {
+					t.Errorf("%q, local %v: %s is answered with %d", host, local, path, status)
+				}
+			}
+			if status := call("POST", "/sync", host); (status == http.StatusForbidden) != local {
+				t.Errorf("%q, local %v: a sync is answered with %d", host, local, status)
+			}
+			for path, want := range map[string]int{"/healthz": http.StatusOK, "/console/records": http.StatusTeapot} {
+				if status := call("GET", path, host); status != want {
+					t.Errorf("%q, local %v: %s, which asks by itself or tells nothing, is answered with %d", host, local, path, status)
+				}
+			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ func (p *process) adminOptions(gatherer prometheus.Gatherer) gateway.AdminOption
 		Status:   func() any { return newSyncStatus(p.follower.Status(), p.gateway.Applied()) },
 		Version:  p.options.Version,
 		Tokens:   p.options.AdminTokens,
+		Local:    p.options.AdminTokens == nil && !p.certified(),
 
 		Sync: func(ctx context.Context) error { return answered(p.follower.Sync(ctx)) },
 		Accept: func(ctx context.Context, commit string) error {

@@ -43,11 +43,16 @@ func (p *process) consoleHandler() http.Handler {
 		Snapshot: p.gateway.Current, Health: p.gateway.Health, Series: p.series, Recent: p.recent, Gateway: p.gateway, Watch: p.gateway.WatchCopies,
 		Peers:     o.Peers,
 		Following: p.following, Revisions: p.keptRevisions, Kept: p.keptRevision,
-		Certified: p.options.AdminTLS != nil && p.options.AdminTLS.ClientCAFile != "", Tokens: p.options.AdminTokens, Users: o.Users, Issuer: o.Issuer,
+		Certified: p.certified(), Tokens: p.options.AdminTokens, Users: o.Users, Issuer: o.Issuer,
 		Write: o.Write, Check: gateway.NewChecker(p.options.Secrets).Check, Publish: p.publish,
 		Sync: p.follower.Sync, Accept: p.follower.Accept, Pin: p.follower.Pin, Unpin: p.follower.Unpin,
 	})
 	return p.console
+}
+
+// certified reports whether the admin listener asks for certificates.
+func (p *process) certified() bool {
+	return p.options.AdminTLS != nil && p.options.AdminTLS.ClientCAFile != ""
 }
 
 // runConsole keeps the console up to date, if there is one.
