@@ -3,8 +3,9 @@
 //
 // A [Rule] is what an endpoint declares. While an attempt is made its bodies are
 // kept by taps (package tap); when it has ended, a [Writer] takes the record with
-// its taps, makes the captured objects of them in a goroutine of its own, and
-// passes the complete record on:
+// its taps, makes the captured objects of them in a goroutine of its own, some
+// milliseconds later if there are many (package pace), and passes the complete record
+// on:
 //
 //	w := capture.NewWriter(capture.Options{Done: log.Append})
 //	w.Add(&rec, rule, request, answer) // returns at once

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/switchyard-gateway/switchyard/gateway/pace"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
 )
@@ -19,15 +20,17 @@ type Options struct {
 // Writer completes records with captured bodies, one after the other, in a
 // goroutine that runs while there are any. It is safe for concurrent use.
 type Writer struct {
-	opts Options
+	opts   Options
+	worker *pace.Crew // of one
 
 	mu      sync.Mutex
 	waiting []job // at most Options.Queue
-	running bool
-	hurry   bool // the bodies of what waits are left out
+	hurry   bool  // the bodies of what waits are left out
 	omitted int64
-	worker  sync.WaitGroup
-	room    []byte // the worker's, of which there is one at a time
+
+	// The worker's memory.
+	jobs []job
+	room []byte
 }
 
 // job is a record that waits, with the holds of its taps.
@@ -42,59 +45,51 @@ func NewWriter(o Options) *Writer {
 	if o.Queue <= 0 {
 		o.Queue = 1024
 	}
-	return &Writer{opts: o}
+	w := &Writer{opts: o}
+	w.worker = pace.NewCrew(pace.Options{Work: w.work})
+	return w
 }
 
 // Add takes a record and the holds of its taps, either of which may be nil. It
 // never blocks; the record may be changed when it returns.
 func (w *Writer) Add(rec *record.Record, rule *Rule, request, answer *tap.Tap) {
-	j := job{record: *rec, rule: rule, request: request, answer: answer}
-	if !w.accept(j) {
-		w.omit(&j)
+	if w.accept(rec, rule, request, answer) {
+		w.worker.Call()
+		return
 	}
+	w.omit(&job{record: *rec, rule: rule, request: request, answer: answer})
 }
 
-// accept queues a job, unless the queue is full, and sees to it that there is who
-// works on it.
-func (w *Writer) accept(j job) bool {
+// accept queues a record, unless the queue is full.
+func (w *Writer) accept(rec *record.Record, rule *Rule, request, answer *tap.Tap) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.waiting) >= w.opts.Queue {
 		return false
 	}
-	w.waiting = append(w.waiting, j)
-	if !w.running {
-		w.running = true
-		w.worker.Go(w.work)
-	}
+	w.waiting = append(w.waiting, job{record: *rec, rule: rule, request: request, answer: answer})
 	return true
 }
 
 // work completes records until there are none.
 func (w *Writer) work() {
-	var jobs []job
-	for {
-		if jobs = w.take(jobs); len(jobs) == 0 {
-			return
-		}
-		for i := range jobs {
-			w.complete(&jobs[i])
+	for w.take() {
+		for i := range w.jobs {
+			w.complete(&w.jobs[i])
 			if cap(w.room) > maxObject {
 				w.room = nil // a rare one must not be held for ever
 			}
 		}
-		clear(jobs)
+		clear(w.jobs)
 	}
 }
 
-// take returns all that wait, and keeps the memory of those that are done.
-func (w *Writer) take(done []job) []job {
+// take takes all that wait, and leaves the memory of those that are done.
+func (w *Writer) take() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	jobs := w.waiting
-	w.waiting = done[:0]
-	w.running = len(jobs) > 0
-	return jobs
+	w.jobs, w.waiting = w.waiting, w.jobs[:0]
+	return len(w.jobs) > 0
 }
 
 func (w *Writer) complete(j *job) {

@@ -109,12 +109,12 @@ func (c *Comparer) batch(l, m int32, at state) (agree, ok bool) {
 // rowsByID lists the rows of a batch in the order of their IDs. It is false when
 // they are no rows or an ID comes twice.
 func (c *Comparer) rowsByID(t *tree, i int32) (rows []row, ok bool) {
-	rows = t.elementsOf(i)
-	for _, r := range rows {
-		if !t.isRow(r.node) {
+	for e, end := i+1, t.nodes[i].next; e < end; e = t.nodes[e].next {
+		if !t.isRow(e) {
 			return nil, false
 		}
 	}
+	rows = t.elementsOf(i)
 	slices.SortFunc(rows, func(a, b row) int { return c.compareIDs(t, a.node, t, b.node) })
 	for k := 1; k < len(rows); k++ {
 		if c.compareIDs(t, rows[k-1].node, t, rows[k].node) == 0 {

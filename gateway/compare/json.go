@@ -43,6 +43,8 @@ func (c *Comparer) values(l, m int32, at state) bool {
 	x, y := &c.live.nodes[l], &c.mirror.nodes[m]
 	agree := true
 	switch {
+	case !c.rules.notes && bytes.Equal(c.live.written(l), c.mirror.written(m)) && x.kind == y.kind:
+		return true // as every answer agrees with itself; most of what is compared is the same to the byte
 	case x.kind != y.kind:
 		agree = false
 	case x.kind == object:

@@ -36,7 +36,7 @@ func newTolerance(t *schema.Tolerance) tolerance {
 // larger one, as in Python's math.isclose (PEP 485). What no float64 holds, above
 // 1.8e308, agrees with what is equal.
 func (t tolerance) agree(a, b []byte) bool {
-	if bytes.Equal(a, b) {
+	if sameDigits(a, b) {
 		return true
 	}
 	whole := integer(a) && integer(b)
@@ -52,6 +52,26 @@ func (t tolerance) agree(a, b []byte) bool {
 		return !whole || equalDecimals(a, b)
 	}
 	return math.Abs(x-y) <= max(t.Abs, t.Rel*max(math.Abs(x), math.Abs(y)))
+}
+
+// sameDigits reports whether two numbers are the same but for zeros at the end of a
+// fraction, which programs write or not: 0.5 and 0.50, 1 and 1.0.
+func sameDigits(a, b []byte) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if !bytes.HasPrefix(b, a) {
+		return false
+	}
+	rest := b[len(a):]
+	if len(rest) == 0 {
+		return true
+	}
+	fraction := bytes.IndexByte(a, '.') >= 0
+	if !fraction {
+		fraction, rest = rest[0] == '.', rest[1:]
+	}
+	return fraction && bytes.IndexAny(a, "eE") < 0 && len(bytes.TrimRight(rest, "0")) == 0
 }
 
 // integer reports whether a number is written without a fraction and exponent.

@@ -12,7 +12,7 @@
 // Whoever comes first waits for the other. What waits is a copy's record, and
 // answers in taps of one budget; a live attempt waits for nothing, it leaves its
 // answer and goes. When both are there, the pair waits in a queue for one of a few
-// workers, which are started when there is work and end when there is none.
+// workers, some milliseconds if there are many (package pace).
 //
 // # Promises
 //

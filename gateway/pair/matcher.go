@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/gateway/compare"
+	"github.com/switchyard-gateway/switchyard/gateway/pace"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
 )
@@ -52,28 +53,29 @@ type Matcher struct {
 	opts      Options
 	budget    *tap.Budget
 	queue     chan *Copy // capacity Options.Queue; what finds it full is not compared
-	copies    sync.Pool  // of *Copy
-	comparers sync.Pool  // of *compare.Comparer
+	workers   *pace.Crew
+	copies    sync.Pool // of *Copy
+	comparers sync.Pool // of *compare.Comparer
 
 	open    atomic.Int64  // copies added and not done
 	settled chan struct{} // capacity 1; full when open has become 0
 
 	mu       sync.Mutex
-	running  int // workers
 	waiting  map[*Meeting]struct{}
 	draining bool // nobody waits any more
 	stopped  bool // no worker is started any more
-	workers  sync.WaitGroup
 }
 
 // NewMatcher returns a matcher. It starts no goroutine; Drain ends those that its
 // pairs start.
 func NewMatcher(opts Options) *Matcher {
 	opts = opts.withDefaults()
-	return &Matcher{
+	m := &Matcher{
 		opts: opts, budget: tap.NewBudget(opts.Budget), queue: make(chan *Copy, opts.Queue),
 		settled: make(chan struct{}, 1), waiting: make(map[*Meeting]struct{}),
 	}
+	m.workers = pace.NewCrew(pace.Options{Work: m.work, Workers: opts.Workers})
+	return m
 }
 
 // Tap returns a tap for an answer that is to be compared, which keeps these fields
@@ -93,9 +95,8 @@ func (m *Matcher) enqueue(c *Copy) {
 	}
 	m.mu.Lock()
 	stopped := m.stopped
-	if !stopped && m.running < m.opts.Workers {
-		m.running++
-		m.workers.Go(m.work)
+	if !stopped {
+		m.workers.Call()
 	}
 	m.mu.Unlock()
 	if stopped {
@@ -123,30 +124,12 @@ func (m *Matcher) work() {
 	}
 	defer m.comparers.Put(comparer)
 	for {
-		c := m.next()
-		if c == nil {
+		select {
+		case c := <-m.queue:
+			m.finish(c, m.judge(c, comparer))
+		default:
 			return
 		}
-		m.finish(c, m.judge(c, comparer))
-	}
-}
-
-// next is a pair; nil means that the worker has ended. It is counted out with the
-// queue seen empty, so that who enqueues afterwards starts another one.
-func (m *Matcher) next() *Copy {
-	select {
-	case c := <-m.queue:
-		return c
-	default:
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	select {
-	case c := <-m.queue:
-		return c
-	default:
-		m.running--
-		return nil
 	}
 }
 
