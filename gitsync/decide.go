@@ -171,11 +171,17 @@ func (f *Follower) restoreFile(ctx context.Context, file keptFile, pin *Pin) boo
 // reason not to serve it; the next round tries again.
 func (f *Follower) keep() {
 	s := f.Status()
-	if f.archive == nil || s.Live == nil {
+	if s.Live == nil {
 		return
 	}
 	var err error
 	switch {
+	case f.archive == nil:
+		if f.kept == nil || f.kept.key() != s.Live.key() {
+			f.recall.save(s.Live, f.kept, time.Now())
+			f.kept = s.Live
+		}
+		return
 	case s.Pin != nil && !f.unkept:
 		return
 	case s.Pin != nil:

@@ -36,13 +36,14 @@
 // that a gateway starts while its git server is down. Pin goes back to any of
 // them, whether there is a git server or not, and what is pinned stays, over
 // restarts, until Unpin; what is new meanwhile is read and checked, but not
-// taken, and so not kept.
+// taken, and so not kept. Without a folder the last revisions are in memory, for
+// Revisions and Kept, and cannot be pinned.
 //
 // [Publish] makes a commit of changed files and pushes it, with credentials of
 // its own if need be: whoever edits documents for people, such as the console,
 // changes the repository and never what serves. It never loses what others have
 // pushed.
 //
-// [Read] reads a repository once, and [WorkTree] finds the branches of the
+// [Read] reads a repository once, [Branches] lists its branches, and [WorkTree] finds the branches of the
 // repository around a directory; both are for checking before a push.
 package gitsync

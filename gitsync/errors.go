@@ -51,8 +51,8 @@ var (
 	ErrNotKept = errors.New("no such revision is kept")
 	// ErrAmbiguous means that several kept revisions may be meant.
 	ErrAmbiguous = errors.New("several kept revisions may be meant; give more digits")
-	// ErrNoState means that no revisions are kept, as there is no state folder.
-	ErrNoState = errors.New("no revisions are kept; give the gateway a folder with --state")
+	// ErrNoState means that nobody can go back to a revision, as there is no state folder.
+	ErrNoState = errors.New("nothing would outlive the process; to go back to a revision, give the gateway a folder with --state")
 	// ErrUnrecorded means that a change would not outlive the process, as the state folder could not be written.
 	ErrUnrecorded = errors.New("but this could not be recorded for the next start")
 	// ErrMoved means that a branch to push to is not where the commit begins.

@@ -13,6 +13,7 @@ import (
 type Follower struct {
 	repo      *repository
 	archive   *archive // nil without a state folder
+	recall    *recall  // in its place
 	folder    string   // that of the endpoints
 	take      func(context.Context, *Revision) error
 	check     func(context.Context, *Revision) error // nil: what a pin holds back is not checked
@@ -60,8 +61,11 @@ func New(o Options) (*Follower, error) {
 	if f.proof, err = newProof(o.Verify); err != nil {
 		return nil, err
 	}
+	from := origin{Repository: a.show, Branch: o.Branch, Folders: o.Folders}
 	if o.StateDir != "" {
-		f.archive = newArchive(o.StateDir, origin{Repository: a.show, Branch: o.Branch, Folders: o.Folders}, o.Keep)
+		f.archive = newArchive(o.StateDir, from, o.Keep)
+	} else {
+		f.recall = &recall{from: from, most: o.Keep}
 	}
 	return f, nil
 }

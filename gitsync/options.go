@@ -58,8 +58,8 @@ type Options struct {
 	// MaxBytes bounds what one read may send, and hold in memory; DefaultMaxBytes if 0.
 	MaxBytes int64
 	// StateDir is where the last revisions that served are kept, and which is
-	// pinned; nothing is if empty. It is made if it is missing, and belongs to one
-	// gateway. It holds no credentials.
+	// pinned. It is made if it is missing, and belongs to one gateway. It holds no
+	// credentials. If it is empty, they are kept in memory, to be looked at only.
 	StateDir string
 	// Keep is how many revisions are kept, DefaultKeep if 0. A pinned one is kept
 	// beside them.

@@ -149,19 +149,17 @@ func startOrder(files []keptFile, pin *Pin) []keptFile {
 }
 
 // Revisions lists the kept revisions, the newest first, and marks what serves.
-// It is ErrNoState without a state folder. What a sync that was answered before
-// let serve is among them: ctx bounds the wait until it is written. Safe for
-// concurrent use.
+// Without a state folder they are those that served since the start, of which as
+// many are kept in memory, if they take no more than 64 MiB together. What a sync
+// that was answered before let serve is among them: ctx bounds the wait until it is
+// written. Safe for concurrent use.
 func (f *Follower) Revisions(ctx context.Context) ([]Kept, error) {
-	if f.archive == nil {
-		return nil, ErrNoState
-	}
 	written := func(context.Context) error { return nil } // orders come after what is being written
 	if err := f.order(ctx, written); err != nil && !errors.Is(err, ErrStopped) {
 		return nil, err
 	}
 	status := f.Status()
-	list, err := f.archive.list()
+	list, err := f.listed()
 	if err != nil {
 		return nil, err
 	}
@@ -172,12 +170,18 @@ func (f *Follower) Revisions(ctx context.Context) ([]Kept, error) {
 	return list, nil
 }
 
-// Kept reads a kept revision, by its number, with its trees. It is ErrNoState
-// without a state folder, and ErrNotKept when there is no such revision, or none
-// that can be read. Safe for concurrent use.
+func (f *Follower) listed() ([]Kept, error) {
+	if f.archive == nil {
+		return f.recall.list(), nil
+	}
+	return f.archive.list()
+}
+
+// Kept reads a kept revision, by its number, with its trees. It is ErrNotKept when
+// there is no such revision, or none that can be read. Safe for concurrent use.
 func (f *Follower) Kept(number int) (*Revision, error) {
 	if f.archive == nil {
-		return nil, ErrNoState
+		return f.recall.load(number)
 	}
 	files, err := f.archive.files()
 	if err != nil {

@@ -153,9 +153,6 @@ func TestWhatCannotBePinned(t *testing.T) {
 	if err := f.pin("1"); !errors.Is(err, gitsync.ErrNoState) {
 		t.Errorf("without a state folder: %v", err)
 	}
-	if _, err := f.Revisions(t.Context()); !errors.Is(err, gitsync.ErrNoState) {
-		t.Errorf("without a state folder: %v", err)
-	}
 }
 
 // What a pin holds back is checked, and refused if it is bad.

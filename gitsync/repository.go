@@ -29,6 +29,8 @@ type session interface {
 	tips(ctx context.Context, refs []string) (references, error)
 	// resolve finds the commit of a branch, tag or commit name.
 	resolve(ctx context.Context, rev string) (plumbing.Hash, error)
+	// branches gives the names of branches, at most so many.
+	branches(ctx context.Context, most int) ([]string, error)
 	// fetch brings what the store lacks of commits: their trees and the files
 	// directly in folders, and maybe more. Of files that are too large it may
 	// leave a mark only.
@@ -179,7 +181,7 @@ func (r *repository) unmoved(ctx context.Context, s session) (bool, error) {
 	return true, nil
 }
 
-func branchRef(branch string) string { return "refs/heads/" + branch }
+func branchRef(branch string) string { return headsPrefix + branch }
 
 // refs are the full names of the endpoints branch and of branches, each once.
 func (r *repository) refs(branches []string) []string {

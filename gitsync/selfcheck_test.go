@@ -31,6 +31,8 @@ func (s *shelf) resolve(context.Context, string) (plumbing.Hash, error) {
 	return plumbing.ZeroHash, ErrNoRevision
 }
 
+func (s *shelf) branches(context.Context, int) ([]string, error) { return []string{"main"}, nil }
+
 func (s *shelf) fetch(_ context.Context, into *store, _ []plumbing.Hash) error {
 	if len(into.complete) == 0 {
 		s.fetched++
