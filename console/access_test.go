@@ -26,7 +26,7 @@ func TestEveryPageAnswers(t *testing.T) {
 		"/console/endpoints/e/try":    "real request",
 		"/console/new":                "New endpoint",
 		"/console/records":            "No records are kept",
-		"/console/revisions":          "No revisions are kept",
+		"/console/revisions":          "No revision has served yet",
 		"/console/assets/console.css": "--accent",
 		"/console/assets/console.js":  "EventSource",
 	} {

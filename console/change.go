@@ -1,20 +1,23 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/switchyard-gateway/switchyard/console/draft"
 	"github.com/switchyard-gateway/switchyard/console/login"
+	"github.com/switchyard-gateway/switchyard/console/series"
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // changePage is the form in which an endpoint is changed or made.
 type changePage struct {
-	About    string // aboutChange or aboutNew
+	About    string // aboutChange, aboutNew or aboutDelete
 	Name     string
+	Path     string // of the document
 	Branch   string
 	Base     string // the commit that the form is made of
 	Was      string // the document
@@ -30,6 +33,7 @@ type changePage struct {
 	Problems []string // why it comes back
 	Own      string   // the name of a new branch
 	Protects bool     // the branch takes no pushes from here
+	Lately   uint64   // requests of the last minutes, of an endpoint that is to be deleted
 }
 
 // editBackend is a backend in the form.
@@ -45,6 +49,17 @@ type editMirror struct {
 	Percent                           float64
 	Enabled                           bool
 	Color                             int
+}
+
+// Title says what the page is for.
+func (p changePage) Title() string {
+	switch p.About {
+	case aboutNew:
+		return "New endpoint"
+	case aboutDelete:
+		return "Delete " + p.Name
+	}
+	return "Change " + p.Name
 }
 
 // Value is what stands in a field: what was filled in, or else what the document
@@ -79,7 +94,34 @@ func (c *Console) showChange(v *visit) {
 		v.fail(http.StatusNotFound, "The newest revision has no endpoint of the name "+name+".")
 		return
 	}
-	v.show(http.StatusOK, "change", "Change "+name, "endpoints", "", page)
+	v.show(http.StatusOK, "change", page.Title(), "endpoints", "", page)
+}
+
+func (c *Console) showDelete(v *visit) {
+	name := v.r.PathValue("name")
+	if !v.mayEdit() {
+		return
+	}
+	page, ok := c.deletePage(v, name)
+	if !ok {
+		v.fail(http.StatusNotFound, "The newest revision has no endpoint of the name "+name+".")
+		return
+	}
+	page.Verdict, _ = c.judge(v.r.Context(), proposal{about: aboutDelete, name: name, base: page.Base, was: []byte(page.Was)})
+	v.show(http.StatusOK, "change", page.Title(), "endpoints", "", page)
+}
+
+// deletePage is the form that removes an endpoint.
+func (c *Console) deletePage(v *visit, name string) (changePage, bool) {
+	page, ok := c.changePage(v, name)
+	page.About = aboutDelete
+	if e := c.endpoint(name); e != nil {
+		for i := range e.Backends {
+			sum := c.o.Series.Total(series.Key{Endpoint: name, Name: e.Backends[i].Name}, c.now(), listSpan)
+			page.Lately += sum.Requests
+		}
+	}
+	return page, ok
 }
 
 // mayEdit reports whether who looks may change something, and says else what to
@@ -108,8 +150,8 @@ func (c *Console) changePage(v *visit, name string) (changePage, bool) {
 		return changePage{}, false
 	}
 	p := changePage{
-		About: aboutChange, Name: name, Branch: b.Newest.Branch, Base: b.Commit(), Was: string(doc.Data), YAML: string(doc.Data),
-		CRLF: strings.Contains(string(doc.Data), "\r\n"), Known: c.choices.offered(b.Newest), Own: ownBranch(v.session, name),
+		About: aboutChange, Name: name, Path: doc.Path, Branch: b.Newest.Branch, Base: b.Commit(), Was: string(doc.Data), YAML: string(doc.Data),
+		CRLF: strings.Contains(string(doc.Data), "\r\n"), Known: c.offer(v.r.Context(), b.Newest), Own: ownBranch(v.session, name),
 	}
 	declared, problems := schema.ParseEndpoint(doc)
 	if declared == nil || len(problems) > 0 {
@@ -148,13 +190,14 @@ func (c *Console) showNew(v *visit) {
 	if !v.mayEdit() {
 		return
 	}
-	v.show(http.StatusOK, "change", "New endpoint", "new", "", c.newPage(v))
+	page := c.newPage(v)
+	v.show(http.StatusOK, "change", page.Title(), "new", "", page)
 }
 
 func (c *Console) newPage(v *visit) changePage {
 	b := c.base()
 	return changePage{
-		About: aboutNew, Branch: b.Newest.Branch, Base: b.Commit(), Known: c.choices.offered(b.Newest), Own: ownBranch(v.session, "new"),
+		About: aboutNew, Branch: b.Newest.Branch, Base: b.Commit(), Known: c.offer(v.r.Context(), b.Newest), Own: ownBranch(v.session, "new"),
 		YAML: newText,
 	}
 }
@@ -185,7 +228,7 @@ type moved struct {
 }
 
 // judge says what would become of a proposal.
-func (c *Console) judge(p proposal) (*verdict, draft.Change) {
+func (c *Console) judge(ctx context.Context, p proposal) (*verdict, draft.Change) {
 	out := &verdict{Message: p.message(), Faults: p.problems}
 	b := c.base()
 	if len(p.problems) > 0 || !b.Known() {
@@ -194,6 +237,11 @@ func (c *Console) judge(p proposal) (*verdict, draft.Change) {
 	change, lost := p.onto(b.Newest)
 	if lost != nil {
 		out.Conflict = lost
+		return out, change
+	}
+	b.Newest, out.Faults = c.reach(ctx, b.Newest, schema.File{Path: change.Path, Data: change.Data})
+	if len(out.Faults) > 0 {
+		out.Diff = draft.Diff(p.was, change.Data)
 		return out, change
 	}
 	out.Verdict = draft.Judge(b, change, c.check)
@@ -209,6 +257,6 @@ func (c *Console) check(rev schema.Revision) ([]*endpoints.Endpoint, schema.Diag
 }
 
 func (c *Console) preview(v *visit) {
-	out, _ := c.judge(propose(v.r.PostForm))
+	out, _ := c.judge(v.r.Context(), propose(v.r.PostForm))
 	v.write(http.StatusOK, "change", "verdict", out)
 }

@@ -139,9 +139,24 @@ func TestANewEndpointAndItsEnd(t *testing.T) {
 	if got.status != http.StatusOK || s.gateway.Current().Endpoint("fresh") == nil {
 		t.Fatalf("%d\n%s", got.status, got.body)
 	}
-	got = s.send(http.MethodPost, "/console/publish", url.Values{
-		"token": {token}, "about": {"delete"}, "endpoint": {"fresh"}, "was": {s.files["endpoints/fresh.yaml"]}, "message": {"Remove it"},
-	}, nil)
+	page := s.get("/console/endpoints/fresh/delete").body
+	for _, want := range []string{"The checker finds no problem", `<td class="text">  a: {static: 5}</td>`, "No requests came in the last ten minutes", `data-suggest="fresh: remove the endpoint"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("before it is deleted nothing says %q:\n%s", want, page)
+		}
+	}
+	form := url.Values{"token": {token}, "about": {"delete"}, "endpoint": {"fresh"}, "was": {s.files["endpoints/fresh.yaml"]}, "message": {"Remove it"}}
+	s.push = func(c console.Commit) error {
+		if c.NewBranch {
+			return nil
+		}
+		return &console.ProtectedError{Says: "main is protected"}
+	}
+	if got := s.send(http.MethodPost, "/console/publish", form, nil); got.status != http.StatusConflict || !strings.Contains(got.body, `value="branch" checked`) || !strings.Contains(got.body, "<h1>Delete fresh</h1>") {
+		t.Errorf("where the branch is protected: %d\n%s", got.status, got.body)
+	}
+	s.push = nil
+	got = s.send(http.MethodPost, "/console/publish", form, nil)
 	if got.status != http.StatusOK || s.gateway.Current().Endpoint("fresh") != nil {
 		t.Fatalf("%d\n%s", got.status, got.body)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
-// choices are the deployments that exist, as far as branches are read: those
-// that hold the endpoints or that an endpoint names.
+// choices are the deployments of the branches that are followed: those that hold
+// the endpoints or that an endpoint names.
 type choices struct {
 	mu    sync.Mutex
 	key   string // of the revision that they are of
@@ -48,15 +48,21 @@ func (c *choices) offered(rev schema.Revision) known {
 	}
 	k := known{Branches: branches}
 	for _, b := range branches {
-		files, _ := schema.Documents(rev.Trees[b], b, schema.DeploymentsFolder)
-		for _, f := range files {
-			if d, _ := schema.ParseDeployment(f); d != nil && len(k.Deployments) < mostOffered {
-				k.Deployments = append(k.Deployments, deployment{b, d.Name, versions(d)})
-			}
-		}
+		k.Deployments = append(k.Deployments, deploymentsOf(b, rev.Trees[b], mostOffered-len(k.Deployments))...)
 	}
 	c.key, c.known = key.String(), k
 	return k
+}
+
+// deploymentsOf are those of a branch, at most so many.
+func deploymentsOf(branch string, tree schema.Tree, most int) (all []deployment) {
+	files, _ := schema.Documents(tree, branch, schema.DeploymentsFolder)
+	for _, f := range files {
+		if d, _ := schema.ParseDeployment(f); d != nil && len(all) < most {
+			all = append(all, deployment{branch, d.Name, versions(d)})
+		}
+	}
+	return all
 }
 
 func versions(d *schema.Deployment) []string {

@@ -33,6 +33,8 @@ type Console struct {
 	history  history
 	judged   judgements
 
+	elsewhere elsewhere
+
 	mu       sync.Mutex
 	versions map[string]resolution // by what names a version; see watchVersions
 }
@@ -46,7 +48,7 @@ func New(o Options) *Console {
 		o: o, mux: http.NewServeMux(), streams: make(chan struct{}, mostStreams), now: time.Now,
 		pages: parsePages(), versions: map[string]resolution{}, sessions: login.NewSessions(),
 		history: history{changes: map[int]routing{}, files: map[string]touched{}},
-		judged:  judgements{all: map[string]judged{}},
+		judged:  judgements{all: map[string]judged{}}, elsewhere: elsewhere{trees: map[string]branchTree{}},
 	}
 	if o.Tokens != nil {
 		c.token = login.NewToken(c.isToken)
@@ -102,7 +104,9 @@ func (c *Console) routes() {
 	c.mux.HandleFunc("POST /console/logout", c.logOut)
 
 	c.page("GET /console/endpoints/{name}/change", c.showChange)
+	c.page("GET /console/endpoints/{name}/delete", c.showDelete)
 	c.page("GET /console/new", c.showNew)
+	c.page("GET /console/choices", c.showChoices)
 	c.change("POST /console/preview", c.preview)
 	c.change("POST /console/publish", c.publish)
 	c.change("POST /console/sync", c.order)

@@ -30,6 +30,7 @@ func past(documents ...string) func(*console.Options) {
 		kept = append([]console.Kept{k}, kept...)
 	}
 	return func(o *console.Options) {
+		o.Pins = true
 		o.Revisions = func(context.Context) ([]console.Kept, error) { return kept, nil }
 		o.Kept = func(number int) (schema.Revision, error) {
 			if number < 1 || number > len(documents) {
@@ -56,6 +57,21 @@ func TestRevisionsSayWhatTheyChangedForCallers(t *testing.T) {
 			if !strings.Contains(page, want) {
 				t.Fatalf("no %q on the page:\n%s", want, page)
 			}
+		}
+	}
+}
+
+// What is in memory only can be looked at, and not gone back to.
+func TestRevisionsInMemoryAreNotGoneBackTo(t *testing.T) {
+	doc := split()["endpoints/e.yaml"]
+	for pins, want := range map[bool]string{true: "Go back to it", false: "are in memory only"} {
+		s := newStage(t, split(), func(o *console.Options) {
+			past(doc, strings.Replace(doc, "weight: 1", "weight: 3", 1))(o)
+			o.Pins = pins
+		})
+		s.logIn("editor")
+		if page := s.get("/console/revisions").body; !strings.Contains(page, want) || strings.Contains(page, "/console/pin") != pins || !strings.Contains(page, "at most 25 % of subjects of e move") {
+			t.Errorf("pins %v: no %q, or orders that cannot be carried out, in\n%s", pins, want, page)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func (c *Console) logIn(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		user, _ := who()
-		c.sessions.Begin(w, who, r.TLS != nil)
+		c.sessions.Begin(w, who, r.TLS != nil, login.LongestSession)
 		c.loggedIn(user)
 		http.Redirect(w, r, page.To, http.StatusSeeOther)
 	case errors.As(err, &wait):
@@ -141,7 +141,8 @@ func (c *Console) endLogin(v *visit) {
 		v.notIssued(page, err)
 		return
 	}
-	c.sessions.Begin(v.w, func() (login.User, bool) { return user, true }, v.r.TLS != nil)
+	// What the provider said counts for so long: then it is to say it again.
+	c.sessions.Begin(v.w, func() (login.User, bool) { return user, true }, v.r.TLS != nil, c.o.Issuer.Lasts())
 	c.loggedIn(user)
 	// A redirect would still count as coming from the provider's site, and the
 	// browser leave the session's cookie out. A page that goes on by itself does not.

@@ -89,6 +89,9 @@ func TestAnEditorOfTheProviderChangesSomething(t *testing.T) {
 			s.cookie = c
 		}
 	}
+	if s.cookie.Name != "switchyard_console" || s.cookie.MaxAge != 3600 {
+		t.Errorf("what the provider says counts for %d s, not for an hour: %v", s.cookie.MaxAge, s.cookie)
+	}
 	token := tokenIn(t, s.get("/").body)
 	form := url.Values{"token": {token}, "about": {"change"}, "endpoint": {"e"}, "was": {s.files["endpoints/e.yaml"]}, "b.a.weight": {"4"}}
 	if got := s.send(http.MethodPost, "/console/publish", form, nil); got.status != http.StatusOK || len(s.pushed) != 1 {

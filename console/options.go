@@ -33,6 +33,7 @@ type Options struct {
 	Gateway   http.Handler // answers what is tried out; as the public listener does
 	Watch     func(requestID string, f func(gateway.MirrorAnswer)) (stop func())
 	Peers     Peers
+	Pins      bool // somebody can go back to what Revisions tells of: it outlives the process
 
 	// Who may look and who may change something.
 	Tokens func() (string, error) // of the admin listener, one a line; nil: it asks for none
@@ -42,12 +43,16 @@ type Options struct {
 	Check func(schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics)
 
 	// Changes, for those who may. Without Write none of them is used.
-	Write   bool
-	Publish func(context.Context, Commit) (Published, error)
-	Sync    func(context.Context) error
-	Accept  func(ctx context.Context, commit string) error
-	Pin     func(ctx context.Context, commit string) error
-	Unpin   func(context.Context) error
+	Write bool
+	// Branches are those of the repository, MostBranches at most; Branch is the tip of
+	// one with its deployments, or ErrNoBranch. Nil: only what is followed is offered.
+	Branches func(context.Context) ([]string, error)
+	Branch   func(ctx context.Context, name string) (schema.Tree, error)
+	Publish  func(context.Context, Commit) (Published, error)
+	Sync     func(context.Context) error
+	Accept   func(ctx context.Context, commit string) error
+	Pin      func(ctx context.Context, commit string) error
+	Unpin    func(context.Context) error
 }
 
 // Peers are other gateways, and how they are asked.

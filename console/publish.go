@@ -35,7 +35,7 @@ type publishedPage struct {
 func (c *Console) publish(v *visit) {
 	p := propose(v.r.PostForm)
 	for range mostRaces {
-		verdict, change := c.judge(p)
+		verdict, change := c.judge(v.r.Context(), p)
 		if verdict.Conflict != nil {
 			v.show(http.StatusConflict, "conflict", "Conflict", "endpoints", "", verdict.Conflict)
 			return
@@ -116,7 +116,9 @@ func (c *Console) again(v *visit, status int, verdict *verdict, problems []strin
 	case aboutNew:
 		page = c.newPage(v)
 		page.YAML = form.Get("yaml")
-	case aboutDelete, aboutChange:
+	case aboutDelete:
+		page, ok = c.deletePage(v, form.Get("endpoint"))
+	case aboutChange:
 		if page, ok = c.changePage(v, form.Get("endpoint")); ok && form.Has("yaml") {
 			page.YAML = form.Get("yaml")
 		}
@@ -128,7 +130,7 @@ func (c *Console) again(v *visit, status int, verdict *verdict, problems []strin
 	page.Form, page.Verdict, page.Problems = form, verdict, problems
 	page.AsYAML = page.AsYAML || form.Get("mode") == "yaml"
 	page.Protects = len(problems) > 0 && status == http.StatusConflict
-	v.show(status, "change", "Change "+form.Get("endpoint"), "endpoints", "", page)
+	v.show(status, "change", page.Title(), "endpoints", "", page)
 }
 
 // told waits until the commit serves, and tells what became of it.

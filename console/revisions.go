@@ -8,6 +8,7 @@ import (
 type revisionsPage struct {
 	Kept    []keptRow
 	Problem string // why there are none
+	Pins    bool   // somebody can go back to them
 	Peers   []peer
 }
 
@@ -21,7 +22,7 @@ type keptRow struct {
 
 func (c *Console) showRevisions(v *visit) {
 	kept, err := c.o.Revisions(v.r.Context())
-	page := revisionsPage{Peers: c.peers.ask(v.r.Context(), c.o.Peers, c.now())}
+	page := revisionsPage{Pins: c.o.Pins, Peers: c.peers.ask(v.r.Context(), c.o.Peers, c.now())}
 	if err != nil {
 		page.Problem = sentence(err.Error())
 	}

@@ -174,6 +174,7 @@ func consoleSettings() []Setting {
 		{Key: "consoleOidcScopes", Kind: KindStrings, Default: "profile,email", Help: "Scopes that the OpenID provider is asked for beside openid, such as groups."},
 		{Key: "consoleOidcEditors", Kind: KindStrings, Help: "Claims of the OpenID provider, as NAME=VALUE, one of which lets somebody change endpoints, such as groups=models or email=jo@example.com."},
 		{Key: "consoleOidcViewers", Kind: KindStrings, Help: "Claims of the OpenID provider, one of which lets somebody look; anybody: whom the provider lets in."},
+		{Key: "consoleOidcSession", Kind: KindDuration, Default: "1h", min: "1m", max: "12h", Help: "Time after which who has logged in at the OpenID provider has to do so again, 1m to 12h."},
 		{Key: "consolePeers", Kind: KindStrings, check: checkURLs, Help: "URLs of the admin listeners of other gateways, whose live commits the console shows."},
 		{Key: "consolePeersTokenFile", Kind: KindString, Help: "File with the token of these admin listeners, read at each call; or the variable SWITCHYARD_CONSOLE_PEERS_TOKEN; neither: none is sent."},
 		{Key: "consolePeersCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that those of these admin listeners are checked by; empty: the system's."},

@@ -84,7 +84,7 @@ func consolePeers(p process, s settings) (peers console.Peers, err error) {
 
 // consoleIssuer is the OpenID provider at which people log in; nil: none.
 func consoleIssuer(p process, s settings) (*issuer.Issuer, error) {
-	o := issuer.Options{URL: s.text("consoleOidcIssuer"), ClientID: s.text("consoleOidcClientId"), Scopes: s.list("consoleOidcScopes")}
+	o := issuer.Options{URL: s.text("consoleOidcIssuer"), ClientID: s.text("consoleOidcClientId"), Scopes: s.list("consoleOidcScopes"), Lasts: s.duration("consoleOidcSession")}
 	if o.URL == "" {
 		return nil, nil
 	}

@@ -81,7 +81,44 @@ document.addEventListener("click", async (event) => {
 });
 
 const form = document.querySelector("form[data-preview]");
-if (form) setUp(form);
+if (form) {
+  setUp(form);
+  offer(form);
+}
+
+// What a field offers follows from those before it: the deployments of the branch, and
+// the versions of the deployment. A branch that no endpoint names yet is read once
+// somebody has chosen it.
+function offer(form) {
+  const lists = Object.fromEntries(["branches", "deployments", "versions"].map((id) => [id, document.getElementById(id)]));
+  const known = { deployments: [...lists.deployments.options], versions: [...lists.versions.options] };
+  const read = new Set(known.deployments.map((option) => option.dataset.branch));
+
+  function narrow(field) {
+    const kind = field?.getAttribute?.("list");
+    if (!known[kind]) return;
+    const chosen = (list) => field.closest(".ref").querySelector(`[list=${list}]`).value.trim();
+    const [branch, name] = [chosen("branches"), chosen("deployments")];
+    lists[kind].replaceChildren(...known[kind].filter((option) =>
+      option.dataset.branch === branch && (kind === "deployments" || option.dataset.name === name)));
+  }
+
+  async function load(branch) {
+    if (branch === "" || read.has(branch)) return;
+    read.add(branch);
+    const answer = await fetch(`/console/choices?${new URLSearchParams({ branch })}`);
+    if (!answer.ok) {
+      read.delete(branch); // the checker says what is wrong with it
+      return;
+    }
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const kind of Object.keys(known)) known[kind].push(...found.getElementById(kind).options);
+    narrow(document.activeElement);
+  }
+
+  form.addEventListener("focusin", (event) => narrow(event.target));
+  form.addEventListener("change", (event) => { if (event.target.getAttribute("list") === "branches") load(event.target.value.trim()); });
+}
 
 function setUp(form) {
   const message = form.querySelector("[data-message]");
@@ -89,14 +126,20 @@ function setUp(form) {
   const place = document.getElementById("verdict");
   let written = message.value.trim() !== "";
   let asked = 0;
+  let stale = false;
   message.addEventListener("input", () => { written = message.value.trim() !== ""; });
+
+  const ask = () => fetch(form.dataset.preview, { method: "POST", body: new URLSearchParams(new FormData(form)) });
 
   const preview = later(250, async () => {
     const mine = ++asked;
-    const answer = await fetch(form.dataset.preview, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    let answer = await ask().catch(() => null);
+    if ([401, 403].includes(answer?.status) && await renew(form)) answer = await ask().catch(() => null);
     if (mine !== asked) return;
-    if (!answer.ok) {
-      place.textContent = answer.status === 403 ? "Your session is over. Log in again in another tab; what you wrote stays here." : "The change cannot be checked now.";
+    stale = !answer?.ok;
+    commit.disabled = stale;
+    if (stale) {
+      place.textContent = [401, 403].includes(answer?.status) ? "Your session is over. Log in again in another tab; what you wrote stays here." : "The change cannot be checked now.";
       return;
     }
     place.innerHTML = await answer.text();
@@ -135,10 +178,24 @@ function setUp(form) {
     conditions();
     if (event.target !== message && event.target.name !== "where" && event.target.name !== "own") preview();
   });
+  addEventListener("focus", () => { if (stale) preview(); });
   shares();
   conditions();
   if (form.querySelector("[name=about]").value === "new") return;
   preview();
+}
+
+// A form outlives the session that it was made in: when the same person has logged in
+// again, it goes on in the new one.
+async function renew(form) {
+  const answer = await fetch("/console/login");
+  if (!answer.ok) return false;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const who = (from) => from.querySelector(".who form")?.textContent;
+  const token = page.querySelector(".who [name=token]")?.value;
+  if (!token || who(page) !== who(document)) return false;
+  for (const field of document.querySelectorAll("[name=token]")) field.value = token;
+  return true;
 }
 
 // Requests that somebody keeps to send again stay in this browser, and secrets do not.

@@ -53,12 +53,18 @@ func Random() string {
 // Give keeps a value for the browser that is answered. secure is whether it comes over
 // TLS, be it to a proxy in front.
 func (c *Cookies[V]) Give(w http.ResponseWriter, value V, secure bool) {
+	c.GiveFor(w, value, secure, c.o.Life)
+}
+
+// GiveFor is Give for another time than CookieOptions.Life, which is the longest.
+func (c *Cookies[V]) GiveFor(w http.ResponseWriter, value V, secure bool, life time.Duration) {
+	life = min(life, c.o.Life)
 	token, now := Random(), time.Now()
 	c.mu.Lock()
 	c.sweep(now)
-	c.all[sha256.Sum256([]byte(token))] = &kept[V]{value: value, expires: now.Add(c.o.Life), used: now}
+	c.all[sha256.Sum256([]byte(token))] = &kept[V]{value: value, expires: now.Add(life), used: now}
 	c.mu.Unlock()
-	c.set(w, token, int(c.o.Life.Seconds()), secure)
+	c.set(w, token, int(life.Seconds()), secure)
 }
 
 func (c *Cookies[V]) set(w http.ResponseWriter, token string, maxAge int, secure bool) {

@@ -89,7 +89,7 @@ func TestWhatIsTakenIsTakenOnce(t *testing.T) {
 func TestASessionThatEndedDoesNotComeBack(t *testing.T) {
 	sessions, there := login.NewSessions(), true
 	w := httptest.NewRecorder()
-	sessions.Begin(w, func() (login.User, bool) { return login.User{Name: "a"}, there }, false)
+	sessions.Begin(w, func() (login.User, bool) { return login.User{Name: "a"}, there }, false, login.LongestSession)
 	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 	r.AddCookie(w.Result().Cookies()[0])
 	if s, ok := sessions.Of(r); !ok || s.User.Name != "a" || !s.Carries(s.Secret) || s.Carries("") {

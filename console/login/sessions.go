@@ -9,6 +9,9 @@ import (
 // Cookie is the name of the cookie that holds a session.
 const Cookie = "switchyard_console"
 
+// LongestSession is how long any session lasts.
+const LongestSession = 12 * time.Hour
+
 // Session is somebody who has logged in.
 type Session struct {
 	User   User   // as it is now
@@ -34,14 +37,14 @@ type session struct {
 // NewSessions makes sessions; there are none yet.
 func NewSessions() *Sessions {
 	return &Sessions{NewCookies[session](CookieOptions{
-		Name: Cookie, Path: "/", SameSite: http.SameSiteStrictMode, Life: 12 * time.Hour, Idle: 2 * time.Hour, Most: 1000,
+		Name: Cookie, Path: "/", SameSite: http.SameSiteStrictMode, Life: LongestSession, Idle: 2 * time.Hour, Most: 1000,
 	})}
 }
 
-// Begin logs somebody in: the browser gets the cookie. secure is whether it comes
-// over TLS.
-func (s *Sessions) Begin(w http.ResponseWriter, who Who, secure bool) {
-	s.cookies.Give(w, session{who: who, secret: Random()}, secure)
+// Begin logs somebody in for so long, LongestSession at most: the browser gets the
+// cookie. secure is whether it comes over TLS.
+func (s *Sessions) Begin(w http.ResponseWriter, who Who, secure bool, lasts time.Duration) {
+	s.cookies.GiveFor(w, session{who: who, secret: Random()}, secure, lasts)
 }
 
 // Of is the session of a request; false if there is none, or it is over.

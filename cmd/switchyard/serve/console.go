@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"net"
 	"net/http"
@@ -44,6 +45,7 @@ func (p *process) consoleHandler() http.Handler {
 		Peers:     o.Peers,
 		Following: p.following, Revisions: p.keptRevisions, Kept: p.keptRevision,
 		Certified: p.certified(), Tokens: p.options.AdminTokens, Users: o.Users, Issuer: o.Issuer,
+		Pins: p.options.Repository.StateDir != "", Branches: p.branches, Branch: p.branch,
 		Write: o.Write, Check: gateway.NewChecker(p.options.Secrets).Check, Publish: p.publish,
 		Sync: p.follower.Sync, Accept: p.follower.Accept, Pin: p.follower.Pin, Unpin: p.follower.Unpin,
 	})
@@ -184,4 +186,26 @@ func (p *process) publish(ctx context.Context, c console.Commit) (console.Publis
 		return console.Published{}, &console.ProtectedError{Says: strings.TrimSpace(declined.Reason + " " + declined.Said)}
 	}
 	return console.Published{Commit: done.Commit, Branch: c.Branch, Says: done.Said}, err
+}
+
+// branches are those of the repository, for forms.
+func (p *process) branches(ctx context.Context) ([]string, error) {
+	return gitsync.Branches(ctx, p.options.Repository, console.MostBranches)
+}
+
+// branch is the tip of a branch that no endpoint names yet, for somebody who is
+// about to: read as a revision is, within the same bounds.
+func (p *process) branch(ctx context.Context, name string) (schema.Tree, error) {
+	o := p.options.Repository
+	o.Branch, o.Folders = name, []string{schema.DeploymentsFolder}
+	read, err := gitsync.Read(ctx, o, "")
+	switch {
+	case errors.Is(err, gitsync.ErrNoBranch):
+		return schema.Tree{}, console.ErrNoBranch
+	case errors.Is(err, gitsync.ErrNoEndpoints): // it has no deployments
+		return schema.Tree{FS: embed.FS{}}, nil
+	case err != nil:
+		return schema.Tree{}, err
+	}
+	return Revision(read).Trees[name], nil
 }

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -25,6 +26,7 @@ type Options struct {
 	Back     string                 // URL to which the provider sends browsers back, which End answers
 	Editors  []Claim                // one of them lets somebody change something
 	Viewers  []Claim                // one of them lets somebody look
+	Lasts    time.Duration          // how long what the provider said of somebody counts; DefaultLasts if 0
 }
 
 // Issuer logs people in. It is safe for concurrent use.
@@ -48,6 +50,13 @@ type attempt struct {
 	verifier string
 	to       string
 }
+
+// DefaultLasts is how long what a provider said of somebody counts. Whom it turns
+// away later stays no longer than that.
+const DefaultLasts = time.Hour
+
+// Lasts is how long what the provider said of somebody counts.
+func (i *Issuer) Lasts() time.Duration { return cmp.Or(i.o.Lasts, DefaultLasts) }
 
 // within bounds each call of the provider.
 const within = 10 * time.Second
