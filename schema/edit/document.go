@@ -89,6 +89,19 @@ func (d *Document) refuse(path []string, format string, args ...any) error {
 	return &Error{File: d.file.Path, Path: slices.Clone(path), Reason: fmt.Sprintf(format, args...)}
 }
 
+// whole makes several changes, or none of them.
+func (d *Document) whole(changes ...func() error) error {
+	before := *d
+	before.touched = slices.Clone(d.touched)
+	for _, change := range changes {
+		if err := change(); err != nil {
+			*d = before
+			return err
+		}
+	}
+	return nil
+}
+
 // change makes a change to the text if it means the change that want makes to
 // what the text holds.
 func (d *Document) change(path []string, cuts []cut, want func(*tree)) error {

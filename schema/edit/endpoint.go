@@ -54,16 +54,18 @@ func (d *Document) setRef(path []string, to Ref) error {
 	if m == nil {
 		return d.set(path, to.value(), "")
 	}
-	for _, f := range to.value().fields {
-		at := slices.Concat(path, []string{f.key})
-		if newTree(d.root).at(at).equal(f.value.tree) {
-			continue
+	return d.whole(func() error {
+		for _, f := range to.value().fields {
+			at := slices.Concat(path, []string{f.key})
+			if newTree(d.root).at(at).equal(f.value.tree) {
+				continue
+			}
+			if err := d.set(at, f.value, ""); err != nil {
+				return err
+			}
 		}
-		if err := d.set(at, f.value, ""); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // AddBackend adds a backend behind the others.
@@ -116,10 +118,10 @@ func (d *Document) PromoteToBackend(mirror string, weight float64) error {
 	if err != nil {
 		return err
 	}
-	if err := d.RemoveMirror(mirror); err != nil {
-		return err
-	}
-	return d.AddBackend(mirror, to, weight)
+	return d.whole(
+		func() error { return d.RemoveMirror(mirror) },
+		func() error { return d.AddBackend(mirror, to, weight) },
+	)
 }
 
 // PromoteInto gives a backend the deployment of a mirror, and removes the mirror:
@@ -129,10 +131,10 @@ func (d *Document) PromoteInto(backend, mirror string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.SetBackendDeployment(backend, to); err != nil {
-		return err
-	}
-	return d.RemoveMirror(mirror)
+	return d.whole(
+		func() error { return d.SetBackendDeployment(backend, to) },
+		func() error { return d.RemoveMirror(mirror) },
+	)
 }
 
 // mirrorRef is where a mirror's copies go.
