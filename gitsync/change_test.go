@@ -40,6 +40,7 @@ func TestEveryChangeIsOneRevision(t *testing.T) {
 		first := r.commit("main", "main 1", files{"endpoints/a.yaml": endpoint("dev"), "deployments/d.yaml": "main 1\n"})
 		f := follow(t, o, nil)
 		f.mustSync()
+		var created string
 		steps := []struct {
 			name   string
 			change func()
@@ -48,40 +49,27 @@ func TestEveryChangeIsOneRevision(t *testing.T) {
 			{"a named branch only", func() { r.commit("dev", "dev 2", files{"deployments/d.yaml": "dev 2\n"}) }},
 			{"a commit with the same tree", func() { r.commit("main", "main 3", nil) }},
 			{"files outside the folders", func() { r.commit("main", "main 4", files{"notes/x": "x\n"}) }},
-			{"a file moved in from outside", func() { r.git("mv", "notes/x", "endpoints/x"); r.commit("main", "main 5", nil) }},
+			{"a file moved in from outside", func() { r.commit("main", "main 5", files{"notes/x": "", "endpoints/x": "x\n"}) }},
 			{"a newly named branch", func() {
 				r.commit("new", "new 1", files{"deployments/e.yaml": strings.Repeat("new 1\n", 50)})
 				r.commit("main", "main 6", files{"endpoints/b.yaml": endpoint("new", "absent")})
 			}},
 			{"both branches at once", func() {
-				r.git("checkout", "-q", "dev")
-				r.write(files{"deployments/d.yaml": "dev 3\n"})
-				r.git("commit", "-qam", "dev 3")
-				r.git("checkout", "-q", "main")
-				r.write(files{"deployments/d.yaml": "main 7\n"})
-				r.git("commit", "-qam", "main 7")
-				r.git("push", "-q", "--atomic", "origin", "main", "dev")
+				r.commit("dev", "dev 3", files{"deployments/d.yaml": "dev 3\n"})
+				r.commit("main", "main 7", files{"deployments/d.yaml": "main 7\n"})
 			}},
 			{"an absent named branch appears", func() { r.commit("absent", "absent 1", files{"deployments/f.yaml": "f\n"}) }},
-			{"a named branch is deleted", func() { r.git("push", "-q", "origin", ":new") }},
-			{"and made again", func() { r.git("push", "-q", "origin", "new") }},
+			{"a named branch is deleted", func() { created = r.tip("new"); r.remove("new") }},
+			{"and made again", func() { r.move("new", created) }},
 			{"a force-push", func() {
-				r.git("checkout", "-q", "main")
-				r.git("commit", "-q", "--amend", "-m", "amended")
-				r.git("push", "-qf", "origin", "main")
+				r.write(writing{branch: "main", message: "amended", parents: []string{"main~1"}, change: files{"endpoints/b.yaml": endpoint("new", "absent")}})
 			}},
-			{"a rewind", func() { r.git("push", "-qf", "origin", first+":main") }},
+			{"a rewind", func() { r.move("main", first) }},
 			{"an orphan", func() {
-				r.git("checkout", "-q", "--orphan", "fresh")
-				r.git("rm", "-rfq", ".")
-				r.write(files{"endpoints/z.yaml": endpoint("dev")})
-				r.git("add", "-A")
-				r.git("commit", "-qm", "orphan")
-				r.git("push", "-qf", "origin", "fresh:main")
+				r.write(writing{branch: "main", message: "orphan", change: files{"endpoints/z.yaml": endpoint("dev")}})
 			}},
 			{"a merge", func() {
-				r.git("merge", "-q", "--allow-unrelated-histories", "-m", "merge", "dev")
-				r.git("push", "-qf", "origin", "fresh:main")
+				r.write(writing{branch: "main", message: "merge", parents: []string{"main", "dev"}, change: files{"deployments/d.yaml": "dev 3\n"}})
 			}},
 		}
 		for i, step := range steps {
@@ -98,11 +86,10 @@ func TestEveryChangeIsOneRevision(t *testing.T) {
 // compare checks a revision against what git says of the bare repository.
 func (r *repo) compare(t *testing.T, step string, live *gitsync.Revision) {
 	t.Helper()
-	tree := live.Heads["main"].Tree
-	want := map[string]string{}
-	for _, branch := range append(namedBranches(tree), "main") {
-		if h := r.tip(branch); h != "" {
-			want[branch] = h
+	tips, want := r.tips(), map[string]string{}
+	for _, branch := range append(namedBranches(live.Heads["main"].Tree), "main") {
+		if tips[branch] != "" {
+			want[branch] = tips[branch]
 		}
 	}
 	if diff := cmp.Diff(want, commits(live)); diff != "" {
@@ -115,22 +102,6 @@ func (r *repo) compare(t *testing.T, step string, live *gitsync.Revision) {
 	}
 }
 
-func (r *repo) tip(branch string) string {
-	return r.gitIn(r.bare, "for-each-ref", "--format=%(objectname)", "refs/heads/"+branch)
-}
-
-// files are those that a head's tree must hold, by git's own account.
-func (r *repo) files(commit string) files {
-	out := files{}
-	for line := range strings.Lines(r.gitIn(r.bare, "ls-tree", "-r", commit, "endpoints", "deployments")) {
-		meta, path, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		if fields := strings.Fields(meta); strings.Count(path, "/") == 1 && fields[1] == "blob" {
-			out[path] = r.gitIn(r.bare, "cat-file", "blob", fields[2]) + "\n"
-		}
-	}
-	return out
-}
-
 // What the repository lost is held: the last good revision serves on, Status
 // says why, and the loss is noticed as repaired.
 func TestLossesAreHeld(t *testing.T) {
@@ -141,15 +112,13 @@ func TestLossesAreHeld(t *testing.T) {
 	}{
 		{"branch deleted", func(r *repo) {
 			r.commit("other", "keeps the repository alive", files{"a": "b"})
-			r.gitIn(r.bare, "update-ref", "-d", "refs/heads/main")
+			r.remove("main")
 		}, gitsync.ErrNoBranch},
-		{"repository emptied", func(r *repo) { r.gitIn(r.bare, "update-ref", "-d", "refs/heads/main") }, gitsync.ErrEmpty},
+		{"repository emptied", func(r *repo) { r.remove("main") }, gitsync.ErrEmpty},
 		{"folder gone", func(r *repo) {
-			r.git("rm", "-rq", "endpoints")
-			r.commit("main", "gone", files{"x": "y"})
+			r.commit("main", "gone", files{"endpoints": "", "x": "y"})
 		}, gitsync.ErrNoEndpoints},
 		{"folder is a file", func(r *repo) {
-			r.git("rm", "-rq", "endpoints")
 			r.commit("main", "file", files{"endpoints": "y"})
 		}, gitsync.ErrNoEndpoints},
 	}
@@ -172,11 +141,10 @@ func TestLossesAreHeld(t *testing.T) {
 				if n := strings.Count(f.log.String(), "sync failed; the last good revision serves on"); n != 1 {
 					t.Errorf("the failure was logged %d times", n)
 				}
-				r.git("push", "-qf", "origin", first+":refs/heads/main")
+				r.move("main", first)
 				if f.mustSync() != live || f.offered() != 1 || f.Status().Failures != 0 {
 					t.Error("the repaired repository was not taken for what it was")
 				}
-				r.git("checkout", "-qf", "-B", "main", first)
 				r.commit("main", "two", files{"endpoints/b.yaml": endpoint()})
 				r.compare(t, "afterwards", f.mustSync())
 			})
@@ -203,11 +171,14 @@ func TestFreshRepositoryWithoutEndpointsSaysSo(t *testing.T) {
 }
 
 // A random history of all that can be done to branches, each step compared
-// with git.
+// with git. The long ones are walked by make soak.
 func TestRandomHistory(t *testing.T) {
-	steps := 75 // 300 over the four ways
-	if testing.Short() {
+	steps := 50 // 300 over the six ways
+	switch {
+	case testing.Short():
 		steps = 20
+	case *soaking:
+		steps = 200
 	}
 	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
 		seed := uint64(time.Now().UnixNano())
@@ -218,17 +189,17 @@ func TestRandomHistory(t *testing.T) {
 		for i := range steps {
 			name := w.step()
 			err := f.sync()
+			main := r.tip("main")
 			if errors.Is(err, gitsync.ErrVanished) {
-				err = f.accept(r.tip("main"))
+				err = f.accept(main)
 			}
-			if r.tip("main") == "" {
+			if main == "" {
 				if !errors.Is(err, gitsync.ErrNoBranch) && !errors.Is(err, gitsync.ErrEmpty) {
 					t.Fatalf("step %d, %s: %v", i, name, err)
 				}
 				continue
 			}
-			if len(r.files("main")) == 0 || !slices.ContainsFunc(strings.Split(r.gitIn(r.bare, "ls-tree", "--name-only", "main"), "\n"),
-				func(s string) bool { return s == "endpoints" }) {
+			if !slices.ContainsFunc(r.tree(main), func(e entry) bool { return strings.HasPrefix(e.name, "endpoints/") }) {
 				if !errors.Is(err, gitsync.ErrNoEndpoints) {
 					t.Fatalf("step %d, %s: %v", i, name, err)
 				}
@@ -253,53 +224,43 @@ type walk struct {
 func (w *walk) step() string {
 	w.n++
 	branch := w.branches[w.rnd.IntN(len(w.branches))]
-	here := w.tip(branch) != ""
+	here := w.has(branch)
 	switch k := w.rnd.IntN(12); {
 	case k == 0 && here:
-		w.gitIn(w.bare, "update-ref", "-d", "refs/heads/"+branch)
+		w.remove(branch)
 		return "delete " + branch
 	case k == 1 && here && w.hasParent(branch):
-		w.gitIn(w.bare, "update-ref", "refs/heads/"+branch, branch+"~1")
+		w.move(branch, branch+"~1")
 		return "rewind " + branch
 	case k == 2 && here:
-		w.gitIn(w.bare, "update-ref", "refs/heads/"+w.branches[w.rnd.IntN(len(w.branches))], branch)
+		w.move(w.branches[w.rnd.IntN(len(w.branches))], branch)
 		return "copy " + branch
 	case k == 3:
-		w.gitIn(w.bare, "gc", "-q", "--prune=now")
+		w.git("gc", "-q", "--prune=now")
 		return "gc"
 	case k == 4:
-		w.gitIn(w.bare, "pack-refs", "--all")
+		w.git("pack-refs", "--all")
 		return "pack-refs"
 	default:
-		w.edit(branch, here, k == 5)
+		w.edit(branch, here && k != 5)
 		return "edit " + branch
 	}
 }
 
 func (w *walk) hasParent(branch string) bool {
-	return strings.Contains(w.gitIn(w.bare, "log", "--format=%P", "-1", branch), "0") || w.gitIn(w.bare, "rev-list", "--count", branch) != "1"
+	return w.git("log", "--format=%P", "-1", branch) != ""
 }
 
 // edit commits a few random files on the tip of a branch, or on nothing.
-func (w *walk) edit(branch string, here, orphan bool) {
-	w.git("checkout", "-q", "--detach")
-	if here && !orphan {
-		w.git("fetch", "-q", "origin", branch)
-		w.git("checkout", "-qf", "-B", "edit", "FETCH_HEAD")
-	} else {
-		if w.hasBranch("edit") {
-			w.git("branch", "-qD", "edit")
-		}
-		w.git("checkout", "-q", "--orphan", "edit")
-		w.git("rm", "-rfq", "--ignore-unmatch", ".")
+func (w *walk) edit(branch string, onTip bool) {
+	next := writing{branch: branch, message: fmt.Sprint("step ", w.n), change: files{}}
+	if onTip {
+		next.parents = []string{"refs/heads/" + branch}
 	}
 	for range 1 + w.rnd.IntN(4) {
 		folder := []string{"endpoints", "deployments", "other", "deployments/deep"}[w.rnd.IntN(4)]
-		name := fmt.Sprintf("%s/f%d.yaml", folder, w.rnd.IntN(12))
-		w.write(files{name: fmt.Sprintf("# %d %d\n%s%s", w.n, w.rnd.IntN(4), strings.Repeat("the same line\n", w.rnd.IntN(100)),
-			endpoint(w.branches[w.rnd.IntN(len(w.branches))]))})
+		next.change[fmt.Sprintf("%s/f%d.yaml", folder, w.rnd.IntN(12))] = fmt.Sprintf("# %d %d\n%s%s", w.n, w.rnd.IntN(4),
+			strings.Repeat("the same line\n", w.rnd.IntN(100)), endpoint(w.branches[w.rnd.IntN(len(w.branches))]))
 	}
-	w.git("add", "-A")
-	w.git("commit", "-q", "--allow-empty", "-m", fmt.Sprint("step ", w.n))
-	w.git("push", "-qf", "origin", "edit:refs/heads/"+branch)
+	w.write(next)
 }

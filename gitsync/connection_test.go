@@ -11,6 +11,7 @@ import (
 // One connection serves all polls and fetches, and one that was closed
 // meanwhile is replaced without a failure.
 func TestConnectionIsKeptBetweenPolls(t *testing.T) {
+	t.Parallel()
 	polls := func(t *testing.T, r *repo, f *following, dialed *atomic.Int64, cut func()) {
 		t.Helper()
 		f.mustSync()

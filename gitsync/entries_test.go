@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -21,24 +19,15 @@ func TestOddEntriesAreListedNeverFollowed(t *testing.T) {
 		large, edge := strings.Repeat("x", 64<<10+1), strings.Repeat("y", 64<<10)
 		huge := strings.Repeat("z", 3<<20)
 		r.commit("dev", "dev", files{"deployments/huge.yaml": huge, "deployments/d.yaml": "dev\n"})
-		r.git("checkout", "-q", "--orphan", "main")
-		r.git("rm", "-rfq", ".")
-		r.write(files{
+		r.write(writing{branch: "main", message: "odd", change: files{
 			"endpoints/a.yaml": endpoint("dev"), "endpoints/run.yaml": "executable\n", "endpoints/large.yaml": large,
 			"endpoints/edge.yaml": edge, "endpoints/deep/er/b.yaml": "deep\n", "endpoints/é ü.yaml": "odd name\n",
-		})
-		for link, target := range map[string]string{"a-link.yaml": "a.yaml", "up.yaml": "../../../etc/passwd", "dir-link": ".."} {
-			if err := os.Symlink(target, filepath.Join(r.work, "endpoints", link)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := os.Chmod(filepath.Join(r.work, "endpoints/run.yaml"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		r.git("add", "-A")
-		r.git("update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("12", 20)+",endpoints/module")
-		r.git("commit", "-qm", "odd")
-		r.git("push", "-q", "origin", "main")
+			"endpoints/a-link.yaml": "a.yaml", "endpoints/up.yaml": "../../../etc/passwd", "endpoints/dir-link": "..",
+			"endpoints/module": strings.Repeat("12", 20),
+		}, modes: map[string]string{
+			"endpoints/run.yaml": "100755", "endpoints/a-link.yaml": "120000", "endpoints/up.yaml": "120000", "endpoints/dir-link": "120000",
+			"endpoints/module": "160000",
+		}})
 
 		f := follow(t, o, nil)
 		live := f.mustSync()
@@ -91,17 +80,12 @@ func TestOddEntriesAreListedNeverFollowed(t *testing.T) {
 		if _, err := fs.Stat(next.Heads["main"].Tree, "endpoints/z.yaml"); err != nil {
 			t.Error(err)
 		}
-		r.git("update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("13", 20)+",endpoints/module")
-		r.write(files{"endpoints/large.yaml": large + large})
-		r.git("add", "endpoints/large.yaml")
-		r.git("rm", "-q", "endpoints/z.yaml")
-		r.git("commit", "-qm", "larger")
-		r.git("push", "-q", "origin", "main")
+		r.write(writing{branch: "main", message: "larger", parents: []string{"main"}, change: files{
+			"endpoints/module": strings.Repeat("13", 20), "endpoints/large.yaml": large + large, "endpoints/z.yaml": "",
+		}, modes: map[string]string{"endpoints/module": "160000"}})
 		check(f.mustSync())
 		// A file that was too large is read once it is small enough.
-		r.write(files{"endpoints/large.yaml": "small now\n"})
-		r.git("commit", "-qm", "smaller", "endpoints/large.yaml")
-		r.git("push", "-q", "origin", "main")
+		r.commit("main", "smaller", files{"endpoints/large.yaml": "small now\n"})
 		if data, err := fs.ReadFile(f.mustSync().Heads["main"].Tree, "endpoints/large.yaml"); err != nil || string(data) != "small now\n" {
 			t.Errorf("%q, %v", data, err)
 		}
@@ -109,6 +93,7 @@ func TestOddEntriesAreListedNeverFollowed(t *testing.T) {
 }
 
 func TestTreeIsAnFS(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": "a\n", "endpoints/b.yaml": "b\n", "endpoints/deep/c.yaml": "c\n", "deployments/d.yaml": "d\n"})
 	live, err := gitsync.Read(t.Context(), options(r.bare), "")

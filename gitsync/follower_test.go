@@ -167,7 +167,7 @@ func reach(t *testing.T, test func(t *testing.T, r *repo, o gitsync.Options)) {
 	t.Run("http without filter", func(t *testing.T) {
 		t.Parallel()
 		r := newRepo(t)
-		r.gitIn(r.bare, "config", "uploadpack.allowFilter", "false")
+		r.filters(false)
 		test(t, r, options(r.serve(nil)))
 	})
 	t.Run("http version 0", func(t *testing.T) {

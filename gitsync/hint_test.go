@@ -13,6 +13,7 @@ import (
 // A hint that something was pushed reads the repository, but does not have what
 // was refused considered again, as Sync does.
 func TestPollOffersNothingTwice(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint("main")})
 	refused := errors.New("refused")
@@ -37,6 +38,7 @@ func TestPollOffersNothingTwice(t *testing.T) {
 }
 
 func TestConcludedTellsOfEachSync(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	commit := r.commit("main", "one", files{"endpoints/a.yaml": endpoint("main")})
 	told := make(chan gitsync.Status, 100)
@@ -54,6 +56,7 @@ func TestConcludedTellsOfEachSync(t *testing.T) {
 // While a server has asked to be left alone hints wait; somebody who asks by
 // himself does not.
 func TestHintsWaitAsLongAsTheServerAsks(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	var asked atomic.Int64

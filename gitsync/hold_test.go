@@ -86,6 +86,7 @@ func TestMassRemovalIsHeldUntilAccepted(t *testing.T) {
 }
 
 func TestTheNextRevisionClearsWhatIsHeld(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "twelve", dozens(12, 12))
 	f := follow(t, options(r.bare), nil)
@@ -106,13 +107,14 @@ func TestTheNextRevisionClearsWhatIsHeld(t *testing.T) {
 	r.commit("main", "none but one", dozens(12, 1))
 	_ = f.sync()
 	// A rewind to what serves is no new revision, and clears it too.
-	r.gitIn(r.bare, "update-ref", "refs/heads/main", back)
+	r.move("main", back)
 	if f.mustSync() == live || f.Status().Held != nil {
 		t.Errorf("status is %+v", f.Status())
 	}
 }
 
 func TestWhatIsNotHeld(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		was, is files
 		held    bool
@@ -155,8 +157,7 @@ func TestMissingFolderCanBeAccepted(t *testing.T) {
 		r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 		f := follow(t, o, nil)
 		live := f.mustSync()
-		r.git("rm", "-rq", "endpoints")
-		gone := r.commit("main", "gone", files{"x": "y"})
+		gone := r.commit("main", "gone", files{"endpoints": "", "x": "y"})
 		err := f.sync()
 		var held *gitsync.HeldError
 		if !errors.As(err, &held) || held.Commit != gone || !errors.Is(err, gitsync.ErrNoEndpoints) || f.Status().Live != live {
@@ -184,12 +185,13 @@ func TestMissingFolderCanBeAccepted(t *testing.T) {
 }
 
 func TestMissingBranchCannotBeAccepted(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	commit := r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	f := follow(t, options(r.bare), nil)
 	live := f.mustSync()
 	r.commit("other", "other", files{"a": "b"})
-	r.gitIn(r.bare, "update-ref", "-d", "refs/heads/main")
+	r.remove("main")
 	if err := f.accept(commit); !errors.Is(err, gitsync.ErrNotNewest) || !errors.Is(err, gitsync.ErrNoBranch) {
 		t.Errorf("accept: %v", err)
 	}

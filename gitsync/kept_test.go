@@ -59,6 +59,7 @@ func history(t *testing.T, r *repo, o gitsync.Options, length int) []string {
 // TestW04EveryDamagedByteIsFound: whatever became of the newest file, the one
 // before it serves, and the log says so.
 func TestW04EveryDamagedByteIsFound(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.StateDir = t.TempDir()
@@ -101,6 +102,7 @@ func TestW04EveryDamagedByteIsFound(t *testing.T) {
 }
 
 func TestStateOfAnotherRepositoryIsIgnored(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.StateDir = t.TempDir()
@@ -126,7 +128,7 @@ func TestTheLastRevisionsAreKeptAndDescribed(t *testing.T) {
 		f.mustSync()
 		fourth := r.commit("main", "fourth", nil)
 		f.mustSync()
-		r.gitIn(r.bare, "update-ref", "refs/heads/main", second)
+		r.move("main", second)
 		f.mustSync()
 		_ = f.stop() // what serves is kept by then
 		list, err := f.Revisions(t.Context())
@@ -175,6 +177,7 @@ func TestTheLastRevisionsAreKeptAndDescribed(t *testing.T) {
 
 // What is kept is what was taken, byte for byte, whatever it is.
 func TestKeptRevisionsAreWhole(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.StateDir = t.TempDir()
@@ -227,6 +230,7 @@ func entries(t *testing.T, tree fs.FS) []string {
 
 // A folder that cannot be written is told once, and stops nothing.
 func TestStateThatCannotBeWrittenStopsNothing(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	o := options(r.bare)

@@ -19,49 +19,49 @@ import (
 
 // Every shape in which git keeps a repository on disk is read in place.
 func TestLocalRepositoriesOfEveryShape(t *testing.T) {
+	t.Parallel()
 	shapes := map[string]func(r *repo) string{
 		"bare":     func(r *repo) string { return r.bare },
 		"file URL": func(r *repo) string { return "file://" + r.bare },
 		"work tree": func(r *repo) string {
-			r.git("checkout", "-q", "main")
-			return r.work
+			return r.workTree()
 		},
 		"linked work tree": func(r *repo) string {
-			linked := r.work + "-linked"
-			r.git("worktree", "add", "-q", "--detach", linked)
+			linked := r.bare + "-linked"
+			r.gitIn(r.workTree(), "worktree", "add", "-q", "--detach", linked)
 			return linked
 		},
 		"packed by gc": func(r *repo) string {
-			r.gitIn(r.bare, "gc", "-q", "--aggressive", "--prune=now")
+			r.git("gc", "-q", "--aggressive", "--prune=now")
 			return r.bare
 		},
 		"packed references": func(r *repo) string {
-			r.gitIn(r.bare, "pack-refs", "--all", "--prune")
+			r.git("pack-refs", "--all", "--prune")
 			return r.bare
 		},
 		"many packs": func(r *repo) string {
 			for i := range 5 {
 				r.commit("main", "more", files{fmt.Sprintf("endpoints/%d.yaml", i): endpoint()})
-				r.gitIn(r.bare, "repack", "-q", "-d")
+				r.git("repack", "-q", "-d")
 			}
-			r.gitIn(r.bare, "multi-pack-index", "write")
+			r.git("multi-pack-index", "write")
 			return r.bare
 		},
 		"shallow clone": func(r *repo) string {
-			shallow := r.work + "-shallow"
-			r.gitIn(r.bare, "clone", "-q", "--depth=1", "--no-single-branch", "--bare", "file://"+r.bare, shallow)
+			shallow := r.bare + "-shallow"
+			r.git("clone", "-q", "--depth=1", "--no-single-branch", "--bare", "file://"+r.bare, shallow)
 			return shallow
 		},
 		"alternates": func(r *repo) string {
-			shared := r.work + "-shared"
-			r.gitIn(r.bare, "clone", "-q", "--bare", "--shared", r.bare, shared)
+			shared := r.bare + "-shared"
+			r.git("clone", "-q", "--bare", "--shared", r.bare, shared)
 			return shared
 		},
 		"relative and nested alternates": func(r *repo) string {
-			shared := r.work + "-shared"
-			r.gitIn(r.bare, "clone", "-q", "--bare", "--shared", r.bare, shared)
-			nested := r.work + "-nested"
-			r.gitIn(r.bare, "clone", "-q", "--bare", "--shared", shared, nested)
+			shared := r.bare + "-shared"
+			r.git("clone", "-q", "--bare", "--shared", r.bare, shared)
+			nested := r.bare + "-nested"
+			r.git("clone", "-q", "--bare", "--shared", shared, nested)
 			file := filepath.Join(nested, "objects/info/alternates")
 			if err := os.WriteFile(file, []byte("../../"+filepath.Base(shared)+"/objects\n"), 0o600); err != nil {
 				r.t.Fatal(err)
@@ -69,8 +69,8 @@ func TestLocalRepositoriesOfEveryShape(t *testing.T) {
 			return nested
 		},
 		"symbolic branch": func(r *repo) string {
-			r.gitIn(r.bare, "branch", "-m", "main", "trunk")
-			r.gitIn(r.bare, "symbolic-ref", "refs/heads/main", "refs/heads/trunk")
+			r.git("branch", "-m", "main", "trunk")
+			r.git("symbolic-ref", "refs/heads/main", "refs/heads/trunk")
 			return r.bare
 		},
 	}
@@ -89,10 +89,19 @@ func TestLocalRepositoriesOfEveryShape(t *testing.T) {
 	}
 }
 
+// workTree is a clone with the branches of the repository as its own.
+func (r *repo) workTree() string {
+	r.t.Helper()
+	dir := r.clone()
+	r.gitIn(dir, "branch", "-q", "dev", "origin/dev")
+	return dir
+}
+
 func TestUnsupportedLocalFormatsSaySo(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	sha256 := filepath.Join(t.TempDir(), "sha256")
-	r.gitIn(r.work, "init", "-q", "-b", "main", "--object-format=sha256", sha256)
+	r.git("init", "-q", "-b", "main", "--object-format=sha256", sha256)
 	if err := os.Mkdir(filepath.Join(sha256, "endpoints"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +121,7 @@ func TestUnsupportedLocalFormatsSaySo(t *testing.T) {
 	}
 	s := r.serve(nil)
 	sha256Bare := filepath.Join(filepath.Dir(r.bare), "sha256.git")
-	r.gitIn(r.work, "clone", "-q", "--bare", sha256, sha256Bare)
+	r.git("clone", "-q", "--bare", sha256, sha256Bare)
 	_, err := gitsync.Read(t.Context(), options(strings.Replace(s, "models", "sha256", 1)), "")
 	if !errors.Is(err, gitsync.ErrFormat) {
 		t.Errorf("sha256 over http: %v", err)
@@ -144,15 +153,20 @@ func TestReadingWhileGitWrites(t *testing.T) {
 			}
 		}
 	})
+	work := r.clone()
 	for i := range 25 {
-		made[r.commit("main", strconv.Itoa(i), files{fmt.Sprintf("endpoints/e%d.yaml", i%7): endpoint("dev") + fmt.Sprint("# ", i, "\n")})] = true
+		put(t, work, files{fmt.Sprintf("endpoints/e%d.yaml", i%7): endpoint("dev") + fmt.Sprint("# ", i, "\n")})
+		r.gitIn(work, "add", "-A")
+		r.gitIn(work, "commit", "-qm", strconv.Itoa(i))
+		made[r.gitIn(work, "rev-parse", "HEAD")] = true
+		r.gitIn(work, "push", "-q", "origin", "main")
 		switch i % 3 {
 		case 0:
-			r.gitIn(r.bare, "gc", "-q", "--prune=now")
+			r.git("gc", "-q", "--prune=now")
 		case 1:
-			r.gitIn(r.bare, "repack", "-qad")
+			r.git("repack", "-qad")
 		default:
-			r.gitIn(r.bare, "pack-refs", "--all")
+			r.git("pack-refs", "--all")
 		}
 	}
 	close(done)
@@ -168,12 +182,11 @@ func TestReadingWhileGitWrites(t *testing.T) {
 
 func TestReadAtARevision(t *testing.T) {
 	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
-		r.gitIn(r.bare, "config", "uploadpack.allowAnySHA1InWant", "true")
+		r.git("config", "uploadpack.allowAnySHA1InWant", "true")
 		r.commit("dev", "dev", files{"deployments/d.yaml": "dev\n"})
 		first := r.commit("main", "one", files{"endpoints/a.yaml": endpoint("dev")})
-		r.git("tag", "plain")
-		r.git("tag", "-a", "-m", "annotated", "v1.0")
-		r.git("push", "-q", "origin", "--tags")
+		r.git("tag", "plain", first)
+		r.git("tag", "-a", "-m", "annotated", "v1.0", first)
 		second := r.commit("main", "two", files{"endpoints/b.yaml": endpoint("dev")})
 		topic := r.commit("topic/x", "topic", files{"endpoints/c.yaml": endpoint("dev")})
 		for rev, want := range map[string]string{
@@ -198,11 +211,12 @@ func TestReadAtARevision(t *testing.T) {
 }
 
 func TestWorkTree(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	dev := r.commit("dev", "dev", files{"deployments/d.yaml": "dev\n"})
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint("dev"), "deep/er/x": "x\n"})
 	clone := filepath.Join(t.TempDir(), "clone")
-	r.gitIn(r.work, "clone", "-q", r.bare, clone)
+	r.git("clone", "-q", r.bare, clone)
 	r.gitIn(clone, "checkout", "-q", "-b", "topic")
 	w, err := gitsync.FindWorkTree(filepath.Join(clone, "deep/er"))
 	if err != nil {

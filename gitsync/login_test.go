@@ -27,6 +27,7 @@ import (
 )
 
 func TestCredentialsFileIsReadAgainWhenAccessIsRefused(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	var password atomic.Value
@@ -57,6 +58,7 @@ func TestCredentialsFileIsReadAgainWhenAccessIsRefused(t *testing.T) {
 }
 
 func TestPassphraseOpensAKey(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	var known ssh.PublicKey
@@ -198,6 +200,7 @@ func (r *repo) appUsers(f *forge) func(http.Handler) http.Handler {
 }
 
 func TestGitHubAppKeepsItsTokenUntilShortlyBeforeItsEnd(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		lasts time.Duration
@@ -226,6 +229,7 @@ func TestGitHubAppKeepsItsTokenUntilShortlyBeforeItsEnd(t *testing.T) {
 }
 
 func TestGitHubAppAsksAgainWhenItsTokenIsWithdrawn(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	forge, app := newForge(t, time.Hour)

@@ -32,6 +32,7 @@ func closedPort(t *testing.T) string {
 // TestW04OutageKeepsTheLastGoodRevision: the server goes down, a restart serves
 // from the state folder, and when it comes back the newest revision is taken.
 func TestW04OutageKeepsTheLastGoodRevision(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("dev", "dev", files{"deployments/d.yaml": "dev\n"})
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint("dev", "gone"), "endpoints/empty.yaml": "\n"})
@@ -134,9 +135,12 @@ func TestCutConnectionsDoNoHarm(t *testing.T) {
 	}))
 	f := follow(t, o, nil)
 	f.mustSync()
-	step := int64(23)
-	if testing.Short() {
+	step := int64(37)
+	switch {
+	case testing.Short():
 		step = 101
+	case *soaking:
+		step = 7
 	}
 	cuts := 0
 	for n := int64(0); n < 1500; n += step {
@@ -152,7 +156,7 @@ func TestCutConnectionsDoNoHarm(t *testing.T) {
 		left.Store(1 << 40)
 		r.compare(t, fmt.Sprint("cut at ", n), f.mustSync())
 	}
-	if cuts < 20 && !testing.Short() {
+	if cuts < 12 && !testing.Short() {
 		t.Errorf("only %d cuts made a sync fail", cuts)
 	}
 }
@@ -172,6 +176,7 @@ func (c *cutting) Write(p []byte) (int, error) {
 }
 
 func TestSilentServersMeetTheDeadline(t *testing.T) {
+	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

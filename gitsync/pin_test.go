@@ -40,6 +40,7 @@ func (f *following) serves(t *testing.T, commit string) gitsync.Status {
 // A pin goes back to a kept revision and stays: over polls, new commits,
 // restarts, and while the server is down, until it is taken back.
 func TestPinStaysUntilUnpinned(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.StateDir = t.TempDir()
@@ -101,6 +102,7 @@ func TestPinStaysUntilUnpinned(t *testing.T) {
 }
 
 func TestUnpinWhileTheServerIsDown(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.StateDir = t.TempDir()
@@ -123,6 +125,7 @@ func TestUnpinWhileTheServerIsDown(t *testing.T) {
 }
 
 func TestWhatCannotBePinned(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.StateDir = t.TempDir()
@@ -157,6 +160,7 @@ func TestWhatCannotBePinned(t *testing.T) {
 
 // What a pin holds back is checked, and refused if it is bad.
 func TestPinnedGatewaysCheckNewRevisions(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.StateDir = t.TempDir()
@@ -195,6 +199,7 @@ func TestPinnedGatewaysCheckNewRevisions(t *testing.T) {
 
 // A pin must not wait for a git server that does not answer.
 func TestPinDoesNotWaitForTheServer(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	release, hold := make(chan struct{}), make(chan struct{}, 1)
 	entered := make(chan struct{}, 100)
@@ -239,6 +244,7 @@ func TestPinDoesNotWaitForTheServer(t *testing.T) {
 // The pinned revision is kept however many follow; when it cannot be read, the
 // one before it serves, as what came after is what somebody went back from.
 func TestPinnedRevisionIsNotPruned(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.StateDir, o.Keep = t.TempDir(), 3
@@ -275,6 +281,7 @@ func TestPinnedRevisionIsNotPruned(t *testing.T) {
 // Pinned and live are marked for who looks into the folder of a gateway that
 // does not run.
 func TestReadKeptMarksWhatWouldServe(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.StateDir = t.TempDir()

@@ -22,17 +22,14 @@ import (
 )
 
 // pushable lets everybody push over http, which git refuses without a login.
-func pushable(r *repo) { r.gitIn(r.bare, "config", "http.receivepack", "true") }
+func pushable(r *repo) { r.git("config", "http.receivepack", "true") }
 
-// tree gives every file of a branch of the bare repository.
-func (r *repo) tree(branch string) files {
+// published gives every file of main, after its mode.
+func (r *repo) published() files {
 	r.t.Helper()
 	out := files{}
-	for line := range strings.Lines(r.gitIn(r.bare, "ls-tree", "-r", branch)) {
-		meta, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		mode, rest, _ := strings.Cut(meta, " ")
-		_, hash, _ := strings.Cut(rest, " ")
-		out[name] = mode + " " + r.gitIn(r.bare, "cat-file", "blob", hash)
+	for _, e := range r.tree(r.tip("main")) {
+		out[e.name] = e.mode + " " + strings.TrimSpace(e.text)
 	}
 	return out
 }
@@ -63,17 +60,10 @@ func one(path, text string) map[string][]byte { return map[string][]byte{path: [
 func TestPublishedCommitsChangeWhatTheySay(t *testing.T) {
 	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
 		pushable(r)
-		r.git("config", "core.symlinks", "true")
-		r.write(files{"run.sh": "#!/bin/sh\n", "endpoints/a.yaml": "a\n"})
-		if err := os.Chmod(filepath.Join(r.work, "run.sh"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink("run.sh", filepath.Join(r.work, "link")); err != nil {
-			t.Fatal(err)
-		}
-		base := r.commit("main", "one", files{
+		base := r.write(writing{branch: "main", message: "one", change: files{
+			"run.sh": "#!/bin/sh\n", "link": "run.sh", "endpoints/a.yaml": "a\n",
 			"endpoints/b.yaml": "b\n", "deployments/d.yaml": "d\n", "deployments/d/model.py": "m\n", "x/y/z/deep": "deep\n", "endpoints.txt": "t\n",
-		})
+		}, modes: map[string]string{"run.sh": "100755", "link": "120000"}})
 		p := publication(base, map[string][]byte{
 			"endpoints/a.yaml": []byte("A\n"), "endpoints/new.yaml": []byte("new\n"), "endpoints/b.yaml": nil,
 			"run.sh": []byte("#!/bin/sh -e\n"), "x/y/z/deep": nil, "empty": {}, "a/b/c": []byte("c\n"),
@@ -91,14 +81,14 @@ func TestPublishedCommitsChangeWhatTheySay(t *testing.T) {
 			"endpoints/a.yaml": "100644 A", "endpoints/new.yaml": "100644 new", "run.sh": "100755 #!/bin/sh -e", "empty": "100644 ", "a/b/c": "100644 c",
 			"deployments/d.yaml": "100644 d", "deployments/d/model.py": "100644 m", "endpoints.txt": "100644 t", "link": "120000 run.sh",
 		}
-		if diff := cmp.Diff(want, r.tree("main")); diff != "" {
+		if diff := cmp.Diff(want, r.published()); diff != "" {
 			t.Error(diff)
 		}
-		format := r.gitIn(r.bare, "log", "-1", "--format=%P|%an|%ae|%cn|%ce|%cI|%B", "main")
+		format := r.git("log", "-1", "--format=%P|%an|%ae|%cn|%ce|%cI|%B", "main")
 		if want := base + "|Grace|grace@example.com|Console x|console@example.com|2026-11-28T12:00:00+01:00|pricing: half to experiment"; format != want {
 			t.Errorf("the commit is\n%s, not\n%s", format, want)
 		}
-		r.gitIn(r.bare, "fsck", "--strict", "--no-dangling")
+		r.git("fsck", "--strict", "--no-dangling")
 	})
 }
 
@@ -151,6 +141,7 @@ func TestPublishNeverOverwritesOthers(t *testing.T) {
 // The branch moves when the server has already told where it stands: the server
 // itself must not let the push through.
 func TestPublishLosesARaceAtTheServer(t *testing.T) {
+	t.Parallel()
 	for _, way := range []string{"http", "path", "ssh"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
@@ -179,6 +170,7 @@ func TestPublishLosesARaceAtTheServer(t *testing.T) {
 // Of many who publish at once on one commit exactly one succeeds, and after
 // each has begun anew on the new tip as often as needed, nothing is lost.
 func TestPublishersInARaceLoseNothing(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	pushable(r)
 	first := r.commit("main", "one", files{"endpoints/a.yaml": "a\n"})
@@ -203,10 +195,10 @@ func TestPublishersInARaceLoseNothing(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if got := len(r.tree("main")); got != publishers+1 {
+	if got := len(r.published()); got != publishers+1 {
 		t.Errorf("%d files, after %d lost races", got, lost.Load())
 	}
-	if n := r.gitIn(r.bare, "rev-list", "--count", "main"); n != fmt.Sprint(publishers+1) {
+	if n := r.git("rev-list", "--count", "main"); n != fmt.Sprint(publishers+1) {
 		t.Errorf("%s commits", n)
 	}
 }
@@ -232,24 +224,27 @@ func TestPublishTellsWhatAHookSays(t *testing.T) {
 }
 
 func TestPublishIntoACheckedOutBranchIsDeclined(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	base := r.commit("main", "one", files{"endpoints/a.yaml": "a\n"})
-	_, err := gitsync.Publish(t.Context(), options(r.work), publication(base, one("endpoints/a.yaml", "A\n")))
+	work := r.clone()
+	_, err := gitsync.Publish(t.Context(), options(work), publication(base, one("endpoints/a.yaml", "A\n")))
 	if declined, ok := errors.AsType[*gitsync.DeclinedError](err); !ok || !strings.Contains(declined.Reason, "checked out") {
 		t.Errorf("a work tree gave %v", err)
 	}
-	r.git("config", "receive.denyCurrentBranch", "updateInstead")
-	got, err := gitsync.Publish(t.Context(), options(r.work), publication(base, one("endpoints/a.yaml", "A\n")))
-	if err != nil || r.git("rev-parse", "HEAD") != got.Commit {
+	r.gitIn(work, "config", "receive.denyCurrentBranch", "updateInstead")
+	got, err := gitsync.Publish(t.Context(), options(work), publication(base, one("endpoints/a.yaml", "A\n")))
+	if err != nil || r.gitIn(work, "rev-parse", "HEAD") != got.Commit {
 		t.Fatalf("a work tree that follows: %v", err)
 	}
-	if text, err := os.ReadFile(filepath.Join(r.work, "endpoints/a.yaml")); err != nil || string(text) != "A\n" {
+	if text, err := os.ReadFile(filepath.Join(work, "endpoints/a.yaml")); err != nil || string(text) != "A\n" {
 		t.Errorf("the work tree holds %q, %v", text, err)
 	}
 }
 
 // What is wrong with a publication is found before anything is pushed.
 func TestPublishRefusesWhatCannotBe(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	base := r.commit("main", "one", files{"endpoints/a.yaml": "a\n", "endpoints/b/c.yaml": "c\n"})
 	o := options(r.bare)
@@ -300,6 +295,7 @@ func TestPublishRefusesWhatCannotBe(t *testing.T) {
 
 // Credentials for pushing are those that are given, and are shown nowhere.
 func TestPublishNeedsCredentials(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	pushable(r)
 	base := r.commit("main", "one", files{"endpoints/a.yaml": "a\n"})
@@ -316,7 +312,7 @@ func TestPublishNeedsCredentials(t *testing.T) {
 	if !errors.Is(err, gitsync.ErrDeclined) || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "s3cr3t") {
 		t.Errorf("with the password: %#v", err)
 	}
-	r.gitIn(r.bare, "config", "http.receivepack", "false")
+	r.git("config", "http.receivepack", "false")
 	if _, err := gitsync.Publish(t.Context(), o, p); !errors.Is(err, gitsync.ErrAuth) {
 		t.Errorf("where nobody may push: %v", err)
 	}
@@ -325,6 +321,7 @@ func TestPublishNeedsCredentials(t *testing.T) {
 // A connection that is lost after the commit was sent says nothing about what
 // became of it: Publish finds out.
 func TestPublishFindsOutWhatBecameOfAPush(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		arrive bool
@@ -366,6 +363,7 @@ func (d discarded) WriteHeader(int)             {}
 
 // A server, or a hook, that hangs ends with the deadline.
 func TestPublishEndsInTime(t *testing.T) {
+	t.Parallel()
 	for _, way := range []string{"http", "path", "ssh"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
@@ -411,7 +409,7 @@ func TestPublishReadsLittle(t *testing.T) {
 	if lists, fetches, bytes := c.take(); bytes > 64<<10 || lists > 4 || fetches > 3 {
 		t.Errorf("%d and %d requests, %d bytes", lists, fetches, bytes)
 	}
-	if got := len(r.tree("main")); got != len(all)+1 {
+	if got := len(r.published()); got != len(all)+1 {
 		t.Errorf("%d files", got)
 	}
 }
@@ -421,7 +419,7 @@ func TestPublishedCommitsAreSigned(t *testing.T) {
 	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
 		pushable(r)
 		key := signer(t)
-		r.signWith(key)
+		r.key = key
 		base := r.commit("main", "one", files{"endpoints/a.yaml": "a\n"})
 		o.SigningKey = &gitsync.SSHKey{File: key}
 		o = verified(t, o, key)
@@ -434,13 +432,14 @@ func TestPublishedCommitsAreSigned(t *testing.T) {
 		if live := f.Status().Live; live == nil || live.Heads["main"].Commit != got.Commit {
 			t.Errorf("live is %+v", live)
 		}
-		r.gitIn(r.bare, "-c", "gpg.ssh.allowedSignersFile="+o.Verify.Keys.AllowedSigners, "verify-commit", got.Commit)
-		r.gitIn(r.bare, "fsck", "--strict", "--no-dangling")
+		r.git("-c", "gpg.ssh.allowedSignersFile="+o.Verify.Keys.AllowedSigners, "verify-commit", got.Commit)
+		r.git("fsck", "--strict", "--no-dangling")
 	})
 }
 
 // Nothing is pushed unsigned because the key is not there or locked.
 func TestWhatCannotBeSignedIsNotPublished(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	pushable(r)
 	base := r.commit("main", "one", files{"endpoints/a.yaml": "a\n"})

@@ -39,7 +39,7 @@ func TestRefusedRevisionIsOfferedAgainOnlyWhenAsked(t *testing.T) {
 		if err := f.sync(); !errors.Is(err, bad) || f.Status().Live == nil || f.Status().Live.Commit() != good {
 			t.Errorf("after a restart: %v, %+v", err, f.Status())
 		}
-		r.git("push", "-qf", "origin", good+":main")
+		r.move("main", good)
 		offers := f.offered()
 		f.mustSync()
 		if s := f.Status(); s.Rejected != nil || f.offered() != offers+1 {
@@ -67,6 +67,7 @@ func TestPollsDoNotOfferARefusedRevisionAgain(t *testing.T) {
 
 // A bug that a revision brings to light refuses the revision.
 func TestPanickingTakeRefusesTheRevision(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.StateDir = t.TempDir()

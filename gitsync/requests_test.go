@@ -87,6 +87,7 @@ func TestSyncAsksForNoMoreThanWhatChanged(t *testing.T) {
 }
 
 func TestRestartWithStateFetchesNothing(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("dev", "dev", files{"deployments/d.yaml": "dev\n"})
 	r.commit("main", "one", many(20))
@@ -145,7 +146,7 @@ func benchmark(b *testing.B, url func(*repo) string, change bool) {
 	for i := 0; b.Loop(); i++ {
 		if change {
 			b.StopTimer()
-			r.gitIn(r.bare, "update-ref", "refs/heads/main", tips[i%2])
+			r.move("main", tips[i%2])
 			taken++
 			b.StartTimer()
 		}

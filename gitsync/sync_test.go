@@ -14,6 +14,7 @@ import (
 )
 
 func TestSyncWhileSyncingWaitsForTheNext(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	var asked atomic.Int64
@@ -63,6 +64,7 @@ func TestSyncWhileSyncingWaitsForTheNext(t *testing.T) {
 }
 
 func TestSyncEndsWithItsContextAndWithRun(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	o := options(r.bare)
 	o.Take = func(context.Context, *gitsync.Revision) error { return nil }
@@ -87,6 +89,7 @@ func TestSyncEndsWithItsContextAndWithRun(t *testing.T) {
 }
 
 func TestPollingFindsChangesByItself(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	o := options(r.serve(nil))
@@ -98,8 +101,9 @@ func TestPollingFindsChangesByItself(t *testing.T) {
 }
 
 func TestTooLargeIsRefusedAndRecovers(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
-	r.gitIn(r.bare, "config", "uploadpack.allowFilter", "false")
+	r.filters(false)
 	first := r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	noise := make([]byte, 300<<10)
 	for i := range noise {
@@ -113,6 +117,6 @@ func TestTooLargeIsRefusedAndRecovers(t *testing.T) {
 	if err := f.sync(); !errors.Is(err, gitsync.ErrTooLarge) || f.Status().Live != live {
 		t.Errorf("sync: %v", err)
 	}
-	r.git("push", "-qf", "origin", first+":main")
+	r.move("main", first)
 	f.mustSync()
 }

@@ -15,6 +15,7 @@ import (
 )
 
 func TestSSHTrust(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	url, auth := sshServer(t, r, nil)
@@ -60,6 +61,7 @@ func TestSSHTrust(t *testing.T) {
 }
 
 func TestSSHAgent(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	url, auth := sshServer(t, r, nil)

@@ -26,18 +26,6 @@ func signer(t *testing.T) string {
 	return path
 }
 
-// signWith lets git sign all further commits with the key; "" lets it sign none.
-func (r *repo) signWith(key string) {
-	r.t.Helper()
-	if key == "" {
-		r.git("config", "commit.gpgsign", "false")
-		return
-	}
-	r.git("config", "gpg.format", "ssh")
-	r.git("config", "user.signingkey", key)
-	r.git("config", "commit.gpgsign", "true")
-}
-
 // allow writes a file of allowed signers with the keys.
 func allow(t *testing.T, path string, keys ...string) {
 	t.Helper()
@@ -67,7 +55,7 @@ func at(t *testing.T, date string) { t.Setenv("GIT_COMMITTER_DATE", date) }
 func TestOnlySignedTipsServe(t *testing.T) {
 	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
 		good, bad := signer(t), signer(t)
-		r.signWith(good)
+		r.key = good
 		r.commit("dev", "dev 1", files{"deployments/d.yaml": "1\n"})
 		first := r.commit("main", "main 1", files{"endpoints/a.yaml": endpoint("dev")})
 		f := follow(t, verified(t, o, good), nil)
@@ -86,15 +74,15 @@ func TestOnlySignedTipsServe(t *testing.T) {
 				t.Errorf("%s: %s serves", what, live)
 			}
 		}
-		r.signWith("")
+		r.key = ""
 		refused("unsigned", r.commit("main", "main 2", nil))
-		r.signWith(bad)
+		r.key = bad
 		refused("unknown key", r.commit("main", "main 3", nil))
-		r.signWith(good)
+		r.key = good
 		r.commit("main", "main 4", nil)
-		r.signWith("")
+		r.key = ""
 		refused("unsigned named branch", r.commit("dev", "dev 2", nil))
-		r.signWith(good)
+		r.key = good
 		r.commit("dev", "dev 3", nil)
 		f.mustSync()
 		if n := f.offered(); n != 2 {
@@ -104,17 +92,16 @@ func TestOnlySignedTipsServe(t *testing.T) {
 }
 
 func TestSignedMergeServes(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	key := signer(t)
-	r.signWith(key)
-	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
-	r.git("checkout", "-q", "-b", "side")
-	r.git("commit", "-q", "--allow-empty", "-m", "side")
+	r.key = key
+	r.move("side", r.commit("main", "one", files{"endpoints/a.yaml": endpoint()}))
+	r.commit("side", "side", nil)
 	r.commit("main", "two", nil)
-	r.git("merge", "-q", "--no-ff", "-m", "merge", "side")
-	r.git("push", "-q", "origin", "main")
+	want := r.write(writing{branch: "main", message: "merge", parents: []string{"main", "side"}})
 	f := follow(t, verified(t, options(r.bare), key), nil)
-	if got, want := f.mustSync().Commit(), r.git("rev-parse", "HEAD"); got != want {
+	if got := f.mustSync().Commit(); got != want {
 		t.Errorf("%s serves, not %s", got, want)
 	}
 }
@@ -123,7 +110,7 @@ func TestSignedMergeServes(t *testing.T) {
 func TestRewindIsRefused(t *testing.T) {
 	r := newRepo(t)
 	key := signer(t)
-	r.signWith(key)
+	r.key = key
 	at(t, "2026-01-01T00:00:00Z")
 	first := r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	at(t, "2026-01-02T00:00:00Z")
@@ -132,7 +119,7 @@ func TestRewindIsRefused(t *testing.T) {
 	o.StateDir = t.TempDir()
 	f := follow(t, o, nil)
 	f.mustSync()
-	r.git("push", "-q", "--force", "origin", first+":main")
+	r.move("main", first)
 	if err := f.sync(); !errors.Is(err, gitsync.ErrRewound) || f.Status().Live.Commit() != second {
 		t.Fatalf("rewind gave %v", err)
 	}
@@ -152,9 +139,10 @@ func TestRewindIsRefused(t *testing.T) {
 }
 
 func TestKeysAreReadAgain(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	key, other := signer(t), signer(t)
-	r.signWith(key)
+	r.key = key
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	o := verified(t, options(r.bare), other)
 	o.Poll = 20e6
@@ -176,9 +164,10 @@ func TestKeysAreReadAgain(t *testing.T) {
 // What was kept without signatures, or by a key that is trusted no more, does
 // not serve at a start.
 func TestKeptRevisionsAreVerified(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	key, other := signer(t), signer(t)
-	r.signWith(key)
+	r.key = key
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	o := options(r.bare)
 	o.StateDir = t.TempDir()

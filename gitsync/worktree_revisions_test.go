@@ -2,7 +2,6 @@ package gitsync_test
 
 import (
 	"errors"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,8 +12,7 @@ import (
 // cloned is a clone of r with main checked out, and its work tree.
 func cloned(t *testing.T, r *repo, options ...string) (dir string, w *gitsync.WorkTree) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "clone")
-	r.gitIn(r.work, append(append([]string{"clone", "-q"}, options...), "file://"+r.bare, dir)...)
+	dir = r.clone(options...)
 	w, err := gitsync.FindWorkTree(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -24,6 +22,7 @@ func cloned(t *testing.T, r *repo, options ...string) (dir string, w *gitsync.Wo
 
 // What has been pushed wins over what has only been committed.
 func TestPushedIsOrigins(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	pushed := r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	dir, w := cloned(t, r)
@@ -44,6 +43,7 @@ func TestPushedIsOrigins(t *testing.T) {
 }
 
 func TestRevisionsOfAWorkTree(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	first := r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	second := r.commit("main", "two", files{"endpoints/b.yaml": endpoint()})
@@ -75,9 +75,10 @@ func TestRevisionsOfAWorkTree(t *testing.T) {
 
 // Includes tells whether a merge of what serves is missing.
 func TestHistoriesOfAWorkTree(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	first := r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
-	r.git("checkout", "-q", "-b", "feature")
+	r.move("feature", first)
 	feature := r.commit("feature", "two", files{"endpoints/b.yaml": endpoint()})
 	second := r.commit("main", "three", files{"endpoints/c.yaml": endpoint()})
 	_, w := cloned(t, r)
