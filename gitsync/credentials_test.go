@@ -1,11 +1,18 @@
 package gitsync_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +20,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/gitsync"
 )
@@ -36,6 +46,7 @@ func (r *repo) guarded(password *atomic.Value) func(http.Handler) http.Handler {
 func withUser(url, user string) string { return strings.Replace(url, "://", "://"+user+"@", 1) }
 
 func TestTokenFileIsReadAgainWhenAccessIsRefused(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	var password atomic.Value
@@ -72,6 +83,7 @@ func TestTokenFileIsReadAgainWhenAccessIsRefused(t *testing.T) {
 // Neither logs nor errors, status or state may show what was in the URL or the
 // token file, whatever fails and whatever the server echoes.
 func TestSecretsShowNowhere(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	var password atomic.Value
@@ -168,6 +180,7 @@ func TestCredentialsNeedAProtectedWay(t *testing.T) {
 }
 
 func TestOwnCertificateAuthority(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	s := httptest.NewTLSServer(r.httpHandler())
@@ -177,10 +190,7 @@ func TestOwnCertificateAuthority(t *testing.T) {
 		t.Errorf("an unknown authority gave %v", err)
 	}
 	o.Auth.CAFile = filepath.Join(t.TempDir(), "ca.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
-	if err := os.WriteFile(o.Auth.CAFile, block, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writePEM(t, o.Auth.CAFile, "CERTIFICATE", s.Certificate().Raw)
 	live, err := gitsync.Read(t.Context(), o, "")
 	if err != nil {
 		t.Fatal(err)
@@ -188,8 +198,78 @@ func TestOwnCertificateAuthority(t *testing.T) {
 	r.compare(t, "over TLS", live)
 }
 
+// A server that asks for a certificate is shown the one that is in the files by
+// then, and who has none is refused.
+func TestClientCertificateIsShown(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	s := httptest.NewUnstartedServer(r.httpHandler())
+	var shown []string
+	s.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
+		cert, err := x509.ParseCertificate(raw[0])
+		if err == nil {
+			shown = append(shown, cert.Subject.CommonName)
+		}
+		return err
+	}}
+	s.StartTLS()
+	defer s.Close()
+	dir := t.TempDir()
+	o := options(s.URL + "/models.git")
+	o.Auth.CAFile = filepath.Join(dir, "ca.pem")
+	writePEM(t, o.Auth.CAFile, "CERTIFICATE", s.Certificate().Raw)
+	if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrUnreachable) {
+		t.Errorf("without a certificate: %v", err)
+	}
+	o.Auth.ClientCertFile, o.Auth.ClientKeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	o.Take = (&following{}).take
+	if _, err := gitsync.New(o); err == nil || !strings.Contains(err.Error(), "client certificate: ") {
+		t.Errorf("files that are not there gave %v", err)
+	}
+	certify(t, o.Auth, "first")
+	f := follow(t, o, nil)
+	r.compare(t, "with a certificate", f.mustSync())
+	certify(t, o.Auth, "second")
+	s.CloseClientConnections()
+	f.mustSync()
+	_ = f.stop()
+	s.Close()
+	if diff := cmp.Diff([]string{"first", "second"}, shown); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// certify writes a certificate of its own for name, and its key.
+func certify(t *testing.T, auth gitsync.Auth, name string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writePEM(t, auth.ClientCertFile, "CERTIFICATE", cert)
+	writePEM(t, auth.ClientKeyFile, "PRIVATE KEY", text)
+}
+
+func writePEM(t *testing.T, file, kind string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A redirect to another host must not take the password along.
 func TestRedirectLeavesCredentialsBehind(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
 	var leaked atomic.Bool

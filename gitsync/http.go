@@ -67,22 +67,47 @@ func httpPool(o Options, received *atomic.Int64) (*http.Transport, error) {
 		ForceAttemptHTTP2:   true,
 		HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
 	}
-	if o.Auth.CAFile == "" {
-		return pool, nil
+	config, err := o.Auth.tls()
+	pool.TLSClientConfig = config
+	return pool, err
+}
+
+// tls is whom an https server is checked by, and what it is shown; nil if that
+// is as usual.
+func (a Auth) tls() (*tls.Config, error) {
+	if a.CAFile == "" && a.ClientCertFile == "" && a.ClientKeyFile == "" {
+		return nil, nil
 	}
-	pem, err := os.ReadFile(o.Auth.CAFile)
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if a.CAFile != "" {
+		pem, err := os.ReadFile(a.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("certificates: %w", err)
+		}
+		if config.RootCAs, err = x509.SystemCertPool(); err != nil {
+			config.RootCAs = x509.NewCertPool()
+		}
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("certificates: no PEM certificate in %s", a.CAFile)
+		}
+	}
+	if a.ClientCertFile != "" || a.ClientKeyFile != "" {
+		if _, err := a.clientCertificate(nil); err != nil {
+			return nil, err
+		}
+		config.GetClientCertificate = a.clientCertificate
+	}
+	return config, nil
+}
+
+// clientCertificate reads the files whenever a server asks: such certificates
+// are often renewed each day, by others.
+func (a Auth) clientCertificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(a.ClientCertFile, a.ClientKeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("certificates: %w", err)
+		return nil, fmt.Errorf("client certificate: %w", err)
 	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("certificates: no PEM certificate in %s", o.Auth.CAFile)
-	}
-	pool.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return pool, nil
+	return &pair, nil
 }
 
 func (w *httpWire) close() { w.pool.CloseIdleConnections() }

@@ -87,7 +87,11 @@ type Auth struct {
 	CredentialsFile string
 	App             *GitHubApp // for https; nil: none
 	CAFile          string     // for https; PEM certificates trusted beside those of the system
-	KeyFile         string     // for ssh; a private key
+	// ClientCertFile and ClientKeyFile hold a certificate, in PEM, that is shown to
+	// servers that ask for one, and its key; for https, beside whatever else is
+	// given. They are read anew for each connection.
+	ClientCertFile, ClientKeyFile string
+	KeyFile                       string // for ssh; a private key
 	// Passphrase gives that of the private key, when it is needed; nil: it has none.
 	Passphrase     func() (string, error)
 	AgentSocket    string // for ssh; path of the agent's socket, used when KeyFile is empty

@@ -71,6 +71,8 @@ func repositorySettings() []Setting {
 		{Key: "gitSshPassphraseFile", Kind: KindString, Help: "File with the passphrase of the private key; or the variable SWITCHYARD_GIT_SSH_PASSPHRASE; neither: it has none."},
 		{Key: "gitKnownHostsFile", Kind: KindString, Help: "File with the known host keys for ssh; empty: the user's and the system's known_hosts."},
 		{Key: "gitCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the git server's is checked by; empty: the system's."},
+		{Key: "gitClientCertFile", Kind: KindString, Help: "File with the certificate, in PEM, that is shown to a git server over https that asks for one; read anew for each connection."},
+		{Key: "gitClientKeyFile", Kind: KindString, Help: "File with the key of gitClientCertFile, in PEM."},
 		{Key: "verify", Kind: KindString, Default: "off", oneOf: []string{"off", "tip"}, Help: "Whose commits serve: off is everybody's, tip is those signed by a trusted key, on every branch that is used."},
 		{Key: "verifyKeyring", Kind: KindString, Help: "File with the public PGP keys that are trusted, armored or binary; read again at each new commit."},
 		{Key: "verifyAllowedSigners", Kind: KindString, Help: "File with the SSH keys that are trusted, in OpenSSH's format of allowed signers; read again at each new commit."},

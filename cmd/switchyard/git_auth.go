@@ -17,6 +17,7 @@ func gitSettings() []string {
 	return []string{
 		"gitUsername", "gitTokenFile", "gitCredentialsFile", "gitAppId", "gitAppInstallation", "gitAppKeyFile", "gitAppApi",
 		"gitSshKeyFile", "gitSshPassphraseFile", "gitKnownHostsFile", "gitCaFile",
+		"gitClientCertFile", "gitClientKeyFile",
 	}
 }
 
@@ -33,6 +34,8 @@ func gitAuth(p process, s settings) (gitsync.Auth, error) {
 		KeyFile:         s.text("gitSshKeyFile"),
 		KnownHostsFile:  s.text("gitKnownHostsFile"),
 		CAFile:          s.text("gitCaFile"),
+		ClientCertFile:  s.text("gitClientCertFile"),
+		ClientKeyFile:   s.text("gitClientKeyFile"),
 		AgentSocket:     agent,
 	}
 	var err error
@@ -41,6 +44,9 @@ func gitAuth(p process, s settings) (gitsync.Auth, error) {
 	}
 	if auth.App, err = gitApp(s); err != nil {
 		return auth, err
+	}
+	if (auth.ClientCertFile == "") != (auth.ClientKeyFile == "") {
+		return auth, usagef("gitClientCertFile and gitClientKeyFile belong together")
 	}
 	var given []string
 	for name, used := range map[string]bool{

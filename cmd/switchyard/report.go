@@ -86,7 +86,7 @@ func newReport(p process) *cobra.Command {
 }
 
 // repositoryKeys are the settings that say how a repository is read.
-var repositoryKeys = []string{"branch", "gitUsername", "gitTokenFile", "gitSshKeyFile", "gitKnownHostsFile", "gitCaFile", "gitTimeout"}
+var repositoryKeys = []string{"branch", "gitUsername", "gitTokenFile", "gitSshKeyFile", "gitKnownHostsFile", "gitCaFile", "gitClientCertFile", "gitClientKeyFile", "gitTimeout"}
 
 func oneEndpoint(_ *cobra.Command, given []string) error {
 	if len(given) != 1 {
