@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
+	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -43,11 +46,14 @@ type Options struct {
 type Topic struct {
 	client *kgo.Client
 	topic  string
+	logins *logins
 }
 
 // New makes a Topic. It connects to nobody yet.
 func New(o Options) (*Topic, error) {
+	t := &Topic{topic: o.Topic, logins: new(logins)}
 	opts := []kgo.Opt{
+		kgo.WithHooks(t.logins),
 		kgo.SeedBrokers(o.Brokers...), kgo.DefaultProduceTopic(o.Topic), kgo.ClientID("switchyard"),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchMaxBytes(1 << 20),
 	}
@@ -57,11 +63,11 @@ func New(o Options) (*Topic, error) {
 	if o.Mechanism != "" {
 		opts = append(opts, kgo.SASL(mechanism(o)))
 	}
-	client, err := kgo.NewClient(opts...)
-	if err != nil {
+	var err error
+	if t.client, err = kgo.NewClient(opts...); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	return &Topic{client: client, topic: o.Topic}, nil
+	return t, nil
 }
 
 func mechanism(o Options) sasl.Mechanism {
@@ -94,13 +100,47 @@ func (t *Topic) Send(ctx context.Context, b sink.Batch) error {
 		})
 	}
 	err := t.client.ProduceSync(ctx, messages...).FirstErr()
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.InvalidRecord):
-		return &sink.RefusedError{Err: fmt.Errorf("send to topic %s: %w", t.topic, err)}
 	}
-	return fmt.Errorf("send to topic %s: %w", t.topic, err)
+	err = fmt.Errorf("send to topic %s: %w", t.topic, told(err))
+	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.InvalidRecord) {
+		return &sink.RefusedError{Err: err}
+	}
+	if why := t.logins.failure(); why != nil {
+		return fmt.Errorf("%w; the last connection: %w", err, why)
+	}
+	return err
+}
+
+// told is what an error says without a broker's own words, which may repeat the
+// password.
+func told(err error) error {
+	var answered *kerr.Error
+	if errors.As(err, &answered) {
+		return answered
+	}
+	return err
+}
+
+// logins knows how the last connection to a broker went: the client tries again
+// until the time is over, and says only that. It is safe for concurrent use.
+type logins struct {
+	mu   sync.Mutex
+	last error
+}
+
+// OnBrokerConnect implements kgo.HookBrokerConnect.
+func (l *logins) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = told(err)
+}
+
+func (l *logins) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
 }
 
 // key is the id of a line's request; nil for other lines.

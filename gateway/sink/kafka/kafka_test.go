@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"github.com/switchyard-gateway/switchyard/gateway/record"
@@ -122,7 +125,7 @@ func TestABrokerThatIsDownIsAnErrorInTime(t *testing.T) {
 	defer cancel()
 	err = topic.Send(ctx, sink.Batch{ID: "b-1", Lines: lines(1)})
 	var refused *sink.RefusedError
-	if err == nil || errors.As(err, &refused) {
+	if err == nil || errors.As(err, &refused) || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("%v", err)
 	}
 }
@@ -146,5 +149,35 @@ func TestBrokersAreLoggedInTo(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// The error is what the log tells.
+func TestWhatABrokerSaysIsNotTold(t *testing.T) {
+	c := cluster(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "switchyard", "s3cret"))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	words := 0 // read when the cluster is closed
+	c.ControlKey(kmsg.SASLAuthenticate.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		res := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+		res.ErrorCode, res.ErrorMessage = kerr.SaslAuthenticationFailed.Code, kmsg.StringPtr("nobody has the password s3cret")
+		if words++; words == 2 {
+			cancel() // the client knows how the first login ended
+		}
+		return res, nil, true
+	})
+	topic, err := kafka.New(kafka.Options{
+		Brokers: c.ListenAddrs(), Topic: "records", Mechanism: kafka.Plain, Username: "switchyard",
+		Password: func() (string, error) { return "s3cret", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer topic.Close()
+	err = topic.Send(ctx, sink.Batch{ID: "b-1", Lines: lines(1)})
+	c.Close()
+	if words == 0 || !errors.Is(err, kerr.SaslAuthenticationFailed) || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("%d answers, %v", words, err)
 	}
 }
