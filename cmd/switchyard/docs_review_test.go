@@ -44,8 +44,10 @@ func TestDocumentedReviewCommandsWork(t *testing.T) {
 // newReviewer has the documents of docs/review.md, committed to main.
 func newReviewer(t *testing.T) (*page, *reader) {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("the page commits with git, which this machine lacks")
+	for _, program := range []string{"git", "sed"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("the page commits with git and edits with sed, and this machine lacks %s", program)
+		}
 	}
 	review, r := readPage(t, "docs/review.md"), newReader(t)
 	for path, file := range review.documents()["main"] {
