@@ -68,16 +68,22 @@ func (f fetching) encode2(g *greeting) []byte {
 // encode0 writes the request of versions 0 and 1, which has its options on the
 // first line. All that is held is told at once, with "done": there is one
 // round, whichever form of acknowledgement the server is asked for. The forms
-// of multi_ack are asked for as some servers speak no other.
+// of multi_ack are asked for as some servers speak no other. Nothing is asked for
+// that was not offered: servers may refuse that.
 func (f fetching) encode0(g *greeting) []byte {
-	options := []string{"", "ofs-delta", "thin-pack", strings.TrimSpace(agentLine)}
-	for _, either := range [][]string{{"multi_ack_detailed", "multi_ack"}, {"side-band-64k", "side-band"}, {"no-progress"}, {"shallow"}} {
+	options := []string{""}
+	for _, either := range [][]string{
+		{"ofs-delta"}, {"thin-pack"}, {"multi_ack_detailed", "multi_ack"}, {"side-band-64k", "side-band"}, {"no-progress"}, {"shallow"},
+	} {
 		if i := slices.IndexFunc(either, g.capabilities.has); i >= 0 {
 			options = append(options, either[i])
 		}
 	}
 	if f.filter != "" {
 		options = append(options, "filter")
+	}
+	if g.capabilities.has("agent") {
+		options = append(options, strings.TrimSpace(agentLine))
 	}
 	var b []byte
 	for _, h := range f.wants {
