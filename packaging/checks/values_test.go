@@ -1,73 +1,11 @@
 package checks_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
-
-	"github.com/switchyard-gateway/switchyard/schema"
 )
-
-// ownSettings are those that the chart sets itself, whatever values say.
-var ownSettings = []string{"schemaVersion", "repo", "listen", "admin", "metrics", "state"}
-
-// TestValuesKnowTheSettingsOfTheGateway compares the chart's schema with that of
-// switchyard.yaml; with -update it is written.
-func TestValuesKnowTheSettingsOfTheGateway(t *testing.T) {
-	path := filepath.Join(chartDir, "values.schema.json")
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var values map[string]any
-	if err := json.Unmarshal(got, &values); err != nil {
-		t.Fatal(err)
-	}
-	values["properties"].(map[string]any)["settings"] = settingsSchema(t)
-	var want bytes.Buffer
-	encoder := json.NewEncoder(&want)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(values); err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(path, want.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(string(got), want.String()); diff != "" {
-		t.Errorf("%s (-chart +gateway; -update writes it):\n%s", path, diff)
-	}
-}
-
-// settingsSchema is that of switchyard.yaml without what the chart sets itself.
-func settingsSchema(t *testing.T) map[string]any {
-	t.Helper()
-	text, ok := schema.JSONSchema(schema.DocumentConfig)
-	if !ok {
-		t.Fatal("there is no schema of switchyard.yaml")
-	}
-	var settings map[string]any
-	if err := json.Unmarshal(text, &settings); err != nil {
-		t.Fatal(err)
-	}
-	properties := settings["properties"].(map[string]any)
-	for _, name := range ownSettings {
-		if properties[name] == nil {
-			t.Errorf("switchyard.yaml has no %s, which the chart sets", name)
-		}
-		delete(properties, name)
-	}
-	return settings
-}
 
 // TestChartRefusesWhatNothingReads gives values that are there in no chart, or
 // settings that are there in no gateway.
