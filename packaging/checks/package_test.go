@@ -73,7 +73,7 @@ chroot "$root" dpkg --force-depends --no-triggers --install /switchyard.deb >&2
 // machine's files, and runs it as its user, as the unit does.
 func TestTheDebianPackageInstalls(t *testing.T) {
 	deb, repository := builtPackage(t), exampleRepository(t)
-	run(t, "chmod", "-R", "a+rX", filepath.Dir(filepath.Dir(repository)))
+	run(t, "chmod", "-R", "a+rX", filepath.Dir(repository))
 	g := startGateway(t, repository, inCopy(t, deb, `
 chroot "$root" chown -R switchyard:switchyard "$3"
 shift 3
