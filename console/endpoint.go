@@ -25,7 +25,6 @@ type endpointPage struct {
 	Key      string
 	Sampling string
 	Timeout  string
-	Spans    []span
 	Live     endpointLive
 	Replicas []gateway.ReplicaHealth
 	Open     []string // mirrors that are left alone for their failures
@@ -39,7 +38,7 @@ type endpointPage struct {
 // endpointLive is what moves on the page.
 type endpointLive struct {
 	Name      string
-	Span      span
+	View      view
 	Backends  []part
 	Mirrors   []part
 	Bar       template.HTML
@@ -55,10 +54,56 @@ type endpointLive struct {
 type span struct {
 	Name    string
 	Long    string
+	Query   string // of the page that shows it
 	Current bool
 	Points  int
 	Steps   int // of the series in a point
 	Ago     []string
+}
+
+// percentile is one of latencies.
+type percentile struct {
+	Name    string // such as p90
+	Long    string
+	Query   string // of the page that shows it
+	Current bool
+	Share   float64
+}
+
+// view is how charts are looked at.
+type view struct {
+	Spans       []span
+	Span        span
+	Percentiles []percentile
+	Percentile  percentile
+}
+
+// viewOf is the view that a query asks for.
+func viewOf(query url.Values) view {
+	v := view{Percentiles: []percentile{
+		{Name: "p50", Long: "50th percentile", Share: 0.5},
+		{Name: "p90", Long: "90th percentile", Share: 0.9},
+		{Name: "p99", Long: "99th percentile", Share: 0.99},
+	}}
+	v.Spans, v.Span = spans(query.Get("span"))
+	v.Percentile = v.Percentiles[1]
+	for _, p := range v.Percentiles {
+		if p.Name == query.Get("latency") {
+			v.Percentile = p
+		}
+	}
+	of := func(s span, p percentile) string {
+		return "?" + url.Values{"span": {s.Name}, "latency": {p.Name}}.Encode()
+	}
+	for i := range v.Spans {
+		v.Spans[i].Query = of(v.Spans[i], v.Percentile)
+	}
+	for i := range v.Percentiles {
+		p := &v.Percentiles[i]
+		p.Query, p.Current = of(v.Span, *p), p.Name == v.Percentile.Name
+	}
+	v.Percentile.Query = of(v.Span, v.Percentile)
+	return v
 }
 
 // spans are those that can be chosen, the first one by default.
@@ -92,15 +137,14 @@ func (c *Console) showEndpoint(v *visit) {
 	if e.Path != "" {
 		page.Paths = append(page.Paths, e.Path)
 	}
-	var chosen span
-	page.Spans, chosen = spans(v.r.URL.Query().Get("span"))
+	chosen := viewOf(v.r.URL.Query())
 	page.Live = c.endpointLive(e, chosen)
 	page.Replicas, page.Open = c.o.Health(name)
 	if doc, ok := draft.Find(v.follow.LiveRevision, name); ok {
 		kept, _ := c.o.Revisions(v.r.Context()) // without them nobody is named
 		page.Path, page.Source = doc.Path, c.source(kept, doc, v.follow)
 	}
-	v.show(http.StatusOK, "endpoint", name, "endpoints", "/console/events/endpoints/"+name+"?"+url.Values{"span": {chosen.Name}}.Encode(), page)
+	v.show(http.StatusOK, "endpoint", name, "endpoints", "/console/events/endpoints/"+name+chosen.Percentile.Query, page)
 }
 
 // timeoutText is how long an attempt may take, in words.
@@ -145,14 +189,15 @@ func (c *Console) endpoint(name string) *endpoints.Endpoint {
 }
 
 // endpointLive is what moves, as it is now.
-func (c *Console) endpointLive(e *endpoints.Endpoint, over span) endpointLive {
-	l := endpointLive{Name: e.Name, Span: over, Judged: c.judgementsOf(e)}
+func (c *Console) endpointLive(e *endpoints.Endpoint, chosen view) endpointLive {
+	over := chosen.Span
+	l := endpointLive{Name: e.Name, View: chosen, Judged: c.judgementsOf(e)}
 	l.Backends, l.Mirrors = parts(e)
 	now := c.now()
 	window := time.Duration(over.Points*over.Steps) * c.o.Series.Step()
 	requests := chart.Chart{Title: "Requests per second", Unit: number, Ago: over.Ago, Least: 1}
 	failures := chart.Chart{Title: "Errors", Unit: chart.Percent, Ago: over.Ago, Least: 0.01}
-	latencies := chart.Chart{Title: "Latency, 90th percentile", Unit: milliseconds, Ago: over.Ago, Least: 1}
+	latencies := chart.Chart{Title: "Latency, " + chosen.Percentile.Long, Unit: milliseconds, Ago: over.Ago, Least: 1}
 	agreement := chart.Chart{Title: "Agreement of mirrors", Unit: chart.Percent, Ago: over.Ago, Least: 1}
 	compared := false
 	var bar []chart.Part
@@ -166,7 +211,7 @@ func (c *Console) endpointLive(e *endpoints.Endpoint, over span) endpointLive {
 			requests.Lines = append(requests.Lines, p.line(points, (*series.Point).Rate))
 			failures.Lines = append(failures.Lines, p.line(points, orNaN((*series.Point).ErrorRate)))
 			latencies.Lines = append(latencies.Lines, p.line(points, func(at *series.Point) float64 {
-				d, ok := at.Quantile(0.9)
+				d, ok := at.Quantile(chosen.Percentile.Share)
 				return unless(!ok, float64(d.Microseconds())/1000)
 			}))
 			if p.Mirror {

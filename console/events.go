@@ -12,7 +12,7 @@ func (c *Console) streamEndpoints(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) streamEndpoint(w http.ResponseWriter, r *http.Request) {
-	_, chosen := spans(r.URL.Query().Get("span"))
+	chosen := viewOf(r.URL.Query())
 	c.stream(w, r, "endpoint", func() any {
 		e := c.endpoint(r.PathValue("name"))
 		if e == nil {

@@ -16,6 +16,7 @@ var functions = template.FuncMap{
 	"short":   short,
 	"ago":     ago,
 	"at":      at,
+	"moment":  moment,
 	"percent": chart.Percent,
 	"class":   chart.Class,
 	"number":  number,
@@ -54,6 +55,11 @@ func at(t time.Time) template.HTML {
 		return "never"
 	}
 	return stamp(t, "at", t.UTC().Format("2006-01-02 15:04:05 UTC"))
+}
+
+// moment is a time to the millisecond; the script leaves the date out if it is today.
+func moment(t time.Time) template.HTML {
+	return stamp(t, "moment", t.UTC().Format("2006-01-02 15:04:05.000 UTC"))
 }
 
 func stamp(t time.Time, kind, text string) template.HTML {

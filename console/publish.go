@@ -99,9 +99,8 @@ func (c *Console) readTip(ctx context.Context, tip string) error {
 func (c *Console) notPublished(v *visit, verdict *verdict, err error) {
 	protected := &ProtectedError{}
 	if errors.As(err, &protected) {
-		c.again(v, http.StatusConflict, verdict, []string{
-			"The repository takes no commit on this branch from here. Push to a new branch instead, and ask for a merge.", protected.Says,
-		})
+		told := "The repository takes no commit on this branch from here. Push to a new branch instead, and ask for a merge. It says:"
+		c.again(v, http.StatusConflict, verdict, append([]string{told}, strings.Split(protected.Says, "\n")...))
 		return
 	}
 	c.o.Logger.Warn().Func(by(v.session.User)).Err(err).Msg("a change could not be pushed")

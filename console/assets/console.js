@@ -13,12 +13,20 @@ function ago(then) {
   return "just now";
 }
 
+function moment(then) {
+  const time = then.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+  const today = then.toDateString() === new Date().toDateString();
+  return today ? time : `${then.toLocaleDateString(undefined, { dateStyle: "medium" })}, ${time}`;
+}
+
 function tellTimes(root) {
   for (const time of root.querySelectorAll("time[data-show]")) {
     const then = new Date(time.dateTime);
     const local = then.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
     time.title = local;
-    time.textContent = time.dataset.show === "ago" ? ago(then.getTime()) : local;
+    if (time.dataset.show === "ago") time.textContent = ago(then.getTime());
+    else if (time.dataset.show === "at") time.textContent = local;
+    else time.textContent = moment(then);
   }
 }
 
@@ -166,6 +174,14 @@ function setUp(form) {
     }
   }
 
+  // The branch of a new endpoint bears its name, until somebody gives it another one.
+  const own = form.elements.own;
+  const prefix = own.value.slice(0, own.value.lastIndexOf("/") + 1);
+  const named = form.elements.endpoint;
+  if (named.type !== "hidden") {
+    named.addEventListener("input", () => { if (own.value.startsWith(prefix)) own.value = prefix + (named.value.trim() || "new"); });
+  }
+
   for (const slider of form.querySelectorAll("[data-slider]")) {
     const field = form.elements[slider.dataset.slider];
     slider.max = Math.max(100, 2 * Number(field.value) || 0);
@@ -176,7 +192,9 @@ function setUp(form) {
   form.addEventListener("input", (event) => {
     shares();
     conditions();
-    if (event.target !== message && event.target.name !== "where" && event.target.name !== "own") preview();
+    if (event.target === message || event.target.name === "where" || event.target.name === "own") return;
+    commit.disabled = true; // until it is known what is committed, and its message says so
+    preview();
   });
   addEventListener("focus", () => { if (stale) preview(); });
   shares();

@@ -206,12 +206,19 @@ func Percent(share float64) string {
 		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
 	case p < 0.1:
 		return strconv.FormatFloat(p, 'g', 1, 64) + " %"
+	case p < 1:
+		return rounded(p, 100) + " %"
 	case p < 10:
-		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
+		return rounded(p, 10) + " %"
 	case p > 99.9:
 		return "> 99.9 %"
 	case p > 99:
 		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
 	}
 	return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+}
+
+// rounded is a number to so many parts of one, without zeros at its end.
+func rounded(v, parts float64) string {
+	return strconv.FormatFloat(math.Round(v*parts)/parts, 'f', -1, 64)
 }

@@ -50,7 +50,7 @@ func TestAChartSaysWhatItShows(t *testing.T) {
 }
 
 func TestPercent(t *testing.T) {
-	for share, want := range map[float64]string{0: "0 %", 1: "100 %", 0.5: "50 %", 0.0123: "1.2 %", 0.00012: "0.01 %", 0.9999: "> 99.9 %", 0.995: "99.5 %"} {
+	for share, want := range map[float64]string{0: "0 %", 1: "100 %", 0.5: "50 %", 0.0123: "1.2 %", 0.05: "5 %", 0.0025: "0.25 %", 0.00012: "0.01 %", 0.9999: "> 99.9 %", 0.995: "99.5 %"} {
 		if got := chart.Percent(share); got != want {
 			t.Errorf("%v is %q instead of %q", share, got, want)
 		}

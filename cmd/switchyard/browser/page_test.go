@@ -34,6 +34,17 @@ func (s *stage) sees(text string) {
 	s.t.Fatalf("the page never says %q:\n%s", text, s.text())
 }
 
+// until waits for what a script says.
+func (s *stage) until(what, script string) {
+	s.t.Helper()
+	testbed.Eventually(s.t, what, func() bool {
+		ctx, cancel := context.WithTimeout(s.tab, stepTime)
+		defer cancel()
+		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script))
+		return err == nil && is // while one page follows another there may be none
+	})
+}
+
 // lacks fails if the page has a text.
 func (s *stage) lacks(text string) {
 	s.t.Helper()
@@ -53,20 +64,27 @@ func (s *stage) run(script string) {
 // fill writes into a field, as somebody who types.
 func (s *stage) fill(name, value string) {
 	s.t.Helper()
+	s.until("the page is there", scripted)
 	s.run(fmt.Sprintf(`const f = document.querySelector("form.change, form.stack, form.card, form.filters").elements[%q];
-		f.focus(); f.value = %q; f.dispatchEvent(new Event("input", {bubbles: true}))`, name, value))
+		f.focus(); f.value = %q; for (const kind of ["input", "change"]) f.dispatchEvent(new Event(kind, {bubbles: true}))`, name, value))
 }
+
+// scripted is true once the script of the page has run.
+const scripted = `document.readyState === "complete" && document.documentElement.classList.contains("scripted")`
 
 // choose clicks on a radio button, a box or a summary.
 func (s *stage) choose(selector string) {
 	s.t.Helper()
+	s.until("the page is there", scripted)
 	s.run(fmt.Sprintf("document.querySelector(%q).click()", selector))
 }
 
-// click clicks on a button or link that leads to another page.
+// click clicks on a button or link that leads to another page, once it is there. A
+// mouse would miss what moves while events arrive.
 func (s *stage) click(selector string) {
 	s.t.Helper()
-	s.do(chromedp.Click(chromedp.CSS(selector)))
+	s.until(selector+" can be clicked", fmt.Sprintf(`%s && document.querySelector(%q)?.disabled !== true && document.querySelector(%[2]q) !== null`, scripted, selector))
+	s.choose(selector)
 }
 
 // logIn logs in, and is at a page afterwards.
@@ -82,7 +100,7 @@ func (s *stage) logIn(name, to string) {
 // commits commits what the form says.
 func (s *stage) commits() {
 	s.t.Helper()
-	s.sees("The checker finds no problem.")
+	s.until("the checker finds no problem", `document.querySelector("#verdict")?.innerText.includes("The checker finds no problem.") && !document.querySelector("[data-commit]").disabled`)
 	s.click("[data-commit]")
 }
 

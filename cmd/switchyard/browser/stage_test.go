@@ -174,6 +174,12 @@ func (s *stage) push(subject string, files map[string]string) {
 	if s.git(s.repo, "for-each-ref") != "" {
 		s.git(s.work, "pull", "-q", "--rebase", "origin", "main")
 	}
+	s.pushTo("main", subject, files)
+}
+
+// pushTo commits what is checked out with files, and pushes it to a branch.
+func (s *stage) pushTo(branch, subject string, files map[string]string) {
+	s.t.Helper()
 	for path, text := range files {
 		at := filepath.Join(s.work, path)
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
@@ -185,7 +191,7 @@ func (s *stage) push(subject string, files map[string]string) {
 	}
 	s.git(s.work, "add", "--all")
 	s.git(s.work, "commit", "-qm", subject)
-	s.git(s.work, "push", "-q", "origin", "HEAD:main")
+	s.git(s.work, "push", "-q", "origin", "HEAD:"+branch)
 }
 
 // file is a file of the branch, as it is on the server.

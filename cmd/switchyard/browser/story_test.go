@@ -64,7 +64,9 @@ func TestAMirrorEarnsItsPromotion(t *testing.T) {
 	s.goTo("/console/records?endpoint=pricing")
 	s.sees("candidate")
 	s.picture("records")
-	s.choose(".records a.mono")
+	const apart = `[...document.querySelectorAll(".records tbody tr")].findLast(row => row.innerText.includes("mirror") && row.cells[5].innerText === "no")`
+	s.until("a copy is answered otherwise", apart+" !== undefined")
+	s.run(apart + `.querySelector("a.mono").click()`)
 	s.sees("Answered by")
 	s.sees("live")
 	s.sees("mirror")
@@ -72,8 +74,9 @@ func TestAMirrorEarnsItsPromotion(t *testing.T) {
 
 	s.goTo("/console/endpoints/pricing")
 	s.click("th a.small")
-	s.sees("candidate")
+	s.until("the report is there", `location.pathname.endsWith("/report/candidate")`)
 	s.sees("pairs")
+	s.everywhere("report")
 	s.goTo("/console/endpoints/pricing/report")
 	s.sees("pricing: backends")
 	s.goTo("/console/endpoints/pricing/try")
@@ -112,6 +115,7 @@ func TestAMirrorEarnsItsPromotion(t *testing.T) {
 	s.fill("m.candidate.weight", "5")
 	s.commits()
 	s.sees("It serves")
+	s.picture("published")
 	if text := s.file("endpoints/pricing.yaml"); strings.Contains(text, "mirrors") || !strings.Contains(text, "candidate:") {
 		t.Errorf("the mirror is not promoted:\n%s", text)
 	}
@@ -149,6 +153,56 @@ func TestAMirrorEarnsItsPromotion(t *testing.T) {
 	testbed.Eventually(t, "the pin is gone", func() bool {
 		return strings.Contains(s.text(), "Sync now") && !strings.Contains(s.text(), "Unpin")
 	})
+}
+
+// What stands on a branch that no endpoint names yet is offered, checked, and serves;
+// and the form goes on after another login.
+func TestAMirrorComesFromAnotherBranch(t *testing.T) {
+	s := newStage(t)
+	s.push("Others", map[string]string{"endpoints/a.yaml": "schemaVersion: 1\nbackends:\n  a: {static: 1}\n", "endpoints/b.yaml": "schemaVersion: 1\nbackends:\n  b: {static: 1}\n"})
+	s.git(s.work, "checkout", "-qb", "feature/next")
+	s.pushTo("feature/next", "The next model", map[string]string{"deployments/pricing_next.yaml": "schemaVersion: 1\nversions:\n  4: {url: " + testbed.HTTP(t, model) + "}\naliases: {fast: 4}\n"})
+	s.git(s.work, "checkout", "-q", "main")
+	s.logIn("editor", "/")
+	s.goTo("/console/endpoints/quotes/change")
+	s.choose("fieldset:nth-of-type(2) details.plus summary")
+	s.fill("new.m.label", "next")
+	s.until("the branch is offered", `document.querySelector("#branches option[value='feature/next']") !== null`)
+	s.fill("new.m.branch", "feature/next")
+	// Nobody looks at the browser, so that no focus moves by itself.
+	focused := func(name string) string {
+		return `document.querySelector("[name='` + name + `']").dispatchEvent(new FocusEvent("focusin", {bubbles: true})), `
+	}
+	offered := func(list string) string {
+		return `[...document.getElementById("` + list + `").options].map(o => o.value).join()`
+	}
+	s.until("its deployments are offered", focused("new.m.name")+offered("deployments")+` === "pricing_next,pricing_v1,pricing_v2"`)
+	s.fill("new.m.name", "pricing_next")
+	s.until("its versions are offered", focused("new.m.version")+offered("versions")+` === "latest,fast,4"`)
+	s.fill("new.m.version", "slow")
+	s.sees("The checker refuses it")
+
+	s.run(`const form = document.querySelector(".who form"); fetch(form.action, {method: "POST", body: new URLSearchParams(new FormData(form))}).then(() => { document.title = "out" })`)
+	s.until("the session is over", `document.title === "out"`)
+	s.fill("new.m.version", "fast")
+	s.sees("Your session is over")
+	s.run(`fetch("/console/login", {method: "POST", body: new URLSearchParams({name: "editor", password: "` + password + `", to: "/console/login"})}).then(() => { document.title = "in" })`)
+	s.until("another one has begun", `document.title === "in"`)
+	s.run(`window.dispatchEvent(new Event("focus"))`)
+	s.commits()
+	s.sees("It serves")
+	if text := s.file("endpoints/quotes.yaml"); !strings.Contains(text, "deployment: {branch: feature/next, name: pricing_next, version: fast}") {
+		t.Errorf("the file is\n%s", text)
+	}
+
+	s.goTo("/console/endpoints/quotes/delete")
+	s.sees("callers of /v1/quotes get 404")
+	s.everywhere("delete")
+	s.commits()
+	s.sees("It is gone")
+	if files := s.git(s.repo, "ls-tree", "--name-only", "-r", "main"); strings.Contains(files, "quotes") {
+		t.Errorf("the files are\n%s", files)
+	}
 }
 
 // Whom a provider on another site knows logs in there, comes back, and is who has

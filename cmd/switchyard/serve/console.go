@@ -183,7 +183,7 @@ func (p *process) publish(ctx context.Context, c console.Commit) (console.Publis
 		return console.Published{}, &console.MovedError{Tip: moved.Tip}
 	}
 	if declined, ok := errors.AsType[*gitsync.DeclinedError](err); ok {
-		return console.Published{}, &console.ProtectedError{Says: strings.TrimSpace(declined.Reason + " " + declined.Said)}
+		return console.Published{}, &console.ProtectedError{Says: strings.TrimSpace(declined.Reason + "\n" + declined.Said)}
 	}
 	return console.Published{Commit: done.Commit, Branch: c.Branch, Says: done.Said}, err
 }
