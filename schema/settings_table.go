@@ -143,6 +143,9 @@ func accessSettings() []Setting {
 		{Key: "tokenCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the issuer's is checked by; empty: the system's."},
 		{Key: "sharedLimitsUrl", Kind: KindString, check: checkLimitsURL, Help: "URL of the Redis or Valkey server where rate limits are kept for several gateways, as redis://HOST:PORT/DATABASE or rediss:// over TLS, without a password in it; empty: each gateway keeps them for itself."},
 		{Key: "sharedLimitsPasswordFile", Kind: KindString, Help: "File with the password for that server, read for each connection; or the variable SWITCHYARD_SHARED_LIMITS_PASSWORD; neither: it asks for none."},
+		{Key: "sharedLimitsCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the certificate of a rediss:// server is checked by; empty: the system's."},
+		{Key: "sharedLimitsCertFile", Kind: KindString, Help: "File with the certificate, in PEM, that a rediss:// server is shown; empty: none."},
+		{Key: "sharedLimitsKeyFile", Kind: KindString, Help: "File with the key of that certificate, in PEM."},
 		{Key: "sharedLimitsPrefix", Kind: KindString, Default: "switchyard", Help: "Beginning of the names of its keys; the same for gateways that share their limits, and another one for others."},
 		{Key: "sharedLimitsTimeout", Kind: KindDuration, Default: "50ms", min: "1ms", max: "5s", Help: "Time that a request waits for it at most, 1ms to 5s; then each gateway keeps the limits for itself until it answers again."},
 	})

@@ -23,6 +23,7 @@ import (
 // Options says where limits are kept.
 type Options struct {
 	URL      string                 // redis://HOST:PORT/DATABASE, or rediss:// over TLS, with a user's name but no password
+	TLS      *tls.Config            // for rediss://; nil: the server's certificate is checked by the system's, and none is shown
 	Password func() (string, error) // at each connection; nil: there is none
 	Prefix   string                 // of the keys, which sets gateways of one repository apart from others
 	Timeout  time.Duration          // that a request waits at most; 50 ms when 0
@@ -59,7 +60,11 @@ func New(o Options) (*Limiter, error) {
 	c.DisableIdentity = true
 	c.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	if c.TLSConfig != nil {
-		c.TLSConfig.MinVersion = tls.VersionTLS12
+		name := c.TLSConfig.ServerName
+		if o.TLS != nil {
+			c.TLSConfig = o.TLS.Clone()
+		}
+		c.TLSConfig.ServerName, c.TLSConfig.MinVersion = name, tls.VersionTLS12
 	}
 	if o.Password != nil {
 		user := c.Username

@@ -56,8 +56,20 @@ type trustFiles struct {
 }
 
 func (f trustFiles) transport() (http.RoundTripper, error) {
-	if f.ca == "" && f.cert == "" && f.key == "" {
+	config, err := f.config()
+	switch {
+	case err != nil:
+		return nil, err
+	case config == nil:
 		return http.DefaultTransport, nil
+	}
+	return &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment}, nil
+}
+
+// config is nil without files.
+func (f trustFiles) config() (*tls.Config, error) {
+	if f.ca == "" && f.cert == "" && f.key == "" {
+		return nil, nil
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.ca != "" {
@@ -77,5 +89,5 @@ func (f trustFiles) transport() (http.RoundTripper, error) {
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	return &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment}, nil
+	return config, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -41,58 +40,8 @@ type besieged struct {
 	admin                string
 	settings             settings
 	process              process
-	answers              strings.Builder
-}
-
-// watched is a server that keeps what it was asked.
-type watched struct {
-	url string
-	mu  sync.Mutex
-	got []*http.Request
-}
-
-func watchedServer(t *testing.T, answer http.HandlerFunc) *watched {
-	t.Helper()
-	w := &watched{}
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		w.mu.Lock()
-		w.got = append(w.got, r.Clone(context.Background()))
-		w.mu.Unlock()
-		answer(out, r)
-	}))
-	t.Cleanup(server.Close)
-	w.url = server.URL
-	return w
-}
-
-func (w *watched) count() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.got)
-}
-
-func (w *watched) forget() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.got = nil
-}
-
-func (w *watched) uris() (all []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, r := range w.got {
-		all = append(all, r.RequestURI)
-	}
-	return all
-}
-
-func (w *watched) headers() (all []http.Header) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, r := range w.got {
-		all = append(all, r.Header)
-	}
-	return all
+	said                 sync.Mutex
+	answers              strings.Builder // that it has given
 }
 
 // besiege starts a gateway with keys, an admin token and secrets of deployments.
@@ -101,6 +50,8 @@ func besiege(t *testing.T) *besieged {
 	b := &besieged{t: t, reader: newReader(t), token: "the-token-of-the-admin-listener", deployed: "the-secret-of-the-deployment"}
 	b.inside = watchedServer(t, func(http.ResponseWriter, *http.Request) {})
 	b.model = watchedServer(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
 		if status, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/base/redirect/")); err == nil {
 			w.Header().Set("Location", b.inside.url+"/admin")
 			w.WriteHeader(status)
@@ -118,7 +69,7 @@ func besiege(t *testing.T) *besieged {
 	b.issued = b.issuer.RSA("issued")
 	b.commitWorld()
 	b.process = process{env: environment{
-		"SWITCHYARD_LISTEN=127.0.0.1:0", "SWITCHYARD_ADMIN=127.0.0.1:0", "SWITCHYARD_ADMIN_TOKEN_FILE=" + b.tokenFile,
+		"SWITCHYARD_LISTEN=127.0.0.1:0", "SWITCHYARD_H2C=true", "SWITCHYARD_ADMIN=127.0.0.1:0", "SWITCHYARD_ADMIN_TOKEN_FILE=" + b.tokenFile,
 		"SWITCHYARD_STATE=" + filepath.Dir(b.stateFile), "MODEL_SECRET=" + b.deployed,
 		"SWITCHYARD_TOKEN_ISSUER=" + b.issuer.URL, "SWITCHYARD_TOKEN_AUDIENCE=switchyard", "SWITCHYARD_TOKEN_ENDPOINTS_CLAIM=endpoints",
 	}, stdout: &b.records, stderr: io.Discard}
@@ -140,6 +91,9 @@ func (b *besieged) commitWorld() {
 	alias := "backends: {only: {deployment: {branch: main, name: %s, version: 1}}}\n%s\n"
 	write("endpoints/pricing.yaml", alias, "model", "")
 	write("endpoints/open.yaml", alias, "model", "access: public")
+	write("endpoints/paged.yaml", alias, "model", "access: public\ncors: {origins: [https://app.example.com], credentials: true}")
+	write("endpoints/rated.yaml", alias, "model", "access: public\nrateLimit: {requests: 20, per: 1h}")
+	write("endpoints/narrow.yaml", alias, "model", "access: public\nmaxInFlightBytes: 100\nassignment: {key: body:/user}")
 	write("endpoints/secret.yaml", alias, "other", "path: /hidden")
 	write("deployments/model.yaml", "versions: {1: {url: %s/base, headers: {X-Model: \"${env:MODEL_SECRET}\"}}}\n", b.model.url)
 	write("deployments/other.yaml", "versions: {1: {url: %s}}\n", b.other.url)
@@ -202,11 +156,13 @@ type sent struct {
 	method string // POST if empty
 	path   string
 	fields []string // NAME: VALUE
+	body   string   // as it is written, with its framing; empty: there is none
 }
 
 type gotten struct {
 	status int
 	text   string
+	header http.Header
 }
 
 func (b *besieged) send(s sent) gotten      { return b.exchange(b.listen, s) }
@@ -224,14 +180,17 @@ func (b *besieged) exchange(address string, s sent) gotten {
 	if method == "" {
 		method = http.MethodPost
 	}
-	head := method + " " + s.path + " HTTP/1.1\r\nHost: gateway.example\r\nContent-Length: 0\r\n"
+	head := method + " " + s.path + " HTTP/1.1\r\nHost: gateway.example\r\n"
+	if s.body == "" {
+		head += "Content-Length: 0\r\n"
+	}
 	for _, field := range s.fields {
 		head += field + "\r\n"
 	}
 	if !strings.Contains(head, "\r\nConnection:") {
 		head += "Connection: close\r\n"
 	}
-	_, err = io.WriteString(c, head+"\r\n")
+	_, err = io.WriteString(c, head+"\r\n"+s.body)
 	must0(b.t, err)
 	request := &http.Request{Method: method}
 	res, err := http.ReadResponse(bufio.NewReader(c), request)
@@ -244,14 +203,18 @@ func (b *besieged) exchange(address string, s sent) gotten {
 	must0(b.t, err)
 	var header strings.Builder
 	must0(b.t, res.Header.Write(&header))
+	b.said.Lock()
+	defer b.said.Unlock()
 	b.answers.WriteString(header.String() + string(body) + "\n")
-	return gotten{res.StatusCode, string(body)}
+	return gotten{res.StatusCode, string(body), res.Header}
 }
 
 // serves reports whether a revision would serve in which a deployment gets that
 // value in a header.
 func (b *besieged) serves(value string) bool {
-	return b.acceptable("versions: {1: {url: http://127.0.0.1:1/, headers: {X-Stolen: " + strconv.Quote(value) + "}}}\n")
+	header := "{X-Stolen: " + strconv.Quote(value) + "}"
+	return b.acceptable("versions: {1: {url: http://127.0.0.1:1/, headers: "+header+"}}\n") ||
+		b.acceptable("versions: {1: {url: http://127.0.0.1:1/, headers: {add: "+header+"}}}\n")
 }
 
 func (b *besieged) servesURL(url string) bool {

@@ -28,7 +28,7 @@ func TestWhatABrowserHoldsEnds(t *testing.T) {
 		cookies := login.NewCookies[int](login.CookieOptions{Name: "c", Path: "/", Life: time.Hour, Idle: 20 * time.Minute, Most: 10})
 		used, left := given(cookies, 1), given(cookies, 2)
 		for range 3 {
-			time.Sleep(15 * time.Minute)
+			<-time.After(15 * time.Minute)
 			if v, ok := cookies.Of(used); !ok || v != 1 {
 				t.Fatalf("%d %v", v, ok)
 			}
@@ -36,7 +36,7 @@ func TestWhatABrowserHoldsEnds(t *testing.T) {
 		if v, ok := cookies.Of(left); ok {
 			t.Errorf("what nobody looked at is kept: %d", v)
 		}
-		time.Sleep(15*time.Minute + time.Second)
+		<-time.After(15*time.Minute + time.Second)
 		if v, ok := cookies.Of(used); ok {
 			t.Errorf("it lives longer than it may: %d", v)
 		}
@@ -49,7 +49,7 @@ func TestOfMoreThanAreKeptTheLeastUsedGoes(t *testing.T) {
 		all := make([]*http.Request, 4)
 		for i := range all {
 			all[i] = given(cookies, i)
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			cookies.Of(all[0])
 		}
 		for i, want := range []bool{true, false, true, true} {
