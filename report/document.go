@@ -77,7 +77,7 @@ func byReason(what string, counts map[string]int64) []string {
 	names := slices.Sorted(maps.Keys(counts))
 	slices.SortStableFunc(names, func(a, b string) int { return int(counts[b] - counts[a]) })
 	for i, name := range names {
-		names[i] = fmt.Sprintf("%s %s", count(counts[name]), name)
+		names[i] = fmt.Sprintf("%s (%s)", name, count(counts[name]))
 	}
 	return []string{what + ": " + strings.Join(names, ", ") + "."}
 }
@@ -151,7 +151,7 @@ func (r *Report) scoreSection() section {
 		bias += " (" + interval(*c.BiasInterval, figure) + ")"
 	}
 	s.words = append(s.words,
-		fmt.Sprintf("Of %s pairs of scores %s are within %s or %s of each other.", count(c.Pairs), percent(c.WithinTolerance), figure(c.Tolerance.Abs), percent(c.Tolerance.Rel)),
+		fmt.Sprintf("Of %s pairs of scores %s are within %s of each other.", count(c.Pairs), percent(c.WithinTolerance), within(c.Tolerance)),
 		bias+".")
 	q := c.Quantiles
 	row := []string{"difference"}

@@ -114,6 +114,21 @@ func TestJSONHasTheDocumentedMembers(t *testing.T) {
 }
 
 // A report of nothing is one as well, in every format.
+func TestATolerancesPartsThatAreNothingAreNotTold(t *testing.T) {
+	for want, tolerance := range map[string]report.Tolerance{
+		"within 0.1 of each other":        {Abs: .1},
+		"within 5 % of each other":        {Rel: .05},
+		"within 0.1 or 5 % of each other": {Abs: .1, Rel: .05},
+	} {
+		c := report.NewCollector(report.Options{Endpoint: "e", Tolerance: tolerance})
+		add(t, c, live("1", ok), copied("1", ok+liveOK+`,"agree":true,"scoreLive":0.5,"scoreMirror":0.5`))
+		var b strings.Builder
+		if err := report.Print(&b, c.Report("m", nil), report.FormatText, false); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("%v, want %s in\n%s", err, want, b.String())
+		}
+	}
+}
+
 func TestAReportOfNothing(t *testing.T) {
 	r := report.NewCollector(report.Options{Endpoint: "e"}).Report("m", nil)
 	for _, format := range report.Formats() {

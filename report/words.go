@@ -82,3 +82,14 @@ func orDash(s string) string {
 	}
 	return s
 }
+
+// within is how far two numbers may be apart. One of both may be nothing.
+func within(t Tolerance) string {
+	switch {
+	case t.Rel == 0:
+		return figure(t.Abs)
+	case t.Abs == 0:
+		return percent(t.Rel)
+	}
+	return figure(t.Abs) + " or " + percent(t.Rel)
+}

@@ -112,7 +112,7 @@ func TestWhyThereIsNoAnswer(t *testing.T) {
 		"it is silent": {answer: func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body) // net/http tells a handler that its caller left only then
 			<-r.Context().Done()
-		}, timeout: 50 * time.Millisecond, want: "context deadline exceeded"},
+		}, timeout: 50 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := testbed.HTTP(t, c.answer)
