@@ -28,7 +28,7 @@ func TestSessionsEnd(t *testing.T) {
 				r.AddCookie(w.Result().Cookies()[0])
 				began, last := time.Now(), time.Duration(0)
 				for range 1000 {
-					time.Sleep(test.every) // in the bubble's time
+					<-time.After(test.every) // in the bubble's time
 					if _, ok := s.Of(r); !ok {
 						break
 					}

@@ -71,7 +71,7 @@ func sameDigits(a, b []byte) bool {
 	if !fraction {
 		fraction, rest = rest[0] == '.', rest[1:]
 	}
-	return fraction && bytes.IndexAny(a, "eE") < 0 && len(bytes.TrimRight(rest, "0")) == 0
+	return fraction && !bytes.ContainsAny(a, "eE") && len(bytes.TrimRight(rest, "0")) == 0
 }
 
 // integer reports whether a number is written without a fraction and exponent.

@@ -116,8 +116,7 @@ func (t *Topic) Send(ctx context.Context, b sink.Batch) error {
 // told is what an error says without a broker's own words, which may repeat the
 // password.
 func told(err error) error {
-	var answered *kerr.Error
-	if errors.As(err, &answered) {
+	if answered, ok := errors.AsType[*kerr.Error](err); ok {
 		return answered
 	}
 	return err

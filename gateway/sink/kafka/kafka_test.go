@@ -161,7 +161,7 @@ func TestWhatABrokerSaysIsNotTold(t *testing.T) {
 	c.ControlKey(kmsg.SASLAuthenticate.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		res := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
-		res.ErrorCode, res.ErrorMessage = kerr.SaslAuthenticationFailed.Code, kmsg.StringPtr("nobody has the password s3cret")
+		res.ErrorCode, res.ErrorMessage = kerr.SaslAuthenticationFailed.Code, new("nobody has the password s3cret")
 		if words++; words == 2 {
 			cancel() // the client knows how the first login ended
 		}
