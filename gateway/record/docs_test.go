@@ -19,13 +19,18 @@ import (
 // documented is a row of the table of fields in docs/records.md.
 type documented struct{ name, kind, example, written string }
 
-func readRecordsPage(t *testing.T) []documented {
+func readPage(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/records.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(page), "| field | type |")
+	return string(page)
+}
+
+func readRecordsPage(t *testing.T) []documented {
+	t.Helper()
+	_, table, _ := strings.Cut(readPage(t), "| field | type |")
 	table, _, _ = strings.Cut(table, "\n\n")
 	row := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| ([^|]+) \\| `(.+?)` \\| ([^|]+) \\|")
 	var all []documented
