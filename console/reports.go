@@ -91,8 +91,17 @@ func (c *Console) each(name string, add func(*records.Record)) {
 	}
 }
 
+// collect reads the records of an endpoint that are in memory.
 func (c *Console) collect(name string) *report.Collector {
-	collector := report.NewCollector(report.Options{Endpoint: name})
+	o := report.Options{Endpoint: name, Tolerances: map[string]report.Tolerance{}}
+	if e := c.endpoint(name); e != nil {
+		for i := range e.Mirrors {
+			if compare := e.Mirrors[i].Compare; compare != nil && compare.Tolerance != nil {
+				o.Tolerances[e.Mirrors[i].Name] = report.Tolerance(*compare.Tolerance)
+			}
+		}
+	}
+	collector := report.NewCollector(o)
 	c.each(name, collector.Add)
 	return collector
 }

@@ -92,6 +92,18 @@ func TestGatesAndReportsAreShown(t *testing.T) {
 	}
 }
 
+// What the console reports of scores is what switchyard report says of them.
+func TestReportsTakeTheTolerancesThatAreDeclared(t *testing.T) {
+	files := mirrored(t, `{"data": 20}`, `{"data": 21}`)
+	files["endpoints/e.yaml"] = strings.Replace(files["endpoints/e.yaml"], "gates:", "compare: {score: /data, tolerance: {abs: 2}}, gates:", 1)
+	s := newStage(t, files, nil)
+	s.try(t, "{}")
+	const want = "Of 1 pairs of scores 100 % are within 2 of each other."
+	if got := s.get("/console/endpoints/e/report/m"); !strings.Contains(got.body, want) {
+		t.Errorf("no %q in %d\n%s", want, got.status, got.body)
+	}
+}
+
 func TestTheReportOfASplitComparesBackends(t *testing.T) {
 	s := newStage(t, split(), nil)
 	for range 20 {

@@ -15,9 +15,17 @@ const maxMirrors = 64
 
 // Options says what a report is about.
 type Options struct {
-	Endpoint  string
-	Slices    []SliceKey // beside commits, which always are
-	Tolerance Tolerance  // of scores; that of schema.DefaultTolerance if zero
+	Endpoint   string
+	Slices     []SliceKey           // beside commits, which always are
+	Tolerances map[string]Tolerance // of scores, by mirror; that of schema.DefaultTolerance for those that it lacks
+}
+
+// tolerance is that of a mirror's scores.
+func (o Options) tolerance(mirror string) Tolerance {
+	if t, ok := o.Tolerances[mirror]; ok {
+		return t
+	}
+	return Tolerance(schema.DefaultTolerance())
 }
 
 // Collector takes the records of an endpoint one by one, in any order but best in that in
@@ -34,9 +42,6 @@ type Collector struct {
 
 // NewCollector makes one that has seen nothing.
 func NewCollector(o Options) *Collector {
-	if (o.Tolerance == Tolerance{}) {
-		o.Tolerance = Tolerance(schema.DefaultTolerance())
-	}
 	return &Collector{options: o, lives: newMeeting(), mirrors: map[string]*mirror{}}
 }
 

@@ -39,7 +39,7 @@ type mirror struct {
 }
 
 func newMirror(name string, o Options) *mirror {
-	m := &mirror{name: name, tolerance: o.Tolerance, versions: map[string]bool{}, labels: labels{}, shapes: shapes{}}
+	m := &mirror{name: name, tolerance: o.tolerance(name), versions: map[string]bool{}, labels: labels{}, shapes: shapes{}}
 	m.coverage.Dropped, m.coverage.Unpaired, m.errors.Kinds = map[string]int64{}, map[string]int64{}, map[string]int64{}
 	m.slicings = append(m.slicings, newSlicing(SliceKey{kind: "commit"}))
 	for _, key := range o.Slices {

@@ -120,7 +120,7 @@ func TestATolerancesPartsThatAreNothingAreNotTold(t *testing.T) {
 		"within 5 % of each other":        {Rel: .05},
 		"within 0.1 or 5 % of each other": {Abs: .1, Rel: .05},
 	} {
-		c := report.NewCollector(report.Options{Endpoint: "e", Tolerance: tolerance})
+		c := report.NewCollector(report.Options{Endpoint: "e", Tolerances: map[string]report.Tolerance{"m": tolerance}})
 		add(t, c, live("1", ok), copied("1", ok+liveOK+`,"agree":true,"scoreLive":0.5,"scoreMirror":0.5`))
 		var b strings.Builder
 		if err := report.Print(&b, c.Report("m", nil), report.FormatText, false); err != nil || !strings.Contains(b.String(), want) {

@@ -41,7 +41,7 @@ const (
 )
 
 func TestAReportSaysWhatCame(t *testing.T) {
-	c := report.NewCollector(report.Options{Endpoint: "e", Tolerance: report.Tolerance{Abs: .1}})
+	c := report.NewCollector(report.Options{Endpoint: "e", Tolerances: map[string]report.Tolerance{"m": {Abs: .1}}})
 	add(t, c,
 		live("1", ok), copied("1", ok+liveOK+`,"agree":true,"labelLive":"cat","labelMirror":"cat","scoreLive":0.5,"scoreMirror":0.55`),
 		live("2", ok), copied("2", ok+liveOK+`,"agree":false,"labelLive":"cat","labelMirror":"dog","scoreLive":0.5,"scoreMirror":0.9,"diff":[{"path":"/rows/3/label","live":"cat","mirror":"dog"},{"path":"/rows/4/why","mirror":1}]`),

@@ -140,7 +140,7 @@ func (f *replayFlags) run(ctx context.Context, p process, s settings, given []st
 	if err != nil {
 		return err
 	}
-	done, err := newReplayed(p, report.Options{Endpoint: source.endpoint, Slices: keys, Tolerance: to.tolerance()}, f.out)
+	done, err := newReplayed(p, report.Options{Endpoint: source.endpoint, Slices: keys, Tolerances: to.tolerances()}, f.out)
 	if err != nil {
 		return err
 	}

@@ -20,12 +20,12 @@ type replayTarget struct {
 	gates   *schema.Gates // nil: none are declared
 }
 
-// tolerance is that of scores.
-func (t *replayTarget) tolerance() report.Tolerance {
+// tolerances are those of scores that are declared, by the name of the target.
+func (t *replayTarget) tolerances() map[string]report.Tolerance {
 	if c := t.options.Compare; c != nil && c.Tolerance != nil {
-		return report.Tolerance(*c.Tolerance)
+		return map[string]report.Tolerance{t.options.Name: report.Tolerance(*c.Tolerance)}
 	}
-	return report.Tolerance{}
+	return nil
 }
 
 // target reads what is declared: the deployment, and if there is one the mirror.

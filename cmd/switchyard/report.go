@@ -137,13 +137,11 @@ func (f *reportFlags) run(ctx context.Context, p process, s settings, endpoint s
 	if err != nil {
 		return err
 	}
-	o := report.Options{Endpoint: endpoint, Slices: keys}
 	declared, err := f.source.declared(ctx, p, s, endpoint)
 	if err != nil {
 		return err
 	}
-	o.Tolerance = declared.tolerance(f.mirror)
-	collector := report.NewCollector(o)
+	collector := report.NewCollector(report.Options{Endpoint: endpoint, Slices: keys, Tolerances: declared.tolerances()})
 	read, err := f.source.read(ctx, p, endpoint, func(r *records.Record) { collector.Add(r) })
 	if err != nil {
 		return err

@@ -27,17 +27,15 @@ type declaredMirror struct {
 
 func (d declaration) gates(mirror string) *schema.Gates { return d.mirrors[mirror].gates }
 
-// tolerance is that of a mirror, or of the only one; zero if it is not declared.
-func (d declaration) tolerance(mirror string) report.Tolerance {
-	if mirror == "" && len(d.mirrors) == 1 {
-		for name := range d.mirrors {
-			mirror = name
+// tolerances are those that are declared, by mirror.
+func (d declaration) tolerances() map[string]report.Tolerance {
+	all := map[string]report.Tolerance{}
+	for name, m := range d.mirrors {
+		if m.tolerance != nil {
+			all[name] = report.Tolerance(*m.tolerance)
 		}
 	}
-	if t := d.mirrors[mirror].tolerance; t != nil {
-		return report.Tolerance(*t)
-	}
-	return report.Tolerance{}
+	return all
 }
 
 // weights are those of backends; nil if one is not known.

@@ -128,7 +128,7 @@ func newPenguinReport() (*penguinReport, error) {
 		return nil, err
 	}
 	mirror := &endpoint.Mirrors[0]
-	o := report.Options{Endpoint: penguinEndpoint, Tolerance: report.Tolerance(*mirror.Compare.Tolerance)}
+	o := report.Options{Endpoint: penguinEndpoint, Tolerances: map[string]report.Tolerance{penguinMirror: report.Tolerance(*mirror.Compare.Tolerance)}}
 	return &penguinReport{gates: mirror.Gates, collector: report.NewCollector(o)}, nil
 }
 
