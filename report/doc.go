@@ -21,7 +21,7 @@
 //
 // Each gate is held against a confidence sequence (package stat), not against an interval or
 // a p-value: whoever looks every hour and promotes at the first good verdict is wrong with a
-// probability of at most Alpha, all looks and all gates together. SAME means that every
+// probability of at most Alpha, all looks, all gates and both gains of BETTER together. SAME means that every
 // gate holds beyond doubt, WORSE that one does not, BETTER that beside all gates
 // the mirror fails less often or has a lower p99, and NOT ENOUGH DATA that
 // more pairs will tell. The agreement is freed from noise where a second mirror of

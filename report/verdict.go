@@ -17,15 +17,15 @@ func DefaultGates() *schema.Gates {
 	}}
 }
 
-// judge holds a mirror to gates. Each of k gates has a share of Alpha/k of being
-// judged wrongly ever, so that all of them together have Alpha.
+// judge holds a mirror to gates. Each of k gates has a share of Alpha/(k+1) of being
+// judged wrongly ever, and so have both gains together: what a verdict says has Alpha.
 func judge(r *Report, m, floor *mirror, gates *schema.Gates) {
 	r.MinPairs, r.Gates = gates.MinPairs, []Gate{}
-	alpha := Alpha / float64(max(len(gates.Gates), 1))
+	alpha := Alpha / float64(len(gates.Gates)+1)
 	for _, g := range gates.Gates {
 		r.Gates = append(r.Gates, m.judge(r, floor, g, alpha))
 	}
-	r.Verdict, r.Reasons = decide(r, m)
+	r.Verdict, r.Reasons = decide(r, m, alpha)
 }
 
 // judge holds the mirror to one gate: how far its figure is above the bound, at the
@@ -91,7 +91,7 @@ func result(o schema.Operator, excess Range) Result {
 }
 
 // decide gives the verdict that follows from the gates, and why.
-func decide(r *Report, m *mirror) (Verdict, []string) {
+func decide(r *Report, m *mirror, alpha float64) (Verdict, []string) {
 	if pairs := r.Coverage.Paired; pairs < int64(r.MinPairs) {
 		return Open, []string{fmt.Sprintf("There are %d pairs, and nothing is decided below %d.", pairs, r.MinPairs)}
 	}
@@ -112,19 +112,20 @@ func decide(r *Report, m *mirror) (Verdict, []string) {
 	case len(open) > 0:
 		return Open, open
 	}
-	if gains := m.gains(r); len(gains) > 0 {
+	if gains := m.gains(r, alpha); len(gains) > 0 {
 		return Better, append(gains, passed...)
 	}
 	return Same, passed
 }
 
-// gains are in what the mirror is better beyond doubt.
-func (m *mirror) gains(r *Report) []string {
+// gains are in what the mirror is better beyond doubt. Of each only the upper end is looked
+// at, which is wrong with alpha/2: alpha for both.
+func (m *mirror) gains(r *Report, alpha float64) []string {
 	var gains []string
-	if r.Errors.above(1, Alpha/2).High < 0 {
+	if r.Errors.above(1, alpha).High < 0 {
 		gains = append(gains, fmt.Sprintf("The mirror fails less often: %s of its answers, live %s.", percent(r.Errors.mirrorRate()), percent(r.Errors.liveRate())))
 	}
-	faster := m.latency.above(.99, schema.Gate{Live: true, Factor: 1}, Alpha/2)
+	faster := m.latency.above(.99, schema.Gate{Live: true, Factor: 1}, alpha)
 	if faster.High < 0 {
 		gains = append(gains, fmt.Sprintf("The mirror is faster: p99 %s, live %s.", millis(r.LatencyMs.Mirror.P99), millis(r.LatencyMs.Live.P99)))
 	}

@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+
+	"github.com/switchyard-gateway/switchyard/report"
 )
 
 // The block of the page that is written.
@@ -25,46 +28,64 @@ func writePage(path string, findings []finding) error {
 	return os.WriteFile(path, []byte(before+blockBegin+page(findings)+blockEnd+after), 0o644)
 }
 
-// page is both tables.
+// page is the tables: how often verdicts are wrong, and how soon they are right.
 func page(findings []finding) string {
 	var b strings.Builder
-	looks := len(findings[0].worse)
+	looks := looksOf(findings)
 	fmt.Fprintf(&b, "Of %d runs, each with a look after every %d pairs up to %d, those that said so at some look:\n\n", findings[0].runs, every, looks*every)
-	b.WriteString("| the mirror is | `WORSE` | `SAME` or `BETTER` | usual intervals: worse |\n|---|---:|---:|---:|\n")
+	b.WriteString("| the mirror is | `WORSE` | `SAME` | `BETTER` | usual intervals: worse |\n|---|---:|---:|---:|---:|\n")
 	for _, f := range findings {
-		if !f.truth.alarm {
-			fmt.Fprintf(&b, "| %s | %.1f %% | %.1f %% | %.1f %% |\n", f.truth.name, 100*f.share(f.worse, looks-1), 100*f.share(f.same, looks-1), 100*float64(f.usual)/float64(f.runs))
-		}
-	}
-	fmt.Fprintf(&b, "\nOf %d runs each, those that had said `WORSE` by then:\n\n", findings[len(findings)-1].runs)
-	b.WriteString("| the mirror has | 1,000 pairs | 2,000 | 3,000 | 5,000 | half of them after |\n|---|---:|---:|---:|---:|---:|\n")
-	for _, f := range findings {
-		if !f.truth.alarm {
+		if f.truth.right != "" {
 			continue
 		}
 		fmt.Fprintf(&b, "| %s |", f.truth.name)
-		for _, pairs := range []int{1000, 2000, 3000, 5000} {
-			fmt.Fprintf(&b, " %.0f %% |", 100*f.share(f.worse, min(pairs/every, looks)-1))
+		for _, v := range verdicts() {
+			fmt.Fprintf(&b, " %.1f %% |", 100*f.share(v, looks-1))
 		}
-		if n := f.median(); n > 0 {
-			fmt.Fprintf(&b, " %d pairs |\n", n)
-		} else {
-			b.WriteString(" more |\n")
+		fmt.Fprintf(&b, " %.1f %% |\n", 100*float64(f.usual)/float64(f.runs))
+	}
+	fmt.Fprintf(&b, "\nOf %d runs each, those that had given the verdict that is right by then:\n\n", findings[len(findings)-1].runs)
+	b.WriteString("| the mirror has, or is | right is | 1,000 pairs | 2,000 | 3,000 | 5,000 | half of them after |\n|---|---|---:|---:|---:|---:|---:|\n")
+	for _, f := range findings {
+		if f.truth.right != "" {
+			b.WriteString(f.row(looks))
 		}
+	}
+	b.WriteString("\nWide gates are")
+	for _, g := range (truth{wide: true}).gates().Gates {
+		fmt.Fprintf(&b, " `%s %s`", g.Metric, g)
+	}
+	b.WriteString(".\n")
+	return b.String()
+}
+
+// row says how soon the verdict comes that is right.
+func (f finding) row(looks int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| %s | `%s` |", f.truth.name, f.truth.right)
+	for _, pairs := range []int{1000, 2000, 3000, 5000} {
+		fmt.Fprintf(&b, " %.0f %% |", 100*f.share(f.truth.right, min(pairs/every, looks)-1))
+	}
+	if n := f.median(); n > 0 {
+		fmt.Fprintf(&b, " %d pairs |\n", n)
+	} else {
+		b.WriteString(" more |\n")
 	}
 	return b.String()
 }
+
+func looksOf(findings []finding) int { return len(findings[0].said[report.Worse]) }
 
 // colors of the curves, which can be told apart in print and by most eyes.
 func colors() []string {
 	return []string{"#8c8c8c", "#bdbdbd", "#595959", "#d0d0d0", "#9ecae1", "#4292c6", "#08519c", "#fdae6b", "#e6550d", "#a1d99b", "#238b45"}
 }
 
-// plot draws how many runs have said WORSE, over pairs.
+// plot draws how many runs have said WORSE of the default gates, over pairs.
 func plot(findings []finding) string {
 	const width, height, left, top, right, bottom = 760.0, 380.0, 60.0, 20.0, 290.0, 50.0
 	all := colors()
-	looks := len(findings[0].worse)
+	looks := looksOf(findings)
 	x := func(look int) float64 { return left + (width-left-right)*float64(look+1)/float64(looks) }
 	y := func(share float64) float64 { return height - bottom - (height-top-bottom)*share }
 	var b strings.Builder
@@ -78,10 +99,11 @@ func plot(findings []finding) string {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%.0f" text-anchor="middle" fill="#444">%d</text>`+"\n", x(pairs/every-1), height-bottom+18, pairs)
 	}
 	fmt.Fprintf(&b, `<text x="%.0f" y="%.0f" text-anchor="middle" fill="#444">pairs</text>`+"\n", (left+width-right)/2, height-12)
-	for i, f := range findings {
+	held := slices.DeleteFunc(slices.Clone(findings), func(f finding) bool { return f.truth.wide })
+	for i, f := range held {
 		var points []string
 		for look := range looks {
-			points = append(points, fmt.Sprintf("%.1f %.1f", x(look), y(f.share(f.worse, look))))
+			points = append(points, fmt.Sprintf("%.1f %.1f", x(look), y(f.share(report.Worse, look))))
 		}
 		color := all[i%len(all)]
 		fmt.Fprintf(&b, `<path d="M%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(points, "L"), color)

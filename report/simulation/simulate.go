@@ -28,24 +28,30 @@ type truth struct {
 	agree                float64
 	liveFails, mirrFails float64
 	slower               float64
-	alarm                bool // a gate does not hold, so that WORSE is right
+	wide                 bool           // gates that let much pass, in place of the default ones
+	right                report.Verdict // that is to be found; empty: WORSE and BETTER are both wrong
 }
 
 // truths are what is simulated: first a mirror that is as live, and those that are exactly as bad
-// as the default gates allow; then those that are worse.
+// as the gates allow; then those that are worse, and those that are seen to be as good
+// or better.
 func truths() []truth {
 	return []truth{
 		{name: "as live", agree: .998, liveFails: .01, mirrFails: .01, slower: 1},
 		{name: "agreement just as bad as allowed (98 %)", agree: .98, slower: 1},
 		{name: "errors just as many as allowed (live 1 %, mirror 1.1 %)", agree: .998, liveFails: .01, mirrFails: .011, slower: 1},
 		{name: "p99 just as long as allowed (1.2 times)", agree: .998, slower: 1.2},
-		{name: "agreement 96 %", agree: .96, slower: 1, alarm: true},
-		{name: "agreement 95 %", agree: .95, slower: 1, alarm: true},
-		{name: "agreement 90 %", agree: .9, slower: 1, alarm: true},
-		{name: "errors 1 % more", agree: .998, liveFails: .01, mirrFails: .02, slower: 1, alarm: true},
-		{name: "errors 2 % more", agree: .998, liveFails: .01, mirrFails: .03, slower: 1, alarm: true},
-		{name: "p99 1.5 times as long", agree: .998, slower: 1.5, alarm: true},
-		{name: "p99 2 times as long", agree: .998, slower: 2, alarm: true},
+		{name: "as live (gates wide)", agree: .998, liveFails: .01, mirrFails: .01, slower: 1, wide: true},
+		{name: "agreement 96 %", agree: .96, slower: 1, right: report.Worse},
+		{name: "agreement 95 %", agree: .95, slower: 1, right: report.Worse},
+		{name: "agreement 90 %", agree: .9, slower: 1, right: report.Worse},
+		{name: "errors 1 % more", agree: .998, liveFails: .01, mirrFails: .02, slower: 1, right: report.Worse},
+		{name: "errors 2 % more", agree: .998, liveFails: .01, mirrFails: .03, slower: 1, right: report.Worse},
+		{name: "p99 1.5 times as long", agree: .998, slower: 1.5, right: report.Worse},
+		{name: "p99 2 times as long", agree: .998, slower: 2, right: report.Worse},
+		{name: "as live (gates wide)", agree: .998, liveFails: .01, mirrFails: .01, slower: 1, wide: true, right: report.Same},
+		{name: "errors 2 % fewer (gates wide)", agree: .998, liveFails: .03, mirrFails: .01, slower: 1, wide: true, right: report.Better},
+		{name: "p99 half as long (gates wide)", agree: .998, slower: .5, wide: true, right: report.Better},
 	}
 }
 
@@ -53,19 +59,34 @@ func truths() []truth {
 type finding struct {
 	truth truth
 	runs  int
-	worse []int // runs that have been WORSE at some look, up to each look
-	same  []int // SAME or BETTER
-	usual int   // runs in which the usual interval for one look would have said WORSE at some look
+	said  map[report.Verdict][]int // runs that have said so at some look, up to each look
+	usual int                      // runs in which the usual interval for one look would have said WORSE at some look
 }
 
-func (f finding) share(counts []int, look int) float64 {
-	return float64(counts[look]) / float64(f.runs)
+// share is how many of the runs have given a verdict, up to a look.
+func (f finding) share(v report.Verdict, look int) float64 {
+	return float64(f.said[v][look]) / float64(f.runs)
 }
 
-// median is how many pairs half of the runs needed for WORSE; 0: more than there were.
+// median is how many pairs half of the runs needed for the verdict that is right; 0: more than there were.
 func (f finding) median() int {
-	i := slices.IndexFunc(f.worse, func(n int) bool { return 2*n >= f.runs })
+	i := slices.IndexFunc(f.said[f.truth.right], func(n int) bool { return 2*n >= f.runs })
 	return (i + 1) * every
+}
+
+// verdicts are those that a look may give when it decides.
+func verdicts() []report.Verdict { return []report.Verdict{report.Worse, report.Same, report.Better} }
+
+// gates are those that the mirror is held against.
+func (t truth) gates() *schema.Gates {
+	if !t.wide {
+		return report.DefaultGates()
+	}
+	return &schema.Gates{MinPairs: schema.DefaultMinPairs, Gates: []schema.Gate{
+		{Metric: schema.Agreement, Operator: schema.AtLeast, Offset: .95},
+		{Metric: schema.ErrorRate, Operator: schema.AtMost, Live: true, Factor: 1, Offset: .03},
+		{Metric: schema.P99, Operator: schema.AtMost, Live: true, Factor: 2},
+	}}
 }
 
 // simulate finds out about all truths.
@@ -73,10 +94,13 @@ func simulate(o options) []finding {
 	var all []finding
 	for i, t := range truths() {
 		runs := o.runs
-		if t.alarm {
+		if t.right != "" {
 			runs = o.powerRuns
 		}
-		f := finding{truth: t, runs: runs, worse: make([]int, o.looks), same: make([]int, o.looks)}
+		f := finding{truth: t, runs: runs, said: map[report.Verdict][]int{}}
+		for _, v := range verdicts() {
+			f.said[v] = make([]int, o.looks)
+		}
 		var mu sync.Mutex
 		var workers sync.WaitGroup
 		jobs := make(chan int) // not buffered: workers take a run when they are ready
@@ -100,19 +124,20 @@ func simulate(o options) []finding {
 	return all
 }
 
-// result is what was seen first at which look; -1: never.
-type result struct{ worse, same, usual int }
+// result is at which look a verdict was given first, and whether usual intervals would have
+// said WORSE at some.
+type result struct {
+	said  map[report.Verdict]int
+	usual bool
+}
 
 func (f *finding) add(r result) {
-	for look := range f.worse {
-		if r.worse >= 0 && r.worse <= look {
-			f.worse[look]++
-		}
-		if r.same >= 0 && r.same <= look {
-			f.same[look]++
+	for v, first := range r.said {
+		for look := first; look < len(f.said[v]); look++ {
+			f.said[v][look]++
 		}
 	}
-	if r.usual >= 0 {
+	if r.usual {
 		f.usual++
 	}
 }
@@ -121,24 +146,19 @@ func (f *finding) add(r result) {
 func watch(t truth, looks int, a, b uint64) result {
 	random := rand.New(rand.NewPCG(a, b))
 	c := report.NewCollector(report.Options{Endpoint: "e"})
-	out := result{-1, -1, -1}
-	gates := report.DefaultGates()
+	out := result{said: map[report.Verdict]int{}}
+	gates := t.gates()
 	for look := range looks {
 		for i := range every {
 			r := t.record(random, look*every+i)
 			c.Add(&r)
 		}
 		r := c.Report("m", gates)
-		switch {
-		case r.Verdict == report.Worse && out.worse < 0:
-			out.worse = look
-		case (r.Verdict == report.Same || r.Verdict == report.Better) && out.same < 0:
-			out.same = look
+		if _, again := out.said[r.Verdict]; !again && r.Verdict != report.Open {
+			out.said[r.Verdict] = look
 		}
-		if out.usual < 0 && r.Coverage.Paired >= int64(r.MinPairs) && usuallyWorse(r, gates) {
-			out.usual = look
-		}
-		if t.alarm && out.worse >= 0 {
+		out.usual = out.usual || r.Coverage.Paired >= int64(r.MinPairs) && usuallyWorse(r, gates)
+		if t.right != "" && r.Verdict == t.right {
 			break
 		}
 	}
