@@ -1,5 +1,6 @@
-// Package receiver is a collector of OpenTelemetry for tests: it speaks OTLP over
-// HTTP, and keeps what it gets.
+// Package receiver has receivers for tests, which keep what they get: a collector of
+// OpenTelemetry, which speaks OTLP over HTTP, and one of webhooks in a process of its
+// own, which can be killed.
 package receiver
 
 import (

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,17 +13,6 @@ import (
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
-
-// unread is stdout whose reader has stopped reading, until it is opened.
-type unread struct {
-	testbed.Log
-	open chan struct{}
-}
-
-func (g *unread) Write(p []byte) (int, error) {
-	<-g.open
-	return g.Log.Write(p)
-}
 
 // TestNothingIsLostThatIsNotCounted calls an endpoint while stdout blocks, a receiver
 // is away, and the disk is full on which the records for it wait and on which they
@@ -45,9 +32,10 @@ func TestNothingIsLostThatIsNotCounted(t *testing.T) {
 	if err := os.WriteFile(filler, make([]byte, 7<<19), 0o600); err != nil { // half a MiB is left
 		t.Fatal(err)
 	}
-	hook := newReceived(t)
-	hook.block = make(chan struct{})
-	stdout := &unread{open: make(chan struct{})}
+	hook, f := newReceived(t), newFault(t)
+	f.begin()
+	hook.fault = f
+	stdout := &pausing{fault: f}
 	o := serve.Options{Stdout: stdout}
 	o.Records.MaxBuffered = 1 << 20
 	o.Sinks = declaredSinks(t, fmt.Sprintf(`sinks:
@@ -55,10 +43,7 @@ func TestNothingIsLostThatIsNotCounted(t *testing.T) {
   - {name: warehouse, webhook: {url: %s, timeout: 100ms}, spool: {dir: %s}, buffer: 1MiB}
 `, archive, hook.URL, filepath.Join(disk, "spool")))
 	r := begin(t, o, redactingEndpoint())
-	testbed.Eventually(t, "the endpoint serves", func() bool {
-		status, _ := r.call(http.MethodGet, r.admin+"/readyz", "")
-		return status == http.StatusOK
-	})
+	r.ready()
 	const callers, each = 4, 300
 	body := `{"a": "` + strings.Repeat("x", 4000) + `"}`
 	var calling sync.WaitGroup
@@ -72,22 +57,12 @@ func TestNothingIsLostThatIsNotCounted(t *testing.T) {
 		})
 	}
 	calling.Wait()
-	lost := func(name string) int {
-		_, metrics := r.call(http.MethodGet, r.admin+"/metrics", "")
-		m := regexp.MustCompile(`(?m)^` + name + ` (\d+)$`).FindStringSubmatch(metrics)
-		if m == nil {
-			t.Fatalf("there is no metric %s", name)
-		}
-		n, _ := strconv.Atoi(m[1]) // digits
-		return n
-	}
-	const sinkLost = `switchyard_sink_lost_total\{sink="%s"\}`
+	const sinkLost = `switchyard_sink_lost_total{sink="%s"}`
 	for _, name := range []string{"switchyard_records_lost_total", fmt.Sprintf(sinkLost, "archive"), fmt.Sprintf(sinkLost, "warehouse")} {
-		testbed.Eventually(t, name+" counts", func() bool { return lost(name) > 0 })
+		testbed.Eventually(t, name+" counts", func() bool { return r.metric(name) > 0 })
 	}
 
-	close(stdout.open)
-	close(hook.block)
+	f.end()
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +76,7 @@ func TestNothingIsLostThatIsNotCounted(t *testing.T) {
 		"warehouse": {received, fmt.Sprintf(sinkLost, "warehouse")},
 	} {
 		ids := func() map[string]int { return requestIDs(c.text()) }
-		testbed.Eventually(t, name+" has all records that are not counted", func() bool { return len(ids())+lost(c.lost) == callers*each })
+		testbed.Eventually(t, name+" has all records that are not counted", func() bool { return len(ids())+r.metric(c.lost) == callers*each })
 		for id, n := range ids() {
 			if n != 1 {
 				t.Errorf("%s has the record of %s %d times", name, id, n)
@@ -112,13 +87,4 @@ func TestNothingIsLostThatIsNotCounted(t *testing.T) {
 	if err := testbed.Receive(t, "the end", r.ended); err != nil {
 		t.Error(err)
 	}
-}
-
-// requestIDs counts the records of each request.
-func requestIDs(text string) map[string]int {
-	ids := map[string]int{}
-	for _, m := range regexp.MustCompile(`"event":"inference","requestId":"(\w+)"`).FindAllStringSubmatch(text, -1) {
-		ids[m[1]]++
-	}
-	return ids
 }

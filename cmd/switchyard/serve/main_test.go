@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +15,15 @@ import (
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/gitsync"
 	"github.com/switchyard-gateway/switchyard/gitsync/seed"
+	"github.com/switchyard-gateway/switchyard/internal/receiver"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if !receiver.Main() {
+		goleak.VerifyTestMain(m)
+	}
+}
 
 // running is a process in the test's own.
 type running struct {
@@ -70,6 +77,27 @@ func begin(t testing.TB, o serve.Options, files map[string]string) *running {
 		r.client.CloseIdleConnections()
 	})
 	return r
+}
+
+// ready waits until the endpoints serve, for those whose log is not in r.
+func (r *running) ready() {
+	r.t.Helper()
+	testbed.Eventually(r.t, "the endpoints serve", func() bool {
+		status, _ := r.call(http.MethodGet, r.admin+"/readyz", "")
+		return status == http.StatusOK
+	})
+}
+
+// metric is the value of a metric with its labels, a whole number.
+func (r *running) metric(name string) int {
+	r.t.Helper()
+	_, metrics := r.call(http.MethodGet, r.admin+"/metrics", "")
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\d+)$`).FindStringSubmatch(metrics)
+	if m == nil {
+		r.t.Fatalf("there is no metric %s", name)
+	}
+	n, _ := strconv.Atoi(m[1]) // digits
+	return n
 }
 
 func (r *running) commit(files map[string]string) string {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -44,7 +45,7 @@ type received struct {
 	text    strings.Builder
 	secret  string
 	records int
-	block   chan struct{} // answers wait until it is closed; nil: they do not
+	fault   *fault // while it lasts answers wait; nil: there is none
 }
 
 func newReceived(t *testing.T) *received {
@@ -52,12 +53,8 @@ func newReceived(t *testing.T) *received {
 	r := &received{seen: map[string]bool{}}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
-		if r.block != nil {
-			select {
-			case <-r.block:
-			case <-req.Context().Done():
-				return
-			}
+		if r.fault != nil && r.fault.hang(req.Context().Done()) {
+			return
 		}
 		var document struct{ Data []json.RawMessage }
 		if err := json.Unmarshal(body, &document); err != nil {
@@ -115,10 +112,7 @@ func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
     kafka: {brokers: [%q], topic: records, sasl: {mechanism: plain, username: switchyard, password: "${env:KAFKA}"}}
 `, archive, hook.URL, filepath.Join(dir, "spool"), collector.URL, cluster.ListenAddrs()[0]))
 	r := begin(t, o, redactingEndpoint())
-	testbed.Eventually(t, "the endpoint serves", func() bool {
-		status, _ := r.call(http.MethodGet, r.admin+"/readyz", "")
-		return status == http.StatusOK
-	})
+	r.ready()
 	const n = 20
 	for i := range n {
 		r.call(http.MethodPost, r.url+"/v1/e", fmt.Sprintf(`{"ssn": "s3cret-%d", "deep": {"s\u0073n": "s3cret"}, "n": %d}`, i, i))
@@ -133,6 +127,8 @@ func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
 	if err := testbed.Receive(t, "the end", r.ended); err != nil {
 		t.Fatal(err)
 	}
+	stream := consumer(t, cluster, kgo.SASL(plain.Auth{User: "switchyard", Pass: "t0ken-of-KAFKA"}.AsMechanism()))
+	testbed.Eventually(t, "the topic has the records", func() bool { return len(requestIDs(stream())) == n+1 })
 	count, text, secret := hook.all()
 	if count != n+1 || secret != "t0ken-of-HOOK" {
 		t.Errorf("the webhook got %d records with the secret %q", count, secret)
@@ -140,7 +136,7 @@ func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
 	if got := len(collector.Kept().Logs); got != n+1 {
 		t.Errorf("the collector got %d records", got)
 	}
-	outputs := map[string]string{"webhook": text, "archive": read(t, archive), "process": read(t, process), "console": r.log.String(), "kafka": consumed(t, cluster, n+1)}
+	outputs := map[string]string{"webhook": text, "archive": read(t, archive), "process": read(t, process), "console": r.log.String(), "kafka": stream()}
 	for name, text := range outputs {
 		if got := strings.Count(text, `"event":"inference"`); got != n+1 {
 			t.Errorf("%s has %d records", name, got)
@@ -159,29 +155,27 @@ func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
 	}
 }
 
-// consumed are n messages of the topic, all that there is of them.
-func consumed(t *testing.T, cluster *kfake.Cluster, n int) string {
+// consumer gives the messages of the topic so far, each delivery once.
+func consumer(t *testing.T, cluster *kfake.Cluster, o ...kgo.Opt) func() string {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("records"),
-		kgo.SASL(plain.Auth{User: "switchyard", Pass: "t0ken-of-KAFKA"}.AsMechanism()))
+	client, err := kgo.NewClient(append(o, kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("records"))...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), testbed.Patience)
-	defer cancel()
+	t.Cleanup(client.Close)
 	var all strings.Builder
-	for got := 0; got < n; {
-		fetched := client.PollFetches(ctx)
-		if err := fetched.Err0(); err != nil {
-			t.Fatalf("%d messages: %v", got, err)
-		}
-		fetched.EachRecord(func(r *kgo.Record) {
-			got++
-			_, _ = fmt.Fprintf(&all, "%s %s %v\n", r.Key, r.Value, r.Headers)
+	seen := map[string]bool{}
+	return func() string {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			if id := string(r.Headers[0].Value); !seen[id] {
+				seen[id] = true
+				fmt.Fprintf(&all, "%s %s %v\n", r.Key, r.Value, r.Headers)
+			}
 		})
+		return all.String()
 	}
-	return all.String()
 }
 
 func read(t *testing.T, path string) string {
@@ -197,7 +191,8 @@ func read(t *testing.T, path string) string {
 // take waits on disk for the next process.
 func TestM16AReceiverThatHangsTouchesNobody(t *testing.T) {
 	hook := newReceived(t)
-	hook.block = make(chan struct{})
+	hook.fault = newFault(t)
+	hook.fault.begin()
 	text := fmt.Sprintf(`sinks:
   - name: warehouse
     webhook: {url: %s, timeout: 100ms}
@@ -220,7 +215,7 @@ func TestM16AReceiverThatHangsTouchesNobody(t *testing.T) {
 	if count, _, _ := hook.all(); count != 0 {
 		t.Errorf("the receiver took %d records while it hung", count)
 	}
-	close(hook.block)
+	hook.fault.end()
 	start(t, serve.Options{Sinks: declaredSinks(t, text)}, redactingEndpoint())
 	testbed.Eventually(t, "the next process brings the records", func() bool { count, _, _ := hook.all(); return count >= n })
 	if count, _, _ := hook.all(); count != n {

@@ -1,17 +1,13 @@
 package webhook_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,118 +20,20 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/sink"
 	"github.com/switchyard-gateway/switchyard/gateway/sink/webhook"
+	"github.com/switchyard-gateway/switchyard/internal/receiver"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-// Variables that make this test binary the receiver of a test.
-const (
-	receiverEnv = "SWITCHYARD_TEST_RECEIVER" // the address that it listens on
-	fileEnv     = "SWITCHYARD_TEST_FILE"     // the file that it writes to
-)
-
 func TestMain(m *testing.M) {
-	if address := os.Getenv(receiverEnv); address != "" {
-		receive(address, os.Getenv(fileEnv))
-		return
+	if !receiver.Main() {
+		goleak.VerifyTestMain(m)
 	}
-	goleak.VerifyTestMain(m)
-}
-
-// receive is a receiver: it appends each delivery that it has not seen to a file,
-// before it answers. It ends by being killed.
-func receive(address, path string) {
-	seen := map[string]bool{}
-	for _, d := range deliveries(path) {
-		seen[d.ID] = true
-	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		panic(err)
-	}
-	turn := make(chan struct{}, 1)
-	panic(http.ListenAndServe(address, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		turn <- struct{}{}
-		defer func() { <-turn }()
-		d := delivery{ID: r.Header.Get(webhook.HeaderDelivery)}
-		if err := json.NewDecoder(r.Body).Decode(&d); err != nil || seen[d.ID] {
-			return
-		}
-		line, err := json.Marshal(d)
-		if err != nil {
-			panic(err)
-		}
-		if _, err := file.Write(append(line, '\n')); err != nil {
-			panic(err)
-		}
-		seen[d.ID] = true
-	})))
-}
-
-// delivery is what the receiver keeps of one.
-type delivery struct {
-	ID   string
-	Data []struct {
-		Event     string
-		RequestID string
-		Count     int64
-	}
-}
-
-// deliveries are those that a receiver kept. The last line may be cut short by
-// its end: that delivery was not answered.
-func deliveries(path string) []delivery {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	var all []delivery
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
-		var d delivery
-		if json.Unmarshal(lines.Bytes(), &d) == nil {
-			all = append(all, d)
-		}
-	}
-	return all
-}
-
-// startReceiver runs a receiver until it is killed.
-func startReceiver(t *testing.T, address, path string) (kill func()) {
-	t.Helper()
-	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), receiverEnv+"="+address, fileEnv+"="+path)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	testbed.Eventually(t, "the receiver listens", func() bool {
-		conn, err := net.Dial("tcp", address)
-		if err != nil {
-			return false
-		}
-		return conn.Close() == nil
-	})
-	return func() {
-		_ = c.Process.Kill()
-		_ = c.Wait()
-	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // TestKilledReceiverGetsEveryRecordOnce kills a receiver with records on their way
 // to it, three times, and counts what it has in the end.
 func TestKilledReceiverGetsEveryRecordOnce(t *testing.T) {
-	address, path := freeAddress(t), filepath.Join(t.TempDir(), "received")
+	address, path := receiver.FreeAddress(t), filepath.Join(t.TempDir(), "received")
 	hook := webhook.New(webhook.Options{URL: "http://" + address})
 	defer hook.Close()
 	s, err := sink.New(sink.Options{
@@ -155,7 +53,7 @@ func TestKilledReceiverGetsEveryRecordOnce(t *testing.T) {
 		}
 	}
 	for range 3 {
-		kill := startReceiver(t, address, path)
+		kill := receiver.StartProcess(t, address, path)
 		before := s.Counts().Sent
 		send(300)
 		testbed.Eventually(t, "a batch arrives", func() bool { return s.Counts().Sent > before })
@@ -165,18 +63,22 @@ func TestKilledReceiverGetsEveryRecordOnce(t *testing.T) {
 		send(300)
 		testbed.Eventually(t, "the receiver is missed", func() bool { return s.Counts().Failed > failed })
 	}
-	defer startReceiver(t, address, path)()
+	defer receiver.StartProcess(t, address, path)()
 	testbed.Eventually(t, "the spool is empty", func() bool { return s.Counts().Spooled == 0 })
 	cancel()
 	if err := testbed.Receive(t, "the end of the sink", ended); err != nil {
 		t.Fatal(err)
 	}
 	got, ids := map[string]int{}, map[string]int{}
-	for _, d := range deliveries(path) {
+	for _, d := range receiver.Deliveries(path) {
 		if ids[d.ID]++; ids[d.ID] > 1 {
 			t.Errorf("delivery %s is kept twice", d.ID)
 		}
-		for _, r := range d.Data {
+		for _, line := range d.Data {
+			var r struct{ Event, RequestID string }
+			if err := json.Unmarshal(line, &r); err != nil {
+				t.Error(err)
+			}
 			if r.Event == record.EventInference {
 				got[r.RequestID]++
 			}
