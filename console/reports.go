@@ -21,8 +21,11 @@ const reportEvery = "30"
 // memory for them usually holds.
 const mostReported = 1_000_000
 
-// ofMemory is what to know of reports that are made here.
-const ofMemory = "Made of the records that this gateway keeps in memory, anew every " + reportEvery + " s; switchyard report takes log files as well."
+// ofMemory is what to know of reports that are made here, where there are records.
+func (c *Console) ofMemory() string {
+	return "Made of the records that this gateway keeps in memory, which reaches back to " + c.o.Recent.Since().UTC().Format("2006-01-02 15:04:05 UTC") +
+		", anew every " + reportEvery + " s; switchyard report takes log files as well."
+}
 
 // showReport is the report about a mirror, of the records in memory, against its
 // gates.
@@ -39,7 +42,7 @@ func (c *Console) showReport(v *visit) {
 		return
 	}
 	made := collector.Report(mirror, declared.Gates)
-	made.Notes = append(made.Notes, ofMemory)
+	made.Notes = append(made.Notes, c.ofMemory())
 	var page bytes.Buffer
 	v.report(&page, report.Print(&page, made, report.FormatHTML, false))
 }
@@ -60,7 +63,7 @@ func (c *Console) showSplitReport(v *visit) {
 	if older > 0 {
 		made.Notes = append(made.Notes, plural(older, "record")+" of earlier revisions are left out, as weights may have been others.")
 	}
-	made.Notes = append(made.Notes, ofMemory)
+	made.Notes = append(made.Notes, c.ofMemory())
 	var page bytes.Buffer
 	v.report(&page, report.Print(&page, made, report.FormatHTML, false))
 }

@@ -105,14 +105,15 @@ func (c adminClient) call(ctx context.Context, method, path string, query url.Va
 	return nil
 }
 
-// stream makes a request whose answer may be long, and gives it as it comes.
-func (c adminClient) stream(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+// stream makes a request whose answer may be long, and gives it as it comes. Its status
+// is 200.
+func (c adminClient) stream(ctx context.Context, path string, query url.Values) (*http.Response, error) {
 	response, err := c.do(ctx, http.MethodGet, path, query)
 	if err != nil {
 		return nil, err
 	}
 	if response.StatusCode == http.StatusOK {
-		return response.Body, nil
+		return response, nil
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))

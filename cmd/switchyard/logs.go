@@ -135,12 +135,12 @@ func (f *logsFlags) read(ctx context.Context, p process, reader *records.Reader,
 	if f.follow {
 		query.Set("follow", "1")
 	}
-	body, err := client.stream(ctx, "/records", query)
+	response, err := client.stream(ctx, "/records", query)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	return reader.Read(ctx, body, use)
+	defer response.Body.Close()
+	return reader.Read(ctx, response.Body, use)
 }
 
 // shower says how a record is shown.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/records"
 )
 
@@ -43,6 +44,7 @@ type readSummary struct {
 	records int64 // of the endpoint
 	unread  int64 // lines
 	since   time.Time
+	reach   time.Time       // how far back the gateway's memory goes; zero: it was not asked, or did not say
 	others  map[string]bool // other endpoints
 	served  map[string]bool // backends of this one
 }
@@ -59,7 +61,7 @@ func (f *sourceFlags) read(ctx context.Context, p process, endpoint string, use 
 		summary.take(r, endpoint, use)
 		return nil
 	}
-	err = f.stream(ctx, p, &reader, summary.since, take)
+	summary.reach, err = f.stream(ctx, p, &reader, summary.since, take)
 	summary.unread = reader.Unread
 	return summary, err
 }
@@ -76,20 +78,24 @@ func parseSince(text string) (time.Time, error) {
 	return since, nil
 }
 
-func (f *sourceFlags) stream(ctx context.Context, p process, reader *records.Reader, since time.Time, take func([]byte, *records.Record) error) error {
+// stream gives the lines of where they come from. reach is how far back a gateway's go.
+func (f *sourceFlags) stream(ctx context.Context, p process, reader *records.Reader, since time.Time, take func([]byte, *records.Record) error) (reach time.Time, err error) {
 	if len(f.from) > 0 {
-		return reader.ReadFiles(ctx, f.from, p.stdin, take)
+		return reach, reader.ReadFiles(ctx, f.from, p.stdin, take)
 	}
 	client, err := newAdminClient(p, f.admin)
 	if err != nil {
-		return err
+		return reach, err
 	}
-	body, err := client.stream(ctx, "/records", records.Filter{Since: since}.Query())
+	response, err := client.stream(ctx, "/records", records.Filter{Since: since}.Query())
 	if err != nil {
-		return err
+		return reach, err
 	}
-	defer body.Close()
-	return reader.Read(ctx, body, take)
+	defer response.Body.Close()
+	if reach, err = time.Parse(time.RFC3339, response.Header.Get(recent.HeaderSince)); err != nil {
+		reach = time.Time{} // an older gateway does not say
+	}
+	return reach, reader.Read(ctx, response.Body, take)
 }
 
 // maxNames bounds the names that are kept to offer them.
@@ -119,9 +125,19 @@ func (s *readSummary) nothing(endpoint string) error {
 	return fmt.Errorf("there are no records of an endpoint %s%s", endpoint, offer(endpoint, slices.Sorted(maps.Keys(s.others))))
 }
 
-func (s *readSummary) notes() []string {
-	if s.unread == 0 {
-		return nil
+func (s *readSummary) notes() (notes []string) {
+	if s.unread > 0 {
+		notes = append(notes, plural(int(s.unread), "line", "")+" could not be read.")
 	}
-	return []string{plural(int(s.unread), "line", "") + " could not be read."}
+	const further = " Files of records (--from) reach further, and so does a gateway with larger recentRecords and recentBytes."
+	switch {
+	case !s.reach.After(s.since):
+	case s.since.IsZero():
+		notes = append(notes, "The records are those that the gateway keeps in memory, which reaches back to "+instant(s.reach)+"."+further)
+	default:
+		notes = append(notes, "The gateway's memory reaches back to "+instant(s.reach)+" only, not to "+instant(s.since)+" as --since asks: what came between is missing here."+further)
+	}
+	return notes
 }
+
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -20,6 +20,9 @@ const (
 	writeTimeout = 10 * time.Second // for a follower to take what it is sent
 )
 
+// HeaderSince is the field of answers that says how far back the records go, see [Ring.Since].
+const HeaderSince = "X-Switchyard-Records-Since"
+
 // query is what is asked for by the query of a URL.
 type query struct {
 	filter records.Filter
@@ -30,7 +33,8 @@ type query struct {
 // ServeHTTP answers with the newest records that the query means, as lines of JSON in
 // the order in which they came. The parameters are those of records.ParseFilter,
 // limit, and follow=1: then it goes on with the lines that come, until the caller
-// leaves. What a follower is too slow for is one line, with the event lost.
+// leaves. What a follower is too slow for is one line, with the event lost. HeaderSince
+// says how far back the records go, of which the query may mean some.
 func (r *Ring) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	q, err := r.parseQuery(req.URL.Query(), time.Now())
 	if err != nil {
@@ -39,9 +43,10 @@ func (r *Ring) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()}) // the caller left
 		return
 	}
+	b := r.Newest(q.limit, q.filter)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
-	b := r.Newest(q.limit, q.filter)
+	w.Header().Set(HeaderSince, r.Since().UTC().Format(time.RFC3339Nano)) // after Newest: what it took has not been let go since
 	if err := send(w, b.Lines); err == nil && q.follow {
 		r.follow(w, req, q.filter, b.Next)
 	}

@@ -72,6 +72,20 @@ func TestRecordsAreServedByWhatTheQueryMeans(t *testing.T) {
 	}
 }
 
+func TestAnswersSayHowFarBackTheRecordsGo(t *testing.T) {
+	ring := recent.New(recent.Options{Records: 2})
+	for n := range 5 {
+		ring.Observe(numbered(n))
+	}
+	for _, query := range []string{"", "?since=5m", "?endpoint=none"} {
+		w := httptest.NewRecorder()
+		ring.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/records"+query, http.NoBody))
+		if got, want := w.Header().Get(recent.HeaderSince), "2026-03-09T07:05:06Z"; got != want {
+			t.Errorf("%q: since %s, want %s", query, got, want)
+		}
+	}
+}
+
 func TestAWrongQueryIsToldWhatIsAllowed(t *testing.T) {
 	_, server := kept(t)
 	for query, want := range map[string]string{

@@ -3,6 +3,7 @@ package recent
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/records"
@@ -37,6 +38,7 @@ const (
 type Ring struct {
 	scratch sync.Pool // *[]byte
 	ready   chan struct{}
+	began   time.Time
 
 	mu    sync.Mutex
 	arena []byte        // lines in the order of their numbers, going round, each in one piece
@@ -56,6 +58,7 @@ func New(o Options) *Ring {
 	r := &Ring{
 		scratch: sync.Pool{New: func() any { return new([]byte) }},
 		ready:   make(chan struct{}),
+		began:   time.Now(),
 		arena:   make([]byte, o.Bytes),
 		spans:   make([]span, o.Records),
 	}
@@ -137,6 +140,28 @@ func (r *Ring) Next() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.next
+}
+
+// Since is how far back the lines go: all that were written after it are kept. It is when
+// the ring was made, until lines have been pushed out.
+func (r *Ring) Since() time.Time {
+	line := r.oldest()
+	var decoder records.Decoder
+	var rec records.Record
+	if line == nil || decoder.Decode(line, &rec) != nil {
+		return r.began
+	}
+	return rec.Time
+}
+
+// oldest is the oldest line kept; nil if none before it was let go.
+func (r *Ring) oldest() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.first == 0 || r.first == r.next {
+		return nil
+	}
+	return r.line(r.first)
 }
 
 // Read gives lines from a number on, some of them if there are many, none if there

@@ -39,6 +39,19 @@ func ids(t *testing.T, lines [][]byte) string {
 	return strings.Join(all, " ")
 }
 
+// Until something is pushed out, nothing is missing since the ring was made.
+func TestWhatIsKeptGoesBackToTheBeginning(t *testing.T) {
+	before := time.Now()
+	ring := recent.New(recent.Options{Records: 3})
+	after := time.Now()
+	for n := range 3 {
+		if since := ring.Since(); since.Before(before) || since.After(after) {
+			t.Errorf("with %d records: since %v", n, since)
+		}
+		ring.Observe(numbered(n))
+	}
+}
+
 func TestTheNewestRecordsAreKept(t *testing.T) {
 	ring := recent.New(recent.Options{Records: 3})
 	for n := range 5 {
@@ -47,6 +60,9 @@ func TestTheNewestRecordsAreKept(t *testing.T) {
 	b := ring.Read(0)
 	if got := ids(t, b.Lines); got != "2 3 4" || b.Missed != 2 || b.Next != 5 {
 		t.Errorf("kept %q, missed %d, next %d", got, b.Missed, b.Next)
+	}
+	if since := ring.Since(); !since.Equal(at.Add(2 * time.Second)) {
+		t.Errorf("they go back to %v", since)
 	}
 	if got := ids(t, ring.Newest(2, records.Filter{}).Lines); got != "3 4" {
 		t.Errorf("the newest two are %q", got)
