@@ -88,11 +88,42 @@ capture: {request: true, response: true, redact: [/ssn, /*/ssn]}
 `}
 }
 
+// comparedEndpoint has a mirror whose answer differs, also in what is redacted.
+func comparedEndpoint(t *testing.T) map[string]string {
+	live := testbed.HTTP(t, testbed.Says(`{"data": 20, "ssn": "s3cret-of-live", "deep": {"ssn": "s3cret"}, "label": "cat", "score": 0.75}`))
+	mirror := testbed.HTTP(t, testbed.Says(`{"data": 21, "ssn": "s3cret-of-mirror", "deep": {"ssn": 1}, "label": "dog", "score": 0.5}`))
+	return map[string]string{
+		"endpoints/e.yaml": `schemaVersion: 1
+backends: {live: {deployment: {branch: main, name: m, version: 1}}}
+mirrors: {candidate: {deployment: {branch: main, name: m, version: 2}, compare: {label: /label, score: /score}}}
+capture: {request: true, response: true, redact: [/ssn, /*/ssn]}
+`,
+		"deployments/m.yaml": fmt.Sprintf("schemaVersion: 1\nversions: {1: {url: %s}, 2: {url: %s}}\n", live, mirror),
+	}
+}
+
+// spooled is all that lies in a spool.
+func spooled(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, path := range files {
+		all.WriteString(read(t, path))
+	}
+	return all.String()
+}
+
 // A secret in a redacted path, and one that receivers are shown, is in no sink, in no
-// span, and nowhere in what the process tells; the records are in all of them.
+// span, on no disk on which records wait, and nowhere in what the process tells; the
+// records, and how copies compare, are in all sinks.
 func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
 	dir := t.TempDir()
 	hook, collector := newReceived(t), receiver.New(t)
+	hook.fault = newFault(t)
+	hook.fault.begin()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "records"), kfake.EnableSASL(), kfake.Superuser("PLAIN", "switchyard", "t0ken-of-KAFKA"))
 	if err != nil {
 		t.Fatal(err)
@@ -105,19 +136,26 @@ func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
   - {name: archive, file: {path: %s}}
   - {name: console, stdout: {}}
   - name: warehouse
-    webhook: {url: %s, headers: {x-mb-webhook-secret: "${env:HOOK}"}}
+    webhook: {url: %s, timeout: 100ms, headers: {x-mb-webhook-secret: "${env:HOOK}"}}
     spool: {dir: %s}
   - {name: collector, otlp: {url: %s/v1/logs, headers: {x-secret: "${env:OTLP}"}}}
   - name: stream
     kafka: {brokers: [%q], topic: records, sasl: {mechanism: plain, username: switchyard, password: "${env:KAFKA}"}}
 `, archive, hook.URL, filepath.Join(dir, "spool"), collector.URL, cluster.ListenAddrs()[0]))
-	r := begin(t, o, redactingEndpoint())
+	r := begin(t, o, comparedEndpoint(t))
 	r.ready()
-	const n = 20
-	for i := range n {
+	const calls, records = 21, 2 * 21
+	for i := range calls - 1 {
 		r.call(http.MethodPost, r.url+"/v1/e", fmt.Sprintf(`{"ssn": "s3cret-%d", "deep": {"s\u0073n": "s3cret"}, "n": %d}`, i, i))
 	}
 	r.call(http.MethodPost, r.url+"/v1/e", `{"ssn": "s3cret", broken`)
+	waiting := ""
+	testbed.Eventually(t, "records wait on disk", func() bool {
+		waiting = spooled(t, filepath.Join(dir, "spool"))
+		return strings.Count(waiting, `"event":"inference"`) == records
+	})
+	hook.fault.end()
+	testbed.Eventually(t, "the webhook has them", func() bool { count, _, _ := hook.all(); return count == records })
 	answers := r.openMetrics()
 	for _, page := range []string{"/metrics", "/status", "/records", "/debug/pprof/cmdline"} {
 		_, text := r.call(http.MethodGet, r.admin+page, "")
@@ -128,30 +166,55 @@ func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	stream := consumer(t, cluster, kgo.SASL(plain.Auth{User: "switchyard", Pass: "t0ken-of-KAFKA"}.AsMechanism()))
-	testbed.Eventually(t, "the topic has the records", func() bool { return len(requestIDs(stream())) == n+1 })
-	count, text, secret := hook.all()
-	if count != n+1 || secret != "t0ken-of-HOOK" {
-		t.Errorf("the webhook got %d records with the secret %q", count, secret)
+	testbed.Eventually(t, "the topic has the records", func() bool { return strings.Count(stream(), `"event":"inference"`) == records })
+	_, text, secret := hook.all()
+	if secret != "t0ken-of-HOOK" {
+		t.Errorf("the webhook got the secret %q", secret)
 	}
-	if got := len(collector.Kept().Logs); got != n+1 {
-		t.Errorf("the collector got %d records", got)
+	outputs := map[string]string{
+		"webhook": text, "spool": waiting, "archive": read(t, archive), "process": read(t, process), "console": r.log.String(), "kafka": stream(),
 	}
-	outputs := map[string]string{"webhook": text, "archive": read(t, archive), "process": read(t, process), "console": r.log.String(), "kafka": stream()}
 	for name, text := range outputs {
-		if got := strings.Count(text, `"event":"inference"`); got != n+1 {
-			t.Errorf("%s has %d records", name, got)
+		tellsComparisons(t, name, text, calls)
+	}
+	compared := 0
+	for _, l := range collector.Kept().Logs {
+		fields := receiver.Attributes(l.Attributes)
+		if diff, _ := fields["diff"].([]any); fields["labelMirror"] == "dog" && fields["scoreDelta"] == -0.25 && len(diff) > 0 {
+			compared++
 		}
+	}
+	if got := len(collector.Kept().Logs); got != records || compared != calls {
+		t.Errorf("the collector got %d records, %d of them compared", got, compared)
 	}
 	outputs["collector"], outputs["answers"] = collector.Kept().Raw, answers
 	for name, text := range outputs {
-		for _, secret := range []string{"s3cret", "t0ken", base64.StdEncoding.EncodeToString([]byte("s3cret"))} {
-			if strings.Contains(text, strings.TrimRight(secret, "=")) {
-				t.Errorf("%s has the secret: %s", name, text)
-			}
-		}
+		tellsNoSecret(t, name, text)
 	}
 	if !strings.Contains(answers, `switchyard_sink_lost_total{sink="warehouse"} 0`) {
 		t.Error("the metrics do not tell of the sinks")
+	}
+}
+
+// tellsComparisons checks a text with the records of as many calls of comparedEndpoint.
+func tellsComparisons(t *testing.T, name, text string, calls int) {
+	t.Helper()
+	for what, want := range map[string]int{
+		`"event":"inference"`: 2 * calls, `"labelLive":"cat","labelMirror":"dog"`: calls, `"scoreDelta":-0.25`: calls,
+		`{"path":"/data","live":20,"mirror":21}`: calls, `{"path":"/ssn","live":"[redacted]","mirror":"[redacted]"}`: calls,
+	} {
+		if got := strings.Count(text, what); got != want {
+			t.Errorf("%s has %s %d times, want %d", name, what, got, want)
+		}
+	}
+}
+
+func tellsNoSecret(t *testing.T, name, text string) {
+	t.Helper()
+	for _, secret := range []string{"s3cret", "t0ken", base64.StdEncoding.EncodeToString([]byte("s3cret"))} {
+		if strings.Contains(text, strings.TrimRight(secret, "=")) {
+			t.Errorf("%s has the secret: %s", name, text)
+		}
 	}
 }
 
