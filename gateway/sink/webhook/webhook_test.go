@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,6 +92,49 @@ func TestKilledReceiverGetsEveryRecordOnce(t *testing.T) {
 	}
 	if lost := s.Counts().Lost; len(got)+int(lost) != sent {
 		t.Errorf("%d records arrived and %d are counted as lost, of %d", len(got), lost, sent)
+	}
+}
+
+// The batches are as large as they become: lines wait until they are 128 KiB, less one
+// byte at the most, and then comes the longest line that there is.
+func TestDeliveriesAreAtMostAMebibyte(t *testing.T) {
+	const pairs = 6
+	appended, largest := make(chan struct{}), 0 // one call comes at a time
+	var records atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		<-appended
+		var document struct{ Data []json.RawMessage }
+		if err := json.Unmarshal(body, &document); err != nil {
+			t.Error(err)
+		}
+		largest = max(largest, len(body))
+		records.Add(int64(len(document.Data)))
+	}))
+	defer s.Close()
+	hook := webhook.New(webhook.Options{URL: s.URL})
+	defer hook.Close()
+	to, err := sink.New(sink.Options{Name: "test", Send: hook.Send, Logger: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- to.Run(ctx) }()
+	for range pairs {
+		for _, size := range []int{127 << 10, 831 << 10} {
+			body := []byte(`"` + strings.Repeat("x", size) + `"`)
+			to.Append(&record.Record{RequestID: "r", Role: record.Live, Request: body, Start: time.Now(), End: time.Now()})
+		}
+	}
+	close(appended)
+	testbed.Eventually(t, "the records arrive", func() bool { return records.Load()+to.Counts().Lost >= 2*pairs })
+	cancel()
+	if err := testbed.Receive(t, "the end of the sink", ended); err != nil {
+		t.Fatal(err)
+	}
+	if largest > 1<<20 || largest < 950<<10 || records.Load() != 2*pairs {
+		t.Errorf("the largest delivery has %d bytes; %d records arrived, %d are lost", largest, records.Load(), to.Counts().Lost)
 	}
 }
 
