@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/switchyard-gateway/switchyard/records"
+	"github.com/switchyard-gateway/switchyard/report"
 )
 
 // The colours of a terminal in which records are shown.
@@ -39,19 +40,18 @@ func (l *logLines) line(line []byte) error {
 	return err
 }
 
-const logColumns = "%-12s  %-6s  %-20s %-14s %-26s %-20s %10s  %-10s %s\n"
+const logColumns = "%-12s  %-6s  %-20s %-14s %-26s %-20s %10s  %-10s %s"
 
 // row shows a record as a row of columns.
 func (l *logLines) row(r *records.Record) error {
+	head := ""
 	if !l.headed {
 		l.headed = true
-		if _, err := io.WriteString(l.out, l.paint(logDim, fmt.Sprintf(logColumns, "time", "role", "endpoint", "backend", "deployment", "result", "ms", "subject", "request"))); err != nil {
-			return err
-		}
+		head = l.paint(logDim, fmt.Sprintf(logColumns, "time", "role", "endpoint", "backend", "deployment", "result", "ms", "subject", "request")) + "\n"
 	}
 	row := fmt.Sprintf(logColumns, r.Time.Local().Format("15:04:05.000"), r.Role, r.Endpoint, r.Backend, deploymentOf(r),
 		resultOf(r), strconv.FormatFloat(r.Duration, 'f', 1, 64), cmp.Or(r.Subject, "-"), r.RequestID)
-	_, err := io.WriteString(l.out, l.paint(rowColor(r), printable(row)))
+	_, err := io.WriteString(l.out, head+l.paint(rowColor(r), report.Printable(row))+"\n")
 	return err
 }
 
@@ -104,15 +104,15 @@ func (l *logLines) pair(live, mirror *held) error {
 		color = logRed
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s  %s\n", r.Time.Local().Format("15:04:05.000"), l.paint(logDim, printable(r.RequestID)), printable(r.Endpoint))
-	fmt.Fprintf(&b, "  %s | %s\n", cell(live.name(), 44), l.paint(color, printable(r.Backend+"  "+deploymentOf(r))))
-	fmt.Fprintf(&b, "  %s | %s\n", cell(live.result(), 44), l.paint(color, printable(mirror.result())))
+	fmt.Fprintf(&b, "%s  %s  %s\n", r.Time.Local().Format("15:04:05.000"), l.paint(logDim, report.Printable(r.RequestID)), report.Printable(r.Endpoint))
+	fmt.Fprintf(&b, "  %s | %s\n", cell(live.name(), 44), l.paint(color, report.Printable(r.Backend+"  "+deploymentOf(r))))
+	fmt.Fprintf(&b, "  %s | %s\n", cell(live.result(), 44), l.paint(color, report.Printable(mirror.result())))
 	if r.Outcome == records.Error {
-		fmt.Fprintf(&b, "  %s | %s\n", cell(live.answer(), 44), l.paint(color, printable(mirror.answer())))
+		fmt.Fprintf(&b, "  %s | %s\n", cell(live.answer(), 44), l.paint(color, report.Printable(mirror.answer())))
 	}
 	for _, c := range r.Changes() {
 		path := cmp.Or(c.Path, "(all)")
-		fmt.Fprintf(&b, "  %s\n  %s | %s\n", l.paint(logYellow, printable(path)), cell(valueOf(c.Live), 44), l.paint(color, printable(valueOf(c.Mirror))))
+		fmt.Fprintf(&b, "  %s\n  %s | %s\n", l.paint(logYellow, report.Printable(path)), cell(valueOf(c.Live), 44), l.paint(color, report.Printable(valueOf(c.Mirror))))
 	}
 	_, err := io.WriteString(l.out, b.String())
 	return err
@@ -122,7 +122,7 @@ func valueOf(json string) string { return "  " + cmp.Or(json, "(not there)") }
 
 // cell is text that fills so many columns.
 func cell(text string, width int) string {
-	runes := []rune(printable(text))
+	runes := []rune(report.Printable(text))
 	if len(runes) > width {
 		runes = append(runes[:width-1], '…')
 	}
