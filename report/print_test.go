@@ -56,17 +56,24 @@ func TestReportsArePrinted(t *testing.T) {
 	for file, format := range map[string]report.Format{
 		"report.txt": report.FormatText, "report.md": report.FormatMarkdown, "report.json": report.FormatJSON, "report.html": report.FormatHTML,
 	} {
-		var b bytes.Buffer
-		if err := report.Print(&b, r, format, false); err != nil {
-			t.Fatal(err)
-		}
-		golden(t, file, b.Bytes())
+		printed(t, file, func(w io.Writer) error { return report.Print(w, r, format, false) })
 	}
+	split := splits(t, 1000, 300, map[string]float64{"control": 10, "experiment": 3})
+	for file, format := range map[string]report.Format{
+		"split.txt": report.FormatText, "split.md": report.FormatMarkdown, "split.json": report.FormatJSON, "split.html": report.FormatHTML,
+	} {
+		printed(t, file, func(w io.Writer) error { return report.Print(w, split, format, false) })
+	}
+}
+
+// printed compares what is printed with a file.
+func printed(t *testing.T, file string, printing func(io.Writer) error) {
+	t.Helper()
 	var b bytes.Buffer
-	if err := report.Print(&b, splits(t, 1000, 300, map[string]float64{"control": 10, "experiment": 3}), report.FormatText, false); err != nil {
+	if err := printing(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "split.txt", b.Bytes())
+	golden(t, file, b.Bytes())
 }
 
 func golden(t *testing.T, file string, got []byte) {
@@ -88,24 +95,43 @@ func golden(t *testing.T, file string, got []byte) {
 
 // The members that others rely on.
 func TestJSONHasTheDocumentedMembers(t *testing.T) {
-	var b bytes.Buffer
-	if err := report.Print(&b, full(t), report.FormatJSON, false); err != nil {
+	var one, split bytes.Buffer
+	if err := report.Print(&one, full(t), report.FormatJSON, false); err != nil {
 		t.Fatal(err)
 	}
-	var got map[string]any
-	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
-		t.Fatal(err)
-	}
-	for path := range strings.FieldsSeq(`endpoint mirror from to coverage.live coverage.sampled coverage.sent coverage.answered
+	hasMembers(t, one.Bytes(), `endpoint mirror from to coverage.live coverage.sampled coverage.sent coverage.answered
 		coverage.paired coverage.dropped.queue_full errors.bothOk errors.liveOnly errors.mirrorOnly errors.bothFailed errors.pValue
 		agreement.pairs agreement.agree agreement.rate agreement.low agreement.high labels.kappa labels.confusions
 		scores.withinTolerance scores.bias scores.quantiles drift.psi drift.ks drift.wasserstein
 		latencyMs.live.p50 latencyMs.live.p90 latencyMs.live.p99 latencyMs.mirror.p99
-		latencyMs.pairedDifference.mean latencyMs.pairedDifference.low latencyMs.pairedDifference.high verdict reasons`) {
+		latencyMs.pairedDifference.mean latencyMs.pairedDifference.low latencyMs.pairedDifference.high verdict reasons notes`)
+	if err := report.Print(&split, splits(t, 100, 30, map[string]float64{"control": 10, "experiment": 3}), report.FormatJSON, false); err != nil {
+		t.Fatal(err)
+	}
+	hasMembers(t, split.Bytes(), `endpoint from to backends.0.name backends.0.requests backends.0.subjects backends.0.errors backends.0.canceled
+		backends.0.errorRate backends.0.errorRateInterval.low backends.0.latencyMs.p50 backends.0.scores.p50
+		sampleRatio.of sampleRatio.counts sampleRatio.weights sampleRatio.pValue sampleRatio.mismatch
+		comparisons.0.backend comparisons.0.errorRate.mean comparisons.0.errorRate.low comparisons.0.latencyMs.high
+		comparisons.0.scores.mean.mean comparisons.0.scores.psi comparisons.0.scores.ks comparisons.0.scores.wasserstein comparisons.0.scores.ksPValue notes`)
+}
+
+func hasMembers(t *testing.T, text []byte, paths string) {
+	t.Helper()
+	var got map[string]any
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	for path := range strings.FieldsSeq(paths) {
 		var at any = got
 		for name := range strings.SplitSeq(path, ".") {
-			object, _ := at.(map[string]any)
-			at = object[name]
+			switch v := at.(type) {
+			case map[string]any:
+				at = v[name]
+			case []any:
+				at = v[0]
+			default:
+				at = nil
+			}
 		}
 		if at == nil {
 			t.Errorf("there is no %s", path)
@@ -113,7 +139,23 @@ func TestJSONHasTheDocumentedMembers(t *testing.T) {
 	}
 }
 
-// A report of nothing is one as well, in every format.
+// What there is none of is left out.
+func TestJSONLeavesOutWhatThereIsNone(t *testing.T) {
+	c := report.NewCollector(report.Options{Endpoint: "e"})
+	add(t, c, live("1", ok), copied("1", ok+liveOK+`,"agree":true`))
+	var b bytes.Buffer
+	if err := report.Print(&b, c.Report("m", nil), report.FormatJSON, false); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Labels, Scores, Drift json.RawMessage
+		Agreement             struct{ Noise json.RawMessage }
+	}
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil || got.Labels != nil || got.Scores != nil || got.Drift != nil || got.Agreement.Noise != nil {
+		t.Errorf("%v, %s", err, b.String())
+	}
+}
+
 func TestATolerancesPartsThatAreNothingAreNotTold(t *testing.T) {
 	for want, tolerance := range map[string]report.Tolerance{
 		"within 0.1 of each other":        {Abs: .1},
@@ -129,6 +171,7 @@ func TestATolerancesPartsThatAreNothingAreNotTold(t *testing.T) {
 	}
 }
 
+// A report of nothing is one as well, in every format.
 func TestAReportOfNothing(t *testing.T) {
 	r := report.NewCollector(report.Options{Endpoint: "e"}).Report("m", nil)
 	for _, format := range report.Formats() {

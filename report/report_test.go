@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,6 +146,35 @@ func TestSliceKeys(t *testing.T) {
 		if key, err := report.ParseSliceKey(s); err == nil {
 			t.Errorf("%q is read as %s", s, key)
 		}
+	}
+}
+
+// Each slice has the figures of its own pairs.
+func TestSlicesHaveTheFiguresOfTheirPairs(t *testing.T) {
+	c := report.NewCollector(report.Options{Endpoint: "e", Slices: []report.SliceKey{slice(t, "subject"), slice(t, "version")}})
+	later := func(line string) string {
+		return strings.NewReplacer(`"commit":"c"`, `"commit":"d"`, `"deploymentVersion":2`, `"deploymentVersion":3`).Replace(line)
+	}
+	const ann, bob = `,"subjectId":"ann"`, `,"subjectId":"bob"`
+	add(t, c,
+		copied("1", ok+liveOK+ann+`,"agree":true`),
+		copied("2", ok+liveOK+ann+`,"agree":false`),
+		copied("3", failed+liveOK+bob+`,"agree":null,"unpaired":"mirror_failed"`),
+		later(copied("4", ok+`,"liveOutcome":"error"`+bob+`,"agree":null,"unpaired":"live_failed"`)),
+	)
+	half, older, newer := .5, report.Slice{Pairs: 3, Share: .75, MirrorErrors: 1. / 3, LatencyMs: 5}, report.Slice{Pairs: 1, Share: .25, LiveErrors: 1}
+	older.Agreement = &half
+	of := func(s report.Slice, value string) report.Slice { s.Value = value; return s }
+	want := []report.Slicing{
+		{Key: "commit", Slices: []report.Slice{of(older, "c"), of(newer, "d")}},
+		{Key: "subject", Slices: []report.Slice{
+			{Value: "ann", Pairs: 2, Share: .5, Agreement: &half, LatencyMs: 5},
+			{Value: "bob", Pairs: 2, Share: .5, LiveErrors: .5, MirrorErrors: .5},
+		}},
+		{Key: "version", Slices: []report.Slice{of(older, "2"), of(newer, "3")}},
+	}
+	if diff := cmp.Diff(want, c.Report("m", nil).Slices, cmpopts.IgnoreFields(report.Slice{}, "Interval")); diff != "" {
+		t.Errorf("slices (-want +got):\n%s", diff)
 	}
 }
 

@@ -58,9 +58,9 @@ func conclude(w io.Writer, command *cobra.Command, err error) int {
 }
 
 // noArguments refuses arguments that are no flags.
-func noArguments(_ *cobra.Command, given []string) error {
+func noArguments(command *cobra.Command, given []string) error {
 	if len(given) > 0 {
-		return usagef("%q is too much: only flags are taken", given[0])
+		return usagef("%q is too much: only flags are taken%s", given[0], oneFileEach(command, given))
 	}
 	return nil
 }

@@ -88,9 +88,9 @@ func newReplay(p process) *cobra.Command {
 	return command
 }
 
-func atMostOneEndpoint(_ *cobra.Command, given []string) error {
+func atMostOneEndpoint(command *cobra.Command, given []string) error {
 	if len(given) > 1 {
-		return usagef("one endpoint can be given, not %d", len(given))
+		return usagef("one endpoint can be given, not %d%s", len(given), oneFileEach(command, given))
 	}
 	return nil
 }

@@ -88,11 +88,20 @@ func newReport(p process) *cobra.Command {
 // repositoryKeys are the settings that say how a repository is read.
 var repositoryKeys = []string{"branch", "gitUsername", "gitTokenFile", "gitSshKeyFile", "gitKnownHostsFile", "gitCaFile", "gitClientCertFile", "gitClientKeyFile", "gitTimeout"}
 
-func oneEndpoint(_ *cobra.Command, given []string) error {
+func oneEndpoint(command *cobra.Command, given []string) error {
 	if len(given) != 1 {
-		return usagef("give one endpoint")
+		return usagef("give one endpoint%s", oneFileEach(command, given))
 	}
 	return nil
+}
+
+// oneFileEach says how several files are given, to who gave more than what is taken: a shell
+// puts all names of *.log after one --from.
+func oneFileEach(command *cobra.Command, given []string) string {
+	if from := command.Flags().Lookup("from"); len(given) == 0 || from == nil || !from.Changed {
+		return ""
+	}
+	return "; --from takes one file and is repeated: --from a.log --from b.log, or give the folder"
 }
 
 func (f *reportFlags) validate() error {

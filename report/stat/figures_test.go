@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	gonum "gonum.org/v1/gonum/stat"
+
 	"github.com/switchyard-gateway/switchyard/report/stat"
 )
 
@@ -106,15 +108,18 @@ func TestChiSquareFindsTheMismatchOfTheBook(t *testing.T) {
 
 // The examples that the literature repeats (J. Sim, C. Wright, The kappa statistic in
 // reliability studies. Physical Therapy 85 (2005); and of equal agreement with
-// different margins), and table 1 of Cohen's paper, in hundredths.
+// different margins), and one of three labels by hand: (.7-.41)/(1-.41).
 func TestKappaOfPublishedTables(t *testing.T) {
 	two := func(a, b, c, d int64) map[[2]string]int64 {
 		return map[[2]string]int64{{"y", "y"}: a, {"y", "n"}: b, {"n", "y"}: c, {"n", "n"}: d}
 	}
+	three := map[[2]string]int64{
+		{"a", "a"}: 88, {"a", "b"}: 14, {"a", "c"}: 18, {"b", "a"}: 10, {"b", "b"}: 40, {"b", "c"}: 10, {"c", "a"}: 2, {"c", "b"}: 6, {"c", "c"}: 12,
+	}
 	for _, c := range []struct {
 		table map[[2]string]int64
 		want  float64
-	}{{two(20, 5, 10, 15), .4}, {two(45, 15, 25, 15), .1304}, {two(25, 35, 5, 35), .2593}, {two(5, 0, 0, 5), 1}} {
+	}{{two(20, 5, 10, 15), .4}, {two(45, 15, 25, 15), .1304}, {two(25, 35, 5, 35), .2593}, {two(5, 0, 0, 5), 1}, {three, .29 / .59}} {
 		got, ok := stat.Kappa(c.table)
 		near(t, "kappa", got, c.want, 5e-5)
 		if !ok {
@@ -142,6 +147,16 @@ func TestDrift(t *testing.T) {
 	near(t, "Wasserstein", stat.Wasserstein(sorted(0, 1, 1, 5), sorted(2, 2, 7)), 1.9166666666666667, 1e-12)
 	// The definition, by hand: (.3-.2) ln(.3/.2) + (.3-.3) ln 1 + (.4-.5) ln(.4/.5)
 	near(t, "divergence", stat.Divergence([]float64{.2, .3, .5}, []float64{.3, .3, .4}), .1*math.Log(1.5)-.1*math.Log(.8), 1e-15)
+	// It is the divergence of Jeffreys, which is that of Kullback and Leibler both ways.
+	first, second := []float64{.05, .15, .3, .5}, []float64{.4, .3, .2, .1}
+	near(t, "divergence", stat.Divergence(first, second), gonum.KullbackLeibler(first, second)+gonum.KullbackLeibler(second, first), 1e-12)
+	// 1 to 100 and 26 to 125 by hand: of the tenths of the first, the second has nothing in two
+	// (half a value each), five in the third, ten in six, and 35 in the last.
+	var low, high []float64
+	for i := range 100 {
+		low, high = append(low, float64(i+1)), append(high, float64(i+26))
+	}
+	near(t, "PSI", stat.PSI(low, high), 2*(.005-.1)*math.Log(.05)+(.05-.1)*math.Log(.5)+(.35-.1)*math.Log(3.5), 1e-12)
 	if psi := stat.PSI(a, a); psi != 0 {
 		t.Errorf("a distribution drifts from itself by %v", psi)
 	}

@@ -51,6 +51,52 @@ func run(random *rand.Rand, truth float64, values int64, alpha float64) (missed,
 	return missed, usual
 }
 
+// How often the sequence ever misses the share of a coin within so many throws, not by
+// simulation but exactly: over all paths of the number of heads, those that go where
+// the share is outside are taken out.
+func TestSequencesMissTheShareOfACoinInFewOfAllPaths(t *testing.T) {
+	const throws, alpha = 400, .05
+	for _, truth := range []float64{.5, .9, .99} {
+		inside := func(heads, n int) (low, high bool) {
+			in := stat.MeanSequence(stat.Counts{{Value: 1, N: int64(heads)}, {Value: 0, N: int64(n - heads)}}, 0, 1, alpha)
+			return in.High >= truth, in.Low <= truth
+		}
+		paths := []float64{1} // the probability of each number of heads, of paths that missed nowhere
+		fewest, most := 0, 0
+		for n := 1; n <= throws; n++ {
+			next := make([]float64, n+1)
+			for heads, p := range paths {
+				next[heads] += p * (1 - truth)
+				next[heads+1] += p * truth
+			}
+			for ; fewest <= n; fewest++ { // more throws never make fewer heads likely
+				if ok, _ := inside(fewest, n); ok {
+					break
+				}
+			}
+			for ; most < n; most++ {
+				if _, ok := inside(most+1, n); !ok {
+					break
+				}
+			}
+			for heads := range next {
+				if heads < fewest || heads > most {
+					next[heads] = 0
+				}
+			}
+			paths = next
+		}
+		missed := 1.0
+		for _, p := range paths {
+			missed -= p
+		}
+		t.Logf("of %v: %.4f", truth, missed)
+		if missed > alpha || missed < alpha/50 {
+			t.Errorf("the sequence misses %v with probability %v within %d throws", truth, missed, throws)
+		}
+	}
+}
+
 // The quantile of a distribution that is known, exponential with mean 1: -ln(1-p).
 func TestSequencesOfQuantilesMissAtNoLook(t *testing.T) {
 	const runs, values, alpha = 60, 1500, .05
