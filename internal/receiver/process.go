@@ -19,14 +19,14 @@ const (
 	fileEnv    = "SWITCHYARD_TEST_FILE"     // the file that it writes to
 )
 
-// Main is the whole life of a process that StartProcess has started; it returns, with
-// false, in any other. TestMain calls it first.
-func Main() bool {
-	address := os.Getenv(addressEnv)
+// Main is the whole life of a process that StartProcess has started; in any other it
+// returns false. TestMain calls it first, with os.Getenv.
+func Main(env func(string) string) bool {
+	address := env(addressEnv)
 	if address == "" {
 		return false
 	}
-	receive(address, os.Getenv(fileEnv))
+	receive(address, env(fileEnv))
 	return true
 }
 
@@ -93,8 +93,12 @@ func Deliveries(path string) []Delivery {
 // them in a file, until it is killed or the test ends.
 func StartProcess(tb testing.TB, address, path string) (kill func()) {
 	tb.Helper()
-	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), addressEnv+"="+address, fileEnv+"="+path)
+	program, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c := exec.CommandContext(tb.Context(), program)
+	c.Env = append(c.Environ(), addressEnv+"="+address, fileEnv+"="+path)
 	if err := c.Start(); err != nil {
 		tb.Fatal(err)
 	}
@@ -104,7 +108,7 @@ func StartProcess(tb testing.TB, address, path string) (kill func()) {
 	})
 	tb.Cleanup(kill)
 	testbed.Eventually(tb, "the receiver listens", func() bool {
-		conn, err := net.Dial("tcp", address)
+		conn, err := new(net.Dialer).DialContext(tb.Context(), "tcp", address)
 		if err != nil {
 			return false
 		}
@@ -116,7 +120,7 @@ func StartProcess(tb testing.TB, address, path string) (kill func()) {
 // FreeAddress is one on which nobody listens.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if !receiver.Main() {
+	if !receiver.Main(os.Getenv) {
 		goleak.VerifyTestMain(m)
 	}
 }

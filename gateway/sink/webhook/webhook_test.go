@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -26,7 +27,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if !receiver.Main() {
+	if !receiver.Main(os.Getenv) {
 		goleak.VerifyTestMain(m)
 	}
 }
