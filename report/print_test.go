@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -182,6 +184,24 @@ func TestAReportOfNothing(t *testing.T) {
 	}
 	if err := report.Print(io.Discard, r, "xml", false); err == nil {
 		t.Error("there is no format xml")
+	}
+}
+
+// Paper is white, whatever the scheme of the screen: it has a colour of its own for all that dark
+// schemes change.
+func TestPaperHasItsOwnColours(t *testing.T) {
+	var b bytes.Buffer
+	if err := report.Print(&b, report.NewCollector(report.Options{Endpoint: "e"}).Report("m", nil), report.FormatHTML, false); err != nil {
+		t.Fatal(err)
+	}
+	names := func(medium string) []string {
+		_, rest, _ := strings.Cut(b.String(), medium)
+		colours, _, _ := strings.Cut(rest, "}")
+		return slices.Sorted(slices.Values(regexp.MustCompile(`--[a-z]+`).FindAllString(colours, -1)))
+	}
+	dark, paper := names("@media (prefers-color-scheme: dark)"), names("@media print")
+	if diff := cmp.Diff(dark, paper); diff != "" || len(dark) == 0 {
+		t.Errorf("colours (-dark +paper):\n%s", diff)
 	}
 }
 

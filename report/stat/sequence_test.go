@@ -123,6 +123,36 @@ func TestSequencesOfQuantilesMissAtNoLook(t *testing.T) {
 	}
 }
 
+// A quantile is where the share of durations up to it is p: its bounds are where the sequence
+// of that share ends, to the width of a bin.
+func TestSequencesOfQuantilesAreThoseOfTheirShares(t *testing.T) {
+	const n, alpha = 2000, .05
+	var d stat.Durations
+	for i := range n {
+		d.Add(float64(i + 1))
+	}
+	for _, p := range []float64{.5, .9, .99} {
+		in := stat.QuantileSequence(&d, p, alpha)
+		share := func(upTo float64) stat.Interval {
+			k := int64(min(upTo, n))
+			return stat.MeanSequence(stat.Counts{{Value: 1, N: k}, {Value: 0, N: n - k}}, 0, 1, alpha)
+		}
+		const bin = .0054
+		if got := share(in.Low * (1 - bin)).High; got >= p {
+			t.Errorf("the %v-quantile is from %v on, and of less the share may be %v", p, in.Low, got)
+		}
+		if got := share(in.Low * (1 + 2*bin)).High; got < p {
+			t.Errorf("the %v-quantile is from %v on, and of a little more the share is below %v", p, in.Low, got)
+		}
+		if got := share(in.High * (1 + bin)).Low; got <= p {
+			t.Errorf("the %v-quantile is up to %v, and of more the share may be %v", p, in.High, got)
+		}
+		if got := share(in.High * (1 - 2*bin)).Low; got > p {
+			t.Errorf("the %v-quantile is up to %v, and of a little less the share is above %v", p, in.High, got)
+		}
+	}
+}
+
 // Sequences close in on the truth: at most twice as wide as Wilson's interval, which
 // holds for one look only.
 func TestSequencesAreNarrow(t *testing.T) {
