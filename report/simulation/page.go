@@ -51,11 +51,11 @@ func page(findings []finding) string {
 			b.WriteString(f.row(looks))
 		}
 	}
-	b.WriteString("\nWide gates are")
+	var wide []string
 	for _, g := range (truth{wide: true}).gates().Gates {
-		fmt.Fprintf(&b, " `%s %s`", g.Metric, g)
+		wide = append(wide, fmt.Sprintf("`%s %s`", g.Metric, g))
 	}
-	b.WriteString(".\n")
+	fmt.Fprintf(&b, "\nWide gates are %s.\n", strings.Join(wide, ", "))
 	return b.String()
 }
 
