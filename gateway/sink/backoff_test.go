@@ -2,6 +2,7 @@ package sink_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -23,8 +24,18 @@ func TestAReceiverThatIsDownIsCalledLessAndLess(t *testing.T) {
 			}
 			synctest.Test(t, func(t *testing.T) {
 				var down atomic.Bool
-				var calls []time.Time // read when all is quiet
+				var mu sync.Mutex
+				var calls []time.Time
+				taken := func() []time.Time {
+					mu.Lock()
+					defer mu.Unlock()
+					all := calls
+					calls = nil
+					return all
+				}
 				s, stop := start(t, sink.Options{Spool: spool, Send: func(context.Context, sink.Batch) error {
+					mu.Lock()
+					defer mu.Unlock()
 					calls = append(calls, time.Now())
 					if down.Load() {
 						return errDown
@@ -32,12 +43,12 @@ func TestAReceiverThatIsDownIsCalledLessAndLess(t *testing.T) {
 					return nil
 				}})
 				for round := range 2 { // a receiver that was back is called soon again
-					calls = nil
+					taken()
 					down.Store(true)
 					s.Append(attempt(round))
 					<-time.After(10 * time.Minute)
 					synctest.Wait()
-					grows(t, calls, withSpool)
+					grows(t, taken(), withSpool)
 					down.Store(false)
 					<-time.After(time.Minute)
 					synctest.Wait()
