@@ -204,7 +204,7 @@ func hangingWebhook(t *testing.T) faulty {
 	hook.fault = f
 	text := func() string { _, text, _ := hook.all(); return text }
 	return faulty{
-		declared: fmt.Sprintf("{name: s, webhook: {url: %s, timeout: 100ms}, buffer: 1MiB}", hook.URL),
+		declared: fmt.Sprintf("{name: s, webhook: {url: %s, timeout: 5s}, buffer: 1MiB}", hook.URL),
 		fail:     f.begin, mend: f.end, text: text,
 	}
 }
@@ -253,7 +253,7 @@ func failingCollector(t *testing.T, refuses bool) faulty {
 		return b.String()
 	}
 	return faulty{
-		declared: fmt.Sprintf("{name: s, otlp: {url: %s/v1/logs, timeout: 100ms}, buffer: 1MiB}", collector.URL),
+		declared: fmt.Sprintf("{name: s, otlp: {url: %s/v1/logs, timeout: 5s}, buffer: 1MiB}", collector.URL),
 		fail:     f.begin, mend: f.end, text: text,
 	}
 }
