@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"time"
 )
 
@@ -134,6 +135,9 @@ func (c *conn) readHead() verdict {
 func (c *conn) incomplete(err error, seen int) verdict {
 	if seen > 0 && errors.Is(err, io.EOF) || seen == c.br.Size() {
 		return over
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) { // connections that came together time out together
+		c.srv.crowds.pass()
 	}
 	return ended
 }

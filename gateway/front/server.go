@@ -73,7 +73,8 @@ type Server struct {
 	conns     map[uint64]*conn // in the fast lane, by id
 	lastID    uint64
 	watch     *watch
-	turns     *turns
+	turns     *turns // of connections that are served
+	crowds    *turns // of those that begin or time out, often many at once: nobody who is served waits behind them
 	watching  sync.WaitGroup
 	drained   chan struct{} // closed when closing, and the last of listeners and conns is gone
 }
@@ -162,7 +163,13 @@ func (s *Server) open(l *onceListener) error {
 			w.close()
 			return err
 		}
-		s.watch, s.turns = w, t
+		crowds, err := newTurns()
+		if err != nil {
+			w.close()
+			t.close()
+			return err
+		}
+		s.watch, s.turns, s.crowds = w, t, crowds
 		s.watching.Go(func() { w.run(s.hangup) })
 	}
 	s.listeners[l] = struct{}{}
@@ -184,7 +191,10 @@ func (s *Server) accept(l *onceListener, over *handover) error {
 	}
 	base = context.WithValue(base, http.ServerContextKey, s.std)
 	var pause time.Duration
-	for {
+	for n := 1; ; n++ {
+		if n%acceptsInARow == 0 {
+			s.crowds.pass()
+		}
 		if !s.places.take(s, l.closed) {
 			return net.ErrClosed
 		}
@@ -208,6 +218,10 @@ func (s *Server) accept(l *onceListener, over *handover) error {
 		pause = 0
 	}
 }
+
+// acceptsInARow is how many connections are accepted before whoever else has news gets its turn: when thousands come at
+// once, the loop would not let go otherwise, and requests of those that are there wait.
+const acceptsInARow = 2
 
 // start puts an accepted connection into the fast lane; one that cannot be watched is handed over.
 func (s *Server) start(base context.Context, tcp *net.TCPConn, over *handover) {

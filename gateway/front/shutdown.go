@@ -80,13 +80,14 @@ func (s *Server) closeWaiting(fresh bool) {
 
 func (s *Server) stopWatching() {
 	s.mu.Lock()
-	w, t := s.watch, s.turns
+	w, t, crowds := s.watch, s.turns, s.crowds
 	s.mu.Unlock()
 	if w == nil {
 		return
 	}
 	w.close()
 	t.close()
+	crowds.close()
 	s.watching.Wait()
 }
 
