@@ -266,7 +266,7 @@ func TestH13H2specShowsNothingThatStockGoLacks(t *testing.T) {
 	// and what fails at any time with stock Go.
 	ours, ran := h2spec(t, filepath.Join(bin, "h2spec"), p.at.TLS)
 	var theirs []string
-	for range 3 {
+	for range 8 {
 		failed, _ := h2spec(t, filepath.Join(bin, "h2spec"), stock.Listener.Addr().String())
 		theirs = slices.Compact(slices.Sorted(slices.Values(append(theirs, failed...))))
 		ours = slices.DeleteFunc(ours, func(name string) bool { return slices.Contains(theirs, name) })
