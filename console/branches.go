@@ -119,15 +119,7 @@ func branchesOf(doc schema.File) []string {
 	if declared == nil {
 		return nil
 	}
-	var names []string
-	for i := range declared.Backends {
-		if r := declared.Backends[i].Deployment; r != nil {
-			names = append(names, r.Branch.V)
-		}
-	}
-	for i := range declared.Mirrors {
-		names = append(names, declared.Mirrors[i].Deployment.Branch.V)
-	}
+	names := declared.Branches()
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
 }

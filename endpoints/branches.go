@@ -59,15 +59,7 @@ func (n *Naming) named(f schema.File) (*[]string, schema.Diagnostics) {
 	if e == nil {
 		return nil, nil
 	}
-	var all []string
-	for i := range e.Backends {
-		if d := e.Backends[i].Deployment; d != nil {
-			all = append(all, d.Branch.V)
-		}
-	}
-	for i := range e.Mirrors {
-		all = append(all, e.Mirrors[i].Deployment.Branch.V)
-	}
+	all := e.Branches()
 	return &all, nil
 }
 

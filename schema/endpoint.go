@@ -20,6 +20,21 @@ type Endpoint struct {
 	Guard         Guard    // what is asked of callers
 }
 
+// Branches are those that the endpoint addresses deployments on, each as often as
+// it is named; one that could not be read is empty.
+func (e *Endpoint) Branches() []string {
+	var all []string
+	for i := range e.Backends {
+		if d := e.Backends[i].Deployment; d != nil {
+			all = append(all, d.Branch.V)
+		}
+	}
+	for i := range e.Mirrors {
+		all = append(all, e.Mirrors[i].Deployment.Branch.V)
+	}
+	return all
+}
+
 // Capture is which bodies stand in the records of an endpoint's requests. Request
 // or Response is true, or both are.
 type Capture struct {
