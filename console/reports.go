@@ -23,7 +23,7 @@ const mostReported = 1_000_000
 
 // ofMemory is what to know of reports that are made here, where there are records.
 func (c *Console) ofMemory() string {
-	return "Made of the records that this gateway keeps in memory, which reaches back to " + c.o.Recent.Since().UTC().Format("2006-01-02 15:04:05 UTC") +
+	return "Made of the records that this gateway keeps in memory, which reaches back to " + report.When(c.o.Recent.Since()) +
 		", anew every " + reportEvery + " s; switchyard report takes log files as well."
 }
 

@@ -36,11 +36,11 @@ type table struct {
 func (r *Report) document() document {
 	d := document{
 		title:    fmt.Sprintf("%s: mirror %s", r.Endpoint, r.Mirror),
-		subtitle: fmt.Sprintf("%s; records from %s to %s", cmp.Or(strings.Join(r.Versions, ", "), "unknown version"), when(r.From), when(r.To)),
+		subtitle: fmt.Sprintf("%s; records from %s to %s", cmp.Or(strings.Join(r.Versions, ", "), "unknown version"), When(r.From), When(r.To)),
 		verdict:  string(r.Verdict), reasons: r.Reasons, notes: r.Notes,
 	}
 	if r.Coverage.Sampled == 0 {
-		d.subtitle = fmt.Sprintf("no records of this mirror; records of the endpoint from %s to %s", when(r.From), when(r.To))
+		d.subtitle = fmt.Sprintf("no records of this mirror; records of the endpoint from %s to %s", When(r.From), When(r.To))
 	}
 	for _, s := range []section{
 		r.coverageSection(), r.errorSection(), r.agreementSection(), r.labelSection(), r.scoreSection(), r.driftSection(),

@@ -6,7 +6,7 @@ import "fmt"
 func (s *Split) document() document {
 	d := document{
 		title:    s.Endpoint + ": backends",
-		subtitle: fmt.Sprintf("records from %s to %s", when(s.From), when(s.To)),
+		subtitle: fmt.Sprintf("records from %s to %s", When(s.From), When(s.To)),
 		notes:    s.Notes,
 	}
 	d.sections = append(d.sections, s.sizeSection(), s.errorSection(), s.latencySection())

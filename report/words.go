@@ -68,7 +68,8 @@ func interval(in stat.Interval, format func(float64) string) string {
 	return format(in.Low) + " to " + format(in.High)
 }
 
-func when(t time.Time) string {
+// When is a time as a report says it; a dash for none.
+func When(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/records"
+	"github.com/switchyard-gateway/switchyard/report"
 )
 
 // sourceFlags say where records come from, and what is declared.
@@ -133,11 +134,9 @@ func (s *readSummary) notes() (notes []string) {
 	switch {
 	case !s.reach.After(s.since):
 	case s.since.IsZero():
-		notes = append(notes, "The records are those that the gateway keeps in memory, which reaches back to "+instant(s.reach)+"."+further)
+		notes = append(notes, "The records are those that the gateway keeps in memory, which reaches back to "+report.When(s.reach)+"."+further)
 	default:
-		notes = append(notes, "The gateway's memory reaches back to "+instant(s.reach)+" only, not to "+instant(s.since)+" as --since asks: what came between is missing here."+further)
+		notes = append(notes, "The gateway's memory reaches back to "+report.When(s.reach)+" only, not to "+report.When(s.since)+" as --since asks: what came between is missing here."+further)
 	}
 	return notes
 }
-
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
