@@ -76,6 +76,11 @@ func (c *Cookies[V]) set(w http.ResponseWriter, token string, maxAge int, secure
 
 // Of is what is kept for the browser that asks; false if there is nothing, or no longer.
 func (c *Cookies[V]) Of(r *http.Request) (value V, ok bool) {
+	return c.look(r, true)
+}
+
+// look is Of that keeps the value or drops it.
+func (c *Cookies[V]) look(r *http.Request, keep bool) (value V, ok bool) {
 	held, err := r.Cookie(c.o.Name)
 	if err != nil {
 		return value, false
@@ -84,8 +89,11 @@ func (c *Cookies[V]) Of(r *http.Request) (value V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := c.all[id]
-	if k == nil || c.over(k, now) {
+	valid := k != nil && !c.over(k, now)
+	if !valid || !keep {
 		delete(c.all, id)
+	}
+	if !valid {
 		return value, false
 	}
 	k.used = now
@@ -98,23 +106,7 @@ func (c *Cookies[V]) Take(w http.ResponseWriter, r *http.Request, secure bool) (
 	if _, err := r.Cookie(c.o.Name); err == nil {
 		c.set(w, "", -1, secure)
 	}
-	return c.drop(r)
-}
-
-func (c *Cookies[V]) drop(r *http.Request) (value V, ok bool) {
-	held, err := r.Cookie(c.o.Name)
-	if err != nil {
-		return value, false
-	}
-	id := sha256.Sum256([]byte(held.Value))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	k := c.all[id]
-	delete(c.all, id)
-	if k == nil || c.over(k, time.Now()) {
-		return value, false
-	}
-	return k.value, true
+	return c.look(r, false)
 }
 
 // sweep drops what is over, and one more if there is too much.

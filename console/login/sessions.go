@@ -55,7 +55,7 @@ func (s *Sessions) Of(r *http.Request) (Session, bool) {
 	}
 	user, ok := begun.who()
 	if !ok {
-		s.cookies.drop(r) // for good: who comes back logs in
+		s.cookies.look(r, false) // for good: who comes back logs in
 		return Session{}, false
 	}
 	return Session{User: user, Secret: begun.secret}, true
