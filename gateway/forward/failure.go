@@ -60,7 +60,7 @@ func (f *Failure) advise(h http.Header) {
 		return
 	}
 	if f.RetryAfter > 0 {
-		h["Retry-After"] = []string{strconv.Itoa(int((f.RetryAfter + time.Second - 1) / time.Second))}
+		h["Retry-After"] = []string{seconds(f.RetryAfter)}
 	}
 }
 
@@ -116,14 +116,18 @@ type LimitError struct {
 func (e *LimitError) Error() string { return e.Message }
 
 // Advise tells the caller of the limit, in the fields of
-// draft-ietf-httpapi-ratelimit-headers-06. A wait is told in whole seconds, 1 at least:
-// who comes too early is refused again.
+// draft-ietf-httpapi-ratelimit-headers-06.
 func (e *LimitError) Advise(h http.Header) {
-	after := strconv.FormatInt(max(1, int64((e.After+time.Second-1)/time.Second)), 10)
+	after := seconds(e.After)
 	h["Retry-After"] = []string{after}
 	h["Ratelimit-Limit"] = []string{strconv.FormatInt(e.Most, 10)}
 	h["Ratelimit-Remaining"] = []string{strconv.FormatInt(e.Remaining, 10)}
 	h["Ratelimit-Reset"] = []string{after}
+}
+
+// seconds is a wait in whole seconds, 1 at least: who comes too early is refused again.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10)
 }
 
 // BodyError explains why the body of the request of that context could not be
