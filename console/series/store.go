@@ -2,6 +2,7 @@ package series
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -160,7 +161,7 @@ func (sh *shard) room(now int64) *chunk {
 	var free *chunk
 	for sh.first < len(sh.chunks) && (sh.full() || sh.chunks[sh.first].last < now-sh.span) {
 		free = sh.chunks[sh.first]
-		free.line.past = append(free.line.past[:0], free.line.past[1:]...) // the oldest of all is its series' oldest
+		free.line.past = slices.Delete(free.line.past, 0, 1) // the oldest of all is its series' oldest
 		sh.chunks[sh.first] = nil
 		sh.first++
 	}
