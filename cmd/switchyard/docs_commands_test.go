@@ -28,24 +28,16 @@ func TestDocumentedImportIsThatOfItsExample(t *testing.T) {
 // terminal.
 func (r *reader) session(console string) string {
 	r.t.Helper()
-	var shown strings.Builder
-	for line := range strings.Lines(console) {
-		command, ok := strings.CutPrefix(line, "$ ")
-		if !ok {
-			continue
-		}
-		shown.WriteString(line)
-		if arguments, ok := strings.CutPrefix(strings.TrimSpace(command), "switchyard "); ok {
-			shown.WriteString(r.switchyard(arguments))
-			continue
+	return prompted(console, func(command string) string {
+		if arguments, ok := strings.CutPrefix(command, "switchyard "); ok {
+			return r.switchyard(arguments)
 		}
 		out, err := r.shell(command)
 		if err != nil {
 			r.t.Errorf("%s: %v", command, err)
 		}
-		shown.WriteString(out)
-	}
-	return shown.String()
+		return out
+	})
 }
 
 // Every call of switchyard that a page shows names a command and flags that there

@@ -85,7 +85,10 @@ func (r *reader) write(path, text string) {
 }
 
 // do runs the commands of a console, and gives it as it should look.
-func (r *reader) do(console string) string {
+func (r *reader) do(console string) string { return prompted(console, r.run) }
+
+// prompted is a console with what run gives for each of its commands.
+func prompted(console string, run func(command string) string) string {
 	var b strings.Builder
 	for line := range strings.Lines(console) {
 		command, ok := strings.CutPrefix(line, "$ ")
@@ -93,7 +96,7 @@ func (r *reader) do(console string) string {
 			continue
 		}
 		b.WriteString(line)
-		output := r.run(strings.TrimSpace(command))
+		output := run(strings.TrimSpace(command))
 		b.WriteString(output)
 	}
 	return b.String()
