@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cgi"
@@ -17,7 +18,8 @@ import (
 
 // model VARIABLE SLOPE BASE: starts a model that answers {"data": x} with
 // {"data": SLOPE*x + BASE}, and sets VARIABLE to its URL. SLOPE "status" makes one
-// that answers with the status BASE, "late" one that answers 0 after BASE.
+// that answers with the status BASE, "late" one that reads all it is sent and
+// answers 0 after BASE.
 func cmdModel(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: model VARIABLE SLOPE BASE")
@@ -41,6 +43,10 @@ func newModel(ts *testscript.TestScript, slope, base string) http.HandlerFunc {
 		delay, err := time.ParseDuration(base)
 		ts.Check(err)
 		return func(w http.ResponseWriter, r *http.Request) {
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
 			select {
 			case <-time.After(delay):
 				_, _ = w.Write([]byte(`{"data":0}`))
