@@ -15,10 +15,10 @@ import (
 
 // cost is what one step took.
 type cost struct {
-	Wall time.Duration
-	CPU  time.Duration // of the process or, of git, of all its processes
-	Peak int64         // bytes of memory, resident
-	Wire int64         // bytes, both ways
+	Wall   time.Duration
+	CPU    time.Duration // of the process or, of git, of all its processes
+	Peak   int64         // bytes of memory, resident
+	served               // by the server meanwhile
 }
 
 func git(ctx context.Context, dir, input string, args ...string) (string, error) {

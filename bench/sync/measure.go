@@ -108,16 +108,16 @@ func (r *results) scenario(ctx context.Context, s *server, dir string, one scena
 	return nil
 }
 
-// counted adds the bytes on the wire to a step.
+// counted adds what the server did to a step.
 func counted(ctx context.Context, s *server, run func() (cost, error)) (cost, error) {
-	if _, err := s.wire(ctx); err != nil {
+	if _, err := s.served(ctx); err != nil {
 		return cost{}, err
 	}
 	c, err := run()
 	if err != nil {
 		return c, err
 	}
-	c.Wire, err = s.wire(ctx)
+	c.served, err = s.served(ctx)
 	return c, err
 }
 
@@ -194,7 +194,10 @@ func median[T any](samples []T, of func(T) cost) cost {
 		Wall: middle(samples, func(s T) int64 { return int64(of(s).Wall) }).duration(),
 		CPU:  middle(samples, func(s T) int64 { return int64(of(s).CPU) }).duration(),
 		Peak: int64(middle(samples, func(s T) int64 { return of(s).Peak })),
-		Wire: int64(middle(samples, func(s T) int64 { return of(s).Wire })),
+		served: served{
+			Wire: int64(middle(samples, func(s T) int64 { return of(s).Wire })),
+			Busy: middle(samples, func(s T) int64 { return int64(of(s).Busy) }).duration(),
+		},
 	}
 }
 

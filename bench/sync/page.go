@@ -32,8 +32,8 @@ type page struct {
 	memory string
 }
 
-const head = "| | ms | git | | CPU ms | git | | KiB on the wire | git | peak MiB | git |\n" +
-	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+const head = "| | ms | git | | of it the server | git | CPU ms | git | | KiB on the wire | git | peak MiB | git |\n" +
+	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
 const memoryHead = "Memory of one follower"
 
@@ -71,8 +71,8 @@ func parse(text string) page {
 func (p *page) add(r *results) {
 	for _, row := range r.rows {
 		o, g := row.ours, row.git
-		text := fmt.Sprintf("| %s | %.1f | %.1f | %s | %.1f | %.1f | %s | %.2f | %.2f | %.0f | %.0f |", row.name,
-			ms(o.Wall), ms(g.Wall), ratio(o.Wall, g.Wall), ms(o.CPU), ms(g.CPU), ratio(o.CPU, g.CPU),
+		text := fmt.Sprintf("| %s | %.1f | %.1f | %s | %.1f | %.1f | %.1f | %.1f | %s | %.2f | %.2f | %.0f | %.0f |", row.name,
+			ms(o.Wall), ms(g.Wall), ratio(o.Wall, g.Wall), ms(o.Busy), ms(g.Busy), ms(o.CPU), ms(g.CPU), ratio(o.CPU, g.CPU),
 			float64(o.Wire)/1024, float64(g.Wire)/1024, mib(o.Peak), mib(g.Peak))
 		i := slices.IndexFunc(p.rows, func(l line) bool { return l.name == row.name })
 		if i < 0 {

@@ -5,16 +5,15 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/cgi"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -53,24 +52,26 @@ func (s *server) stop() {
 	_ = s.cmd.Wait() // it was told to end
 }
 
-// wire gives the bytes that went over the server's connections since it was
-// asked last, without those of asking.
-func (s *server) wire(ctx context.Context) (int64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/-/bytes", nil)
+// served is what a server has done.
+type served struct {
+	Wire int64         // bytes that went over its connections
+	Busy time.Duration // how long requests took it, added up
+}
+
+// served tells what the server has done since it was asked last, without asking.
+func (s *server) served(ctx context.Context) (served, error) {
+	var did served
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/-/served", nil)
 	if err != nil {
-		return 0, err
+		return did, err
 	}
 	req.Close = true
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, err
+		return did, err
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(string(text), 10, 64)
+	return did, json.NewDecoder(resp.Body).Decode(&did)
 }
 
 // serveFolder is the server's process.
@@ -89,12 +90,17 @@ func serveFolder(ctx context.Context, dir string) error {
 		Env:  []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=" + os.DevNull},
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", backend)
-	mux.HandleFunc("/-/bytes", func(w http.ResponseWriter, req *http.Request) {
+	var busy atomic.Int64
+	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
+		start := time.Now()
+		backend.ServeHTTP(w, req)
+		busy.Add(int64(time.Since(start)))
+	})
+	mux.HandleFunc("/-/served", func(w http.ResponseWriter, req *http.Request) {
 		asking, _ := req.Context().Value(connKey{}).(*countedConn)
-		sum := counted.bytes.Swap(0) - asking.own.Load()
-		_, _ = fmt.Fprint(w, sum)
-		asking.quiet.Store(true) // the answer is not counted
+		did := served{Wire: counted.bytes.Swap(0) - asking.own.Load(), Busy: time.Duration(busy.Swap(0))}
+		_ = json.NewEncoder(w).Encode(did) // one that has left asks no more
+		asking.quiet.Store(true)           // the answer is not counted
 	})
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute, ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, c)
