@@ -58,30 +58,67 @@ func parseBlock(data []byte) (openpgp.EntityList, error) {
 
 // verify holds a key to the time at which it says to have signed, as git does:
 // a commit does not become bad when its key expires. A revoked key is never
-// trusted, whatever it was revoked for and whenever it signed.
+// trusted, whatever it was revoked for and whenever it signed. A key that is in
+// the keyring several times, such as before it was extended and after, is taken
+// in each form.
 func (k pgpKeys) verify(payload, text []byte) (Signer, error) {
 	body, sig, err := onlySignature(text)
 	if err != nil {
 		return Signer{}, err
 	}
-	key, err := k.find(sig)
+	found, err := k.find(sig)
 	if err != nil {
 		return Signer{}, err
 	}
-	then := &packet.Config{Time: func() time.Time { return sig.CreationTime }}
-	name := fmt.Sprintf("%X", key.PublicKey.Fingerprint)
-	_, err = openpgp.CheckDetachedSignature(openpgp.EntityList{key.Entity}, bytes.NewReader(payload), bytes.NewReader(body), then)
-	switch {
-	case errors.Is(err, pgperrors.ErrKeyExpired):
-		return Signer{}, fmt.Errorf("its PGP key %s was not valid when it signed; extend the key and sign again", name)
-	case errors.Is(err, pgperrors.ErrSignatureExpired):
-		return Signer{}, fmt.Errorf("its signature by the PGP key %s has expired; sign it again", name)
-	case err != nil:
-		return Signer{}, fmt.Errorf("its signature by the PGP key %s is not over this content (%w); it was changed after it was signed", name, err)
-	case sig.SigExpired(time.Now()):
-		return Signer{}, fmt.Errorf("its signature by the PGP key %s has expired; sign it again", name)
+	for _, key := range found {
+		if err = check(key, sig, payload, body); err == nil {
+			return Signer{Kind: "pgp", Key: fmt.Sprintf("%X", key.PublicKey.Fingerprint), Name: userID(key.Entity)}, nil
+		}
 	}
-	return Signer{Kind: "pgp", Key: name, Name: userID(key.Entity)}, nil
+	return Signer{}, err
+}
+
+// check tells what is wrong with a signature by a key.
+func check(key openpgp.Key, sig *packet.Signature, payload, body []byte) error {
+	then := &packet.Config{Time: func() time.Time { return sig.CreationTime }}
+	_, err := openpgp.CheckDetachedSignature(openpgp.EntityList{key.Entity}, bytes.NewReader(payload), bytes.NewReader(body), then)
+	if errors.Is(err, pgperrors.ErrKeyExpired) || errors.Is(err, pgperrors.ErrSignatureExpired) {
+		err = nil // all else is good then, and these two are judged in another way here
+	}
+	name := fmt.Sprintf("%X", key.PublicKey.Fingerprint)
+	switch {
+	case err != nil:
+		return fmt.Errorf("its signature by the PGP key %s is not over this content (%w); it was changed after it was signed", name, err)
+	case outlived(key, sig.CreationTime):
+		return fmt.Errorf("its PGP key %s was not valid when it signed; extend the key and sign again", name)
+	case sig.SigExpired(time.Now()):
+		return fmt.Errorf("its signature by the PGP key %s has expired; sign it again", name)
+	}
+	return nil
+}
+
+// outlived tells whether a key was not valid at a time, by what its owner said of
+// it last: what was said later than that, such as how long the key lives now,
+// holds for before as well. go-crypto, unlike gpg, takes what was signed before
+// the key was extended for expired.
+func outlived(key openpgp.Key, then time.Time) bool {
+	primary, _ := key.Entity.PrimarySelfSignature()
+	if key.Entity.PrimaryKey.KeyExpired(primary, then) || over(primary, then) {
+		return true
+	}
+	if key.PublicKey == key.Entity.PrimaryKey {
+		return false
+	}
+	binding := key.SelfSignature
+	return key.PublicKey.KeyExpired(binding, then) || over(binding, then) || over(binding.EmbeddedSignature, then)
+}
+
+// over tells whether the time for which a signature was made had passed.
+func over(sig *packet.Signature, then time.Time) bool {
+	if sig == nil || sig.SigLifetimeSecs == nil || *sig.SigLifetimeSecs == 0 {
+		return false
+	}
+	return then.After(sig.CreationTime.Add(time.Duration(*sig.SigLifetimeSecs) * time.Second))
 }
 
 // onlySignature decodes an armored signature, which must be a single one.
@@ -115,21 +152,22 @@ func onlySignature(text []byte) ([]byte, *packet.Signature, error) {
 	return body, sig, nil
 }
 
-func (k pgpKeys) find(sig *packet.Signature) (openpgp.Key, error) {
+// find gives the keys that may have made a signature, at least one.
+func (k pgpKeys) find(sig *packet.Signature) ([]openpgp.Key, error) {
 	list := openpgp.EntityList(k)
 	if all := list.KeysById(*sig.IssuerKeyId); len(all) == 0 {
-		return openpgp.Key{}, fmt.Errorf("its PGP key %s is not in the keyring; add the key if its owner may decide what serves", issuer(sig))
+		return nil, fmt.Errorf("its PGP key %s is not in the keyring; add the key if its owner may decide what serves", issuer(sig))
 	}
 	found := list.KeysByIdUsage(*sig.IssuerKeyId, packet.KeyFlagSign)
 	if len(found) == 0 {
-		return openpgp.Key{}, fmt.Errorf("its PGP key %s is not one for signing", issuer(sig))
+		return nil, fmt.Errorf("its PGP key %s is not one for signing", issuer(sig))
 	}
 	for _, key := range found {
 		if len(key.Revocations) > 0 || len(key.Entity.Revocations) > 0 {
-			return openpgp.Key{}, fmt.Errorf("its PGP key %X is revoked; sign with another", key.PublicKey.Fingerprint)
+			return nil, fmt.Errorf("its PGP key %X is revoked; sign with another", key.PublicKey.Fingerprint)
 		}
 	}
-	return found[0], nil
+	return found, nil
 }
 
 func issuer(sig *packet.Signature) string {
