@@ -38,7 +38,7 @@ func (q *request) expect(m *mirrored, c *mirror.Copy, rule *capture.Rule) {
 		q.share(names)
 	}
 	expected := q.meeting.Expect()
-	expected.Rules, expected.Noise = m.compared, m.Noise
+	expected.Rules, expected.Noise, expected.Count = m.compared, m.Noise, m.tally
 	if rule != nil {
 		expected.Note = rule
 	}
@@ -80,9 +80,6 @@ func paired(c *mirror.Copy) bool {
 
 // pairDone writes the record of a copy that has been compared.
 func (g *Gateway) pairDone(c *pair.Copy) {
-	if s := g.metrics.find(&c.Record); s != nil {
-		s.countComparison(c.Record.Comparison)
-	}
 	rule, _ := c.Note.(*capture.Rule)
 	g.writeCopy(&c.Record, rule, c.Tap)
 }

@@ -219,14 +219,11 @@ func (g *Gateway) Drain(ctx context.Context) error {
 	return errors.Join(g.mirrors.Drain(ctx), g.pairs.Drain(ctx), g.captures.Drain(ctx))
 }
 
-// copyDone accounts for a copy, and writes its record, exactly one for each sampled
-// copy, if it does not have to be compared first.
+// copyDone writes the record of a copy, exactly one for each sampled copy, if it does
+// not have to be compared first.
 func (g *Gateway) copyDone(c *mirror.Copy) {
 	if g.traces != nil {
 		g.traceCopy(&c.Record)
-	}
-	if s := g.metrics.find(&c.Record); s != nil {
-		s.count(&c.Record)
 	}
 	if paired(c) {
 		return

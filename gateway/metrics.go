@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -79,10 +80,10 @@ func (s *series) count(r *record.Record) {
 }
 
 // metrics holds the series and what else the gateway counts; it is a
-// prometheus.Collector.
+// prometheus.Collector. Whoever counts knows its series: no request waits for mu.
 type metrics struct {
 	gateway *Gateway
-	mu      sync.Mutex
+	mu      sync.Mutex // not held while a scrape takes what is collected, which may take its time
 	all     map[seriesKey]*series
 	leaving map[seriesKey]struct{} // those that go when their last request is done
 
@@ -114,13 +115,6 @@ func (m *metrics) series(endpoint, backend string, role record.Role) *series {
 		m.all[key] = s
 	}
 	return s
-}
-
-// find is the series of a record, nil if there is none.
-func (m *metrics) find(r *record.Record) *series {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.all[seriesKey{r.Endpoint, r.Backend, r.Role}]
 }
 
 // retain drops the series of endpoints that are gone, but for those that s names
@@ -198,13 +192,30 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	m.swaps.Collect(ch)
 	m.rejects.Collect(ch)
-	m.refused.Collect(ch)
+	for _, refused := range gathered(m.refused) {
+		ch <- refused
+	}
 	m.mu.Lock()
-	for key, s := range m.all {
+	all := maps.Clone(m.all)
+	m.mu.Unlock()
+	for key, s := range all {
 		s.collect(ch, key)
 	}
-	m.mu.Unlock()
 	m.gateway.collect(ch)
+}
+
+// gathered is what a collector collects. A vector is locked while it does, also for
+// those who count with new labels, and a scrape may be slow to take it.
+func gathered(c prometheus.Collector) (all []prometheus.Metric) {
+	ch := make(chan prometheus.Metric)
+	go func() {
+		defer close(ch)
+		c.Collect(ch)
+	}()
+	for m := range ch {
+		all = append(all, m)
+	}
+	return all
 }
 
 func (s *series) collect(ch chan<- prometheus.Metric, key seriesKey) {

@@ -114,10 +114,10 @@ type backend struct {
 type mirrored struct {
 	*endpoints.Mirror
 	group    *deployments.Group
-	changes  mirror.Changes // of its copies
-	compared *compare.Rules // nil: its answers are not compared
+	changes  mirror.Changes           // of its copies
+	compared *compare.Rules           // nil: its answers are not compared
+	tally    func(*record.Comparison) // counts what came of that
 	queue    *mirror.Queue
-	series   *series
 	template record.Record
 }
 
@@ -234,13 +234,14 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 	}
 	for i := range d.Mirrors {
 		m := &d.Mirrors[i]
+		series := g.metrics.series(d.Name, m.Name, record.Mirror)
 		bound := mirrored{
 			Mirror:   m,
 			group:    g.pool.Bind(m.Deployment.Version, deployments.Use{Endpoint: d.Name, Mirror: m.Name}),
 			changes:  mirror.NewChanges(m.Name, m.Deployment.Version, m.Header, m.Rules),
 			compared: newRules(d, m),
-			queue:    g.mirrors.Queue(d.Name, m.Name),
-			series:   g.metrics.series(d.Name, m.Name, record.Mirror),
+			tally:    series.countComparison,
+			queue:    g.mirrors.Queue(d.Name, m.Name, series.count),
 			template: e.template(m.Name, record.Mirror, &m.Deployment),
 		}
 		e.mirrors[i] = bound

@@ -57,7 +57,7 @@ func benchmarkBody(b *testing.B, body []byte, edits []*edit.Edit, do func(*mirro
 	pool := deployments.NewPool(transport(noSend).over())
 	u := &url.URL{Scheme: "http", Host: "mirror.invalid", Path: "/predict"}
 	group := pool.Bind(&deployments.Version{URLs: []*url.URL{u}}, deployments.Use{Endpoint: "e", Mirror: "m"})
-	q := e.Queue("e", "m")
+	q := e.Queue("e", "m", nil)
 	template := &record.Record{Endpoint: "e", Backend: "m", Role: record.Mirror}
 	live := bytes.NewReader(body)
 	b.SetBytes(int64(len(body)))
@@ -80,7 +80,7 @@ func benchmarkBody(b *testing.B, body []byte, edits []*edit.Edit, do func(*mirro
 // BenchmarkM06Refused is what a copy costs that is not admitted.
 func BenchmarkM06Refused(b *testing.B) {
 	e := mirror.NewEngine(mirror.Options{MaxBody: 1})
-	q := e.Queue("e", "m")
+	q := e.Queue("e", "m", nil)
 	template := &record.Record{Endpoint: "e", Backend: "m", Role: record.Mirror}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -225,6 +225,9 @@ func (c *Copy) end() {
 		c.Record.Start = c.Record.End
 	}
 	c.queue.settle(c)
+	if c.queue.count != nil {
+		c.queue.count(&c.Record)
+	}
 	e.opts.Done(c)
 	c.recycle()
 }

@@ -76,7 +76,7 @@ func (r *remover) take(req *http.Request) (*http.Response, error) {
 // send gives a body to the mirror, as it is given to do, and returns what arrived.
 func (r *remover) send(length int64, header http.Header, do func(*mirror.Capture)) (*http.Request, []byte, record.Record) {
 	c := r.NewCapture(length)
-	copied := c.Offer(r.Queue("e", "m"), &record.Record{Endpoint: "e", Backend: "m", Role: record.Mirror})
+	copied := c.Offer(r.Queue("e", "m", nil), &record.Record{Endpoint: "e", Backend: "m", Role: record.Mirror})
 	copied.Method, copied.Fields, copied.Group, copied.Edits = http.MethodPost, fields(header), r.group, removing(webhook, "other")
 	do(c)
 	c.Finish()

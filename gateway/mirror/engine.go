@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
 
 // Options are the limits of an Engine. What is zero gets its default.
@@ -102,14 +104,16 @@ func NewEngine(opts Options) *Engine {
 	return e
 }
 
-// Queue finds or makes the queue of an endpoint's mirror.
-func (e *Engine) Queue(endpoint, name string) *Queue {
+// Queue finds or makes the queue of an endpoint's mirror. count, if it is not nil when
+// the queue is made, gets the record of each of its copies before Options.Done gets
+// the copy; it is called as that is, and must not block either.
+func (e *Engine) Queue(endpoint, name string, count func(*record.Record)) *Queue {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	key := queueKey{endpoint, name}
 	q := e.queues[key]
 	if q == nil {
-		q = newQueue(e)
+		q = newQueue(e, count)
 		e.queues[key] = q
 	}
 	return q

@@ -152,7 +152,7 @@ func (f *fixture) mirror(rawURL string) target {
 		f.t.Fatal(err)
 	}
 	name := fmt.Sprintf("m%d", len(f.queues))
-	q := f.Queue("e", name)
+	q := f.Queue("e", name, nil)
 	f.queues = append(f.queues, q)
 	v := &deployments.Version{Name: "d", Number: 1, URLs: []*url.URL{u}}
 	return target{queue: q, group: f.pool.Bind(v, deployments.Use{Endpoint: "e", Mirror: name}), name: name}

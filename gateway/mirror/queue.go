@@ -13,6 +13,7 @@ import (
 // is safe for concurrent use.
 type Queue struct {
 	engine     *Engine
+	count      func(*record.Record) // nil: nobody counts
 	sampledOut atomic.Int64
 
 	mu      sync.Mutex
@@ -37,8 +38,8 @@ type Counts struct {
 	Dropped    map[record.ErrorKind]int64 // by reason; the caller's own
 }
 
-func newQueue(e *Engine) *Queue {
-	return &Queue{engine: e, breaker: breaker{
+func newQueue(e *Engine, count func(*record.Record)) *Queue {
+	return &Queue{engine: e, count: count, breaker: breaker{
 		threshold: e.opts.BreakerFailures, least: e.opts.BreakerMin, most: e.opts.BreakerMax,
 	}}
 }

@@ -239,10 +239,10 @@ func TestQueuesSurviveAndRetiredOnesFinish(t *testing.T) {
 		f.send("POST", "/x", "b", kept, retired)
 	}
 	f.Forget("e", retired.name)
-	if f.Queue("e", kept.name) != kept.queue {
+	if f.Queue("e", kept.name, nil) != kept.queue {
 		t.Error("a retained queue is forgotten")
 	}
-	if f.Queue("e", retired.name) == retired.queue {
+	if f.Queue("e", retired.name, nil) == retired.queue {
 		t.Error("a retired queue is not forgotten")
 	}
 	f.send("POST", "/x", "b", retired) // of a request that began before the swap

@@ -173,6 +173,9 @@ func (m *Matcher) finish(c *Copy, why record.Unpaired) {
 	result.Noise = c.Noise
 	c.live.describe(result)
 	c.live.Tap.Release()
+	if c.Count != nil {
+		c.Count(result)
+	}
 	m.opts.Done(c)
 	*c = Copy{}
 	m.copies.Put(c)

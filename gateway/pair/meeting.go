@@ -32,7 +32,8 @@ type Copy struct {
 	Tap    *tap.Tap      // of its answer, or nil; the hold becomes Options.Done's
 	Rules  *compare.Rules
 	Noise  bool
-	Note   any // whatever Options.Done wants to know again
+	Count  func(*record.Comparison) // is told what came of it, before Options.Done, and must not block; nil: nobody is
+	Note   any                      // whatever Options.Done wants to know again
 
 	meeting *Meeting
 	live    Live // with a hold of its own

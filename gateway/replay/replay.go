@@ -93,7 +93,7 @@ func New(o Options) *Replay {
 		BreakerFailures: math.MaxInt, // each request is to be tried
 		Done:            r.copyDone, Panicked: o.Panicked,
 	})
-	r.queue = r.engine.Queue(o.Endpoint, o.Name)
+	r.queue = r.engine.Queue(o.Endpoint, o.Name, nil)
 	r.pairs = pair.NewMatcher(pair.Options{
 		Budget: int64(o.Concurrency) * 4 * tap.MaxBody, Queue: o.Concurrency, Done: r.pairDone, Panicked: o.Panicked,
 	})
