@@ -109,15 +109,23 @@ func (f files) parse(base *tls.Config) (*material, error) {
 
 var errNoCertificate = errors.New("there is no certificate in PEM in it")
 
-// expired names the files of the certificates that are over at that time.
-func (m *material) expired(now time.Time) (all []string) {
+// useless are the certificates that callers refuse at that time.
+func (m *material) useless(now time.Time) (all []*uselessError) {
 	for i, c := range m.config.Certificates {
-		if now.After(c.Leaf.NotAfter) {
-			all = append(all, m.names[i])
+		switch {
+		case now.After(c.Leaf.NotAfter):
+			all = append(all, &uselessError{m.names[i], "the certificate has expired"})
+		case now.Before(c.Leaf.NotBefore):
+			all = append(all, &uselessError{m.names[i], "the certificate is not valid before " + c.Leaf.NotBefore.UTC().Format(time.RFC3339)})
 		}
 	}
 	return all
 }
+
+// uselessError is a certificate that callers refuse by its times.
+type uselessError struct{ file, why string }
+
+func (e *uselessError) Error() string { return e.file + ": " + e.why }
 
 // names are the hosts that a certificate is for.
 func names(leaf *x509.Certificate) []string {

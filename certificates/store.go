@@ -71,8 +71,8 @@ func Open(o Options) (*Store, error) {
 	}
 	s.seen = files.digest()
 	s.serve(m)
-	for _, expired := range m.expired(time.Now()) {
-		o.Logger.Error().Str(fieldFile, expired).Msg("the certificate has expired; callers will refuse it")
+	for _, bad := range m.useless(time.Now()) {
+		o.Logger.Error().Err(bad).Str(fieldFile, bad.file).Msg("a certificate serves that callers will refuse")
 	}
 	return s, nil
 }
@@ -148,8 +148,8 @@ func (s *Store) replace(f files) error {
 	if err != nil {
 		return err
 	}
-	if late := m.expired(time.Now()); len(late) > 0 {
-		return &expiredError{late[0]}
+	if bad := m.useless(time.Now()); len(bad) > 0 {
+		return bad[0]
 	}
 	s.seen, s.problem = f.digest(), ""
 	s.failing.Store(false)
@@ -165,10 +165,6 @@ func (s *Store) serve(m *material) {
 			Time(fieldNotAfter, c.Leaf.NotAfter).Msg("the certificate serves")
 	}
 }
-
-type expiredError struct{ file string }
-
-func (e *expiredError) Error() string { return e.file + ": the certificate has expired" }
 
 // Fields of the log.
 const (

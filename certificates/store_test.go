@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -146,6 +147,34 @@ func TestBrokenCertificateKeepsTheOld(t *testing.T) {
 	if diff := cmp.Diff(2.0, metric(t, registry, "switchyard_tls_certificate_reads_total")); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// A certificate whose time has not come serves from the moment when it has, and what was
+// there before until then.
+func TestCertificateServesWhenItsTimeHasCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, dir := testbed.NewAuthority(t), t.TempDir()
+		cert, key := a.Issue(dir, "it", soon(), "first.example.com")
+		s, log := open(t, certificates.Options{Pairs: []certificates.Pair{{CertFile: cert, KeyFile: key}}})
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(s.Collector())
+		a.ValidFrom = time.Now().Add(10 * time.Minute)
+		a.Issue(dir, "it", soon(), "second.example.com")
+		for minute := range 10 {
+			s.Reload()
+			if reads, failing := metric(t, registry, "switchyard_tls_certificate_reads_total"), metric(t, registry, "switchyard_tls_certificate_failing"); reads != 1 || failing != 1 {
+				t.Errorf("after %d minutes: served anew %v times, the metric of failures is %v", minute, reads-1, failing)
+			}
+			<-time.After(time.Minute)
+		}
+		if got := log.String(); strings.Count(got, "it.crt: the certificate is not valid before 2000-01-01T00:10:00Z") != 1 {
+			t.Errorf("the log says %s", got)
+		}
+		s.Reload()
+		if reads, failing := metric(t, registry, "switchyard_tls_certificate_reads_total"), metric(t, registry, "switchyard_tls_certificate_failing"); reads != 2 || failing != 0 {
+			t.Errorf("when its time has come: served anew %v times, the metric of failures is %v", reads-1, failing)
+		}
+	})
 }
 
 // Files are looked at without being told to.

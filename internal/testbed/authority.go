@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -19,6 +20,9 @@ import (
 
 // Authority issues certificates that nobody but a test trusts.
 type Authority struct {
+	// ValidFrom is when what it issues begins to be valid; zero: an hour before.
+	ValidFrom time.Time
+
 	tb   testing.TB
 	cert *x509.Certificate
 	key  crypto.Signer
@@ -51,7 +55,7 @@ func (a *Authority) sign(t, parent *x509.Certificate, key crypto.PublicKey) *x50
 		parent = t
 	}
 	a.last++
-	t.SerialNumber, t.NotBefore = big.NewInt(a.last), time.Now().Add(-time.Hour)
+	t.SerialNumber, t.NotBefore = big.NewInt(a.last), cmp.Or(a.ValidFrom, time.Now().Add(-time.Hour))
 	der, err := x509.CreateCertificate(rand.Reader, t, parent, key, a.key)
 	if err != nil {
 		a.tb.Fatal(err)
