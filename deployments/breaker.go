@@ -39,6 +39,7 @@ type breaker struct {
 	tripped atomic.Bool   // it is open, or half-open
 
 	mu     sync.Mutex
+	told   time.Time // when it was last said that it has opened
 	since  time.Time // the zero of the window's clock
 	recent window    // requests, failures
 	until  time.Time // when the next request may try; while not closed
@@ -46,24 +47,24 @@ type breaker struct {
 	passed int       // that tried with success, in a row
 }
 
-// allow reports whether a request may be sent, and else how long not.
-func (b *breaker) allow(rule *schema.Breaker) error {
-	if !b.tripped.Load() {
-		return nil
+// allow reports whether a request may be sent, and at which epoch, or how long not.
+func (b *breaker) allow(rule *schema.Breaker) (epoch uint32, err error) {
+	if epoch = b.epoch.Load(); !b.tripped.Load() {
+		return epoch, nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
 	if wait := b.until.Sub(now); wait > 0 {
 		b.refused.Add(1)
-		return &BreakerOpenError{RetryAfter: wait}
+		return 0, &BreakerOpenError{RetryAfter: wait}
 	}
 	if !b.trying {
 		b.trying, b.passed = true, 0
 		b.epoch.Add(1)
 	}
 	b.until = now.Add(rule.OpenFor)
-	return nil
+	return b.epoch.Load(), nil
 }
 
 // isOpen reports whether allow would refuse a request.
@@ -76,9 +77,9 @@ func (b *breaker) isOpen() bool {
 	return time.Now().Before(b.until)
 }
 
-// done counts what came of a request that was sent at that epoch. What was sent
-// before the state changed says nothing new. It reports what has changed: empty,
-// BreakerOpened or BreakerClosed.
+// done counts what came of a request that was let through at that epoch. What was let
+// through before the state changed says nothing new. It reports what has changed and
+// is worth telling: empty, or one of the Breaker kinds.
 func (b *breaker) done(rule *schema.Breaker, epoch uint32, failed bool) (changed ChangeKind, why string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -87,6 +88,10 @@ func (b *breaker) done(rule *schema.Breaker, epoch uint32, failed bool) (changed
 	case b.epoch.Load() != epoch:
 	case b.trying && failed:
 		b.open(rule, now)
+		if now.Sub(b.told) >= retellInterval {
+			b.told = now
+			return BreakerReopened, "a request that tried it failed"
+		}
 	case b.trying:
 		b.passed++
 		b.until = now
@@ -118,6 +123,7 @@ func (b *breaker) count(rule *schema.Breaker, now time.Time, failed bool) (chang
 		return "", ""
 	}
 	b.open(rule, now)
+	b.told = now
 	return BreakerOpened, fmt.Sprintf("%d of %d requests failed within %v", failures, all, rule.Window)
 }
 
@@ -134,23 +140,36 @@ func (b *breaker) close() {
 	b.tripped.Store(false)
 }
 
-// Send sends a request to one of the group's replicas, which has been taken, as
-// Replica.RoundTrip does. The version's breaker learns what came of it: no answer,
-// or one above 499, is a failure, except where Replica.RoundTrip says that it is the
-// caller's.
-func (g *Group) Send(r *Replica, req *http.Request) (*http.Response, error) {
-	rule := g.breaker
-	if rule == nil {
-		return r.RoundTrip(req)
+// Admission is leave to send a request to a version's replicas.
+type Admission struct {
+	group *Group
+	epoch uint32
+}
+
+// Admit gives leave to send a request, unless the version takes none at the moment:
+// then the error is a *BreakerOpenError. It is asked once for a request, however many
+// replicas that comes to because some cannot be connected to.
+func (g *Group) Admit() (Admission, error) {
+	a := Admission{group: g}
+	if g.breaker == nil {
+		return a, nil
 	}
-	b := &g.gate.breaker
-	epoch := b.epoch.Load()
-	res, err := r.RoundTrip(req)
-	if err != nil && !mine(req) {
-		return res, err
+	var err error
+	a.epoch, err = g.gate.breaker.allow(g.breaker)
+	return a, err
+}
+
+// Ended tells the version's breaker what came of the request in the end, at the replica
+// that it was sent to last: no answer, or one above 499, is a failure, except where
+// Replica.RoundTrip says that it is the caller's. A replica that could not be connected
+// to while another one answered is none: the version has answered.
+func (a Admission) Ended(r *Replica, req *http.Request, res *http.Response, err error) {
+	rule := a.group.breaker
+	if rule == nil || err != nil && !mine(req) {
+		return
 	}
-	if kind, why := b.done(rule, epoch, err != nil || res.StatusCode >= http.StatusInternalServerError); kind != "" {
-		r.pool.tell(Change{Kind: kind, Version: g.version, Reason: why, For: rule.OpenFor})
+	failed := err != nil || res.StatusCode >= http.StatusInternalServerError
+	if kind, why := a.group.gate.breaker.done(rule, a.epoch, failed); kind != "" {
+		r.pool.tell(Change{Kind: kind, Version: a.group.version, Reason: why, For: rule.OpenFor})
 	}
-	return res, err
 }

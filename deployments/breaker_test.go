@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
@@ -32,6 +34,7 @@ func (v *verdicts) CloseIdleConnections() {}
 // broken is a version with a breaker, and what it has told of.
 type broken struct {
 	*verdicts
+	pool    *deployments.Pool
 	group   *deployments.Group
 	bind    func(schema.Breaker) *deployments.Group
 	changes []deployments.ChangeKind
@@ -40,7 +43,7 @@ type broken struct {
 func newBroken(t *testing.T, rule schema.Breaker) *broken {
 	t.Helper()
 	b := &broken{verdicts: &verdicts{status: http.StatusOK, err: errors.New("broken off")}}
-	pool := deployments.NewPool(deployments.PoolOptions{
+	b.pool = deployments.NewPool(deployments.PoolOptions{
 		Transport: func(deployments.Destination) deployments.Transport { return b.verdicts },
 		Changed: func(c deployments.Change) {
 			if c.Version == nil || c.Version.Number != 1 {
@@ -52,7 +55,7 @@ func newBroken(t *testing.T, rule schema.Breaker) *broken {
 	b.bind = func(rule schema.Breaker) *deployments.Group {
 		v := &deployments.Version{Branch: "main", Name: "m", Number: 1, URLs: []*url.URL{{Scheme: "http", Host: "a"}}}
 		v.Serving.Limits.Breaker = &rule
-		return pool.Bind(v, deployments.Use{})
+		return b.pool.Bind(v, deployments.Use{})
 	}
 	b.group = b.bind(rule)
 	return b
@@ -61,7 +64,8 @@ func newBroken(t *testing.T, rule schema.Breaker) *broken {
 // send sends a request if it is admitted.
 func (b *broken) send(t *testing.T) (admitted bool) {
 	t.Helper()
-	if err := b.group.Admit(); err != nil {
+	admission, err := b.group.Admit()
+	if err != nil {
 		var open *deployments.BreakerOpenError
 		if !errors.As(err, &open) || open.RetryAfter <= 0 {
 			t.Errorf("refused with %v", err)
@@ -73,7 +77,9 @@ func (b *broken) send(t *testing.T) (admitted bool) {
 		t.Fatal(err)
 	}
 	defer r.Release()
-	res, err := b.group.Send(r, (&http.Request{Method: http.MethodPost, URL: r.URL()}).WithContext(t.Context()))
+	req := (&http.Request{Method: http.MethodPost, URL: r.URL()}).WithContext(t.Context())
+	res, err := r.RoundTrip(req)
+	admission.Ended(r, req, res, err)
 	if err == nil {
 		res.Body.Close()
 	}
@@ -119,13 +125,46 @@ func TestABreakerOpensAtItsRateAndClosesAfterItsProbes(t *testing.T) {
 				t.Errorf("refused after %d probes", i)
 			}
 		}
-		if len(b.changes) != 2 || b.changes[0] != deployments.BreakerOpened || b.changes[1] != deployments.BreakerClosed {
-			t.Errorf("changes %v", b.changes)
+		if diff := cmp.Diff([]deployments.ChangeKind{deployments.BreakerOpened, deployments.BreakerClosed}, b.changes); diff != "" {
+			t.Errorf("changes (-want +got):\n%s", diff)
 		}
 		if state, _ := b.group.Gate(); state.BreakerOpen || state.BreakerOpened != 4 || state.BreakerRefused == 0 {
 			t.Errorf("state %+v", state)
 		}
 	})
+}
+
+// That a breaker has opened again is told as well, but not each time: a version may be
+// broken for days.
+func TestABreakerThatOpensAgainIsToldOfOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroken(t, rule)
+		b.status = 0
+		for began := time.Now(); time.Since(began) < 150*time.Second; <-time.After(time.Second) {
+			b.send(t)
+		}
+		if diff := cmp.Diff([]deployments.ChangeKind{deployments.BreakerOpened, deployments.BreakerReopened, deployments.BreakerReopened}, b.changes); diff != "" {
+			t.Errorf("changes (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A breaker that a commit takes away while it is open is not open any more, also where
+// other limits of the version go on.
+func TestABreakerThatIsTakenAwayIsNotOpen(t *testing.T) {
+	b := newBroken(t, rule)
+	b.status = 0
+	for b.send(t) {
+	}
+	v := &deployments.Version{Branch: "main", Name: "m", Number: 1, URLs: b.group.Version().URLs}
+	v.Serving.Limits.Retries = &schema.Retries{Budget: .1}
+	b.group = b.pool.Bind(v, deployments.Use{})
+	if state, ok := b.group.Gate(); !ok || state.BreakerOpen || state.BreakerOpened != 1 {
+		t.Errorf("state %+v, %v", state, ok)
+	}
+	if b.group.Refusing() || !b.send(t) {
+		t.Error("it refuses requests")
+	}
 }
 
 func TestABreakerForgets(t *testing.T) {
@@ -163,10 +202,10 @@ func TestAProbeThatIsNeverHeardOfIsMadeUpFor(t *testing.T) {
 		for b.send(t) {
 		}
 		<-time.After(rule.OpenFor)
-		if b.group.Admit() != nil {
+		if _, err := b.group.Admit(); err != nil {
 			t.Error("the probe is refused")
 		}
-		if b.group.Admit() == nil {
+		if _, err := b.group.Admit(); err == nil {
 			t.Error("two at a time")
 		}
 		<-time.After(rule.OpenFor)
@@ -220,8 +259,9 @@ func BenchmarkSendThroughABreaker(b *testing.B) {
 			defer r.Release()
 			b.ReportAllocs()
 			for b.Loop() {
-				_ = g.Admit()
-				_, _ = g.Send(r, req)
+				admission, _ := g.Admit()
+				res, err := r.RoundTrip(req)
+				admission.Ended(r, req, res, err)
 			}
 		})
 	}

@@ -27,7 +27,8 @@
 // A version may have limits: a number of requests that each replica works on at a
 // time, a breaker, a budget for retries. What they have counted, and who waits, is kept
 // for the version as long as snapshots have it. They hold for live requests only.
-// [Group.Admit] comes first then, and [Group.Send] instead of Replica.RoundTrip.
+// [Group.Admit] comes first then, and [Admission.Ended] when the last replica has
+// answered, or none has.
 //
 // None of it is failsafe-go's, which was considered for it: its policies wrap a
 // function that returns a whole result and may be called again, whereas here an answer

@@ -52,18 +52,9 @@ func (g *Group) Gate() (GateState, bool) {
 	q, b, r := &g.gate.queue, &g.gate.breaker, &g.gate.budget
 	return GateState{
 		Waiting: int(q.length.Load()), Full: q.full.Load(), TimedOut: q.late.Load(),
-		BreakerOpen: b.tripped.Load(), BreakerOpened: b.opened.Load(), BreakerRefused: b.refused.Load(),
+		BreakerOpen: g.breaker != nil && b.tripped.Load(), BreakerOpened: b.opened.Load(), BreakerRefused: b.refused.Load(),
 		Retries: r.made.Load(), RetriesDenied: r.denied.Load(),
 	}, true
-}
-
-// Admit reports whether the version takes requests at the moment; otherwise the
-// error is a *BreakerOpenError. It is asked once before a request is sent.
-func (g *Group) Admit() error {
-	if g.breaker == nil {
-		return nil
-	}
-	return g.gate.breaker.allow(g.breaker)
 }
 
 // Take is PickFor, or PickExcept where replicas have been tried, for a version

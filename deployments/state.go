@@ -7,16 +7,17 @@ type ChangeKind string
 
 // The kinds of changes.
 const (
-	CheckFailed   ChangeKind = "check_failed"   // its health checks call it down
-	CheckPassed   ChangeKind = "check_passed"   // and up again
-	Ejected       ChangeKind = "ejected"        // too many of its requests failed in a row
-	Joined        ChangeKind = "joined"         // an address came into a name
-	Left          ChangeKind = "left"           // an address went out of it; its replica drains
-	LookupFailed  ChangeKind = "lookup_failed"  // Replica is a host that cannot be resolved; its addresses stay
-	LookupWorks   ChangeKind = "lookup_works"   // and can again
-	BreakerOpened ChangeKind = "breaker_opened" // too many requests of a version failed; it gets none for a while
-	BreakerClosed ChangeKind = "breaker_closed" // and then some succeeded
-	NoneUp        ChangeKind = "none_up"        // no replica of a version is up; those that can be connected to are called all the same
+	CheckFailed     ChangeKind = "check_failed"     // its health checks call it down
+	CheckPassed     ChangeKind = "check_passed"     // and up again
+	Ejected         ChangeKind = "ejected"          // too many of its requests failed in a row
+	Joined          ChangeKind = "joined"           // an address came into a name
+	Left            ChangeKind = "left"             // an address went out of it; its replica drains
+	LookupFailed    ChangeKind = "lookup_failed"    // Replica is a host that cannot be resolved; its addresses stay
+	LookupWorks     ChangeKind = "lookup_works"     // and can again
+	BreakerOpened   ChangeKind = "breaker_opened"   // too many requests of a version failed; it gets none for a while
+	BreakerReopened ChangeKind = "breaker_reopened" // and then one that tried it failed as well; told once a minute at most
+	BreakerClosed   ChangeKind = "breaker_closed"   // and then some succeeded
+	NoneUp          ChangeKind = "none_up"          // no replica of a version is up; those that can be connected to are called all the same
 )
 
 // Change is one change, as PoolOptions.Changed is told.
@@ -29,8 +30,9 @@ type Change struct {
 	Version *Version      // of a breaker, which is no single replica's; else nil
 }
 
-// panicInterval is between two tellings that no replica of a version is up.
-const panicInterval = time.Minute
+// retellInterval is at least between two tellings of what goes on: that no replica of
+// a version is up, or that its breaker has opened again.
+const retellInterval = time.Minute
 
 func (p *Pool) tell(c Change) {
 	if p.options.Changed != nil {
@@ -44,7 +46,7 @@ func (g *Group) panicking() {
 	first := g.Replicas()[0]
 	first.pool.panicked.Add(1)
 	last, now := g.panicked.Load(), first.health.clock()
-	if (last == 0 || now-last >= int64(panicInterval)) && g.panicked.CompareAndSwap(last, now) {
+	if (last == 0 || now-last >= int64(retellInterval)) && g.panicked.CompareAndSwap(last, now) {
 		first.pool.tell(Change{Kind: NoneUp, Replica: first.label, Use: first.use, Reason: first.State().Reason})
 	}
 }

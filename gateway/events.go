@@ -47,7 +47,8 @@ func LogChanges(logger zerolog.Logger) func(deployments.Change) {
 		switch c.Kind {
 		case deployments.CheckPassed, deployments.Joined, deployments.Left, deployments.LookupWorks, deployments.BreakerClosed:
 			level = zerolog.InfoLevel
-		case deployments.CheckFailed, deployments.Ejected, deployments.LookupFailed, deployments.NoneUp, deployments.BreakerOpened:
+		case deployments.CheckFailed, deployments.Ejected, deployments.LookupFailed, deployments.NoneUp, deployments.BreakerOpened,
+			deployments.BreakerReopened:
 		}
 		e := logger.WithLevel(level).Str(record.FieldEvent, eventReplica).Str(fieldChange, string(c.Kind))
 		if v := c.Version; v != nil {
@@ -70,16 +71,17 @@ func LogChanges(logger zerolog.Logger) func(deployments.Change) {
 
 // changes are the messages of what becomes of replicas.
 var changes = map[deployments.ChangeKind]string{
-	deployments.CheckFailed:   "a replica is down: its health checks fail",
-	deployments.CheckPassed:   "a replica is up: its health checks pass",
-	deployments.Ejected:       "a replica is left out for a while: its requests fail",
-	deployments.Joined:        "a name has another address, which is a replica",
-	deployments.Left:          "a name has lost an address; its replica gets no more requests",
-	deployments.LookupFailed:  "a name cannot be resolved; its last addresses go on serving",
-	deployments.LookupWorks:   "a name can be resolved again",
-	deployments.BreakerOpened: "a version gets no requests for a while: too many of them failed",
-	deployments.BreakerClosed: "a version gets requests again",
-	deployments.NoneUp:        "no replica of a deployment is up; those that can be connected to get the requests all the same",
+	deployments.CheckFailed:     "a replica is down: its health checks fail",
+	deployments.CheckPassed:     "a replica is up: its health checks pass",
+	deployments.Ejected:         "a replica is left out for a while: its requests fail",
+	deployments.Joined:          "a name has another address, which is a replica",
+	deployments.Left:            "a name has lost an address; its replica gets no more requests",
+	deployments.LookupFailed:    "a name cannot be resolved; its last addresses go on serving",
+	deployments.LookupWorks:     "a name can be resolved again",
+	deployments.BreakerOpened:   "a version gets no requests for a while: too many of them failed",
+	deployments.BreakerReopened: "a version gets no requests for another while: one that tried it failed",
+	deployments.BreakerClosed:   "a version gets requests again",
+	deployments.NoneUp:          "no replica of a deployment is up; those that can be connected to get the requests all the same",
 }
 
 // warnInsecure says of a snapshot which versions let anybody answer.

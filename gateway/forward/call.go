@@ -26,17 +26,25 @@ const (
 	maxInterim = 64
 )
 
-// call sends the request to a replica, and to each other one at most once as long
-// as none could be connected to: only then is it sure that nothing was sent.
+// call gets the version's answer, and tells its breaker.
 func (t *attempt) call() (*http.Response, error) {
-	if err := t.spec.Group.Admit(); err != nil {
+	admission, err := t.spec.Group.Admit()
+	if err != nil {
 		return nil, err
 	}
+	if t.replica, err = t.take(nil); err != nil {
+		return nil, err
+	}
+	res, err := t.reach()
+	admission.Ended(t.replica, t.out, res, err)
+	return res, err
+}
+
+// reach sends the request to the replica that is taken, and to each other one at most
+// once as long as none could be connected to: only then is it sure that nothing was
+// sent.
+func (t *attempt) reach() (*http.Response, error) {
 	var tried []*deployments.Replica
-	var err error
-	if t.replica, err = t.take(tried); err != nil {
-		return nil, err
-	}
 	for {
 		res, err := t.send()
 		if err == nil {
@@ -74,7 +82,7 @@ func (t *attempt) send() (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.spec.Group.Send(t.replica, out)
+	return t.replica.RoundTrip(out)
 }
 
 // outgoing is the request for a replica.
