@@ -81,7 +81,7 @@ func (p *Pool) attend(r *Replica, v *Version) {
 		defer p.checking.add(&c.job)
 	}
 	c.terms.Store(&terms{health: v.Serving.Health, header: v.Header, add: v.Rules.Add})
-	c.every.Store(int64(v.Serving.Health.Interval))
+	p.checking.pace(&c.job, v.Serving.Health.Interval)
 	if r.check.Load() != c {
 		p.untidy = r.leaveCheck() || p.untidy
 		r.check.Store(c)

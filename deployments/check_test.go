@@ -192,6 +192,41 @@ func TestReplicaThatFailsItsChecksGetsNoRequests(t *testing.T) {
 	})
 }
 
+// An hour that was written by mistake is over with the commit that mends it.
+func TestAShorterIntervalOfChecksHoldsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown()
+		p := w.pool()
+		every := func(interval time.Duration) *deployments.Group {
+			v := checked(t, "http://a/", "http://b/")
+			v.Serving.Health.Interval = interval
+			g := p.Bind(v, live)
+			p.Retain([]*deployments.Group{g})
+			return g
+		}
+		every(time.Second)
+		running(t, p)
+		wait(5 * time.Second)
+		every(time.Hour)
+		wait(5 * time.Second)
+		before := w.called("GET a /ready?deep=1")
+		wait(30 * time.Minute)
+		if n := w.called("GET a /ready?deep=1"); n != before {
+			t.Errorf("%d checks in half an hour, want one an hour", n-before)
+		}
+		w.answer("a", http.StatusServiceUnavailable)
+		g := every(time.Second)
+		every(time.Second)
+		wait(5 * time.Second)
+		if n := w.called("GET a /ready?deep=1") - before; n < 4 || n > 6 {
+			t.Errorf("%d checks in 5 s, want one a second", n)
+		}
+		if g.Replicas()[0].Up() {
+			t.Error("a replica is up that fails its checks")
+		}
+	})
+}
+
 func TestReplicaThatHangsFailsItsChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTown()

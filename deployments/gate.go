@@ -17,7 +17,8 @@ var (
 
 // gate is what the live requests of a version pass before a replica is chosen. It
 // outlives snapshots, and so does what it counts; the numbers to keep to are those
-// of the group by which a request comes.
+// of the group by which a request comes, but for how many each replica works on at a
+// time: that is the replicas' own, and as the group says that was bound last.
 type gate struct {
 	queue   line
 	breaker breaker
@@ -90,6 +91,7 @@ func (p *Pool) limit(g *Group) {
 	}
 	l := &v.Serving.Limits
 	g.gate, g.capacity, g.breaker, g.retries = p.gates[at], l.Capacity, l.Breaker, l.Retries
+	g.gate.queue.bound(l.Capacity)
 }
 
 func limited(v *Version) bool {
@@ -97,20 +99,26 @@ func limited(v *Version) bool {
 	return l.Capacity != nil || l.Breaker != nil || l.Retries != nil
 }
 
-// forgetGates forgets those that no group of keep has. The pool is locked.
-func (p *Pool) forgetGates(keep []*Group) {
-	if len(p.gates) == 0 {
-		return
-	}
-	kept := make(map[*gate]bool, len(p.gates))
+// forgetGates forgets those that no group of keep has. It returns which queues need not
+// be told any more that a replica has room: those of no gate, unless somebody of an
+// earlier snapshot still waits there. The pool is locked.
+func (p *Pool) forgetGates(keep []*Group) (gone func(*line) bool) {
+	kept := make(map[*line]bool, len(p.gates))
 	for _, g := range keep {
-		kept[g.gate] = true
+		if g.gate != nil {
+			kept[&g.gate.queue] = true
+		}
 	}
 	for key, gt := range p.gates {
-		if !kept[gt] {
+		if !kept[&gt.queue] {
 			delete(p.gates, key)
 		}
 	}
+	gone = func(q *line) bool { return !kept[q] && q.length.Load() == 0 }
+	for _, s := range p.rosters {
+		s.lines = slices.DeleteFunc(s.lines, gone)
+	}
+	return gone
 }
 
 // within chooses a replica that works on fewer requests than it may. busy tells,

@@ -3,6 +3,7 @@ package deployments
 import (
 	linked "container/list"
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,17 +20,32 @@ const lookEvery = 100 * time.Millisecond
 // than it may: the first come is the first served. One queue for all replicas,
 // instead of one for each, because nobody can tell beforehand which replica will
 // have room first.
+//
+// A commit may give a version other replicas while requests wait. Those go on waiting
+// for the replicas of their own revision, and nobody who may have another one stands
+// behind them for it.
 type line struct {
 	length atomic.Int64 // of waiting, and those that are about to join
 	full   atomic.Uint64
 	late   atomic.Uint64
+	most   atomic.Int64 // requests that each replica works on, as the version says now
 
 	mu      sync.Mutex
 	waiting linked.List // of *waiter
+	lanes   []*lane     // of those: one, but for a while after such a commit
+}
+
+// lane is those of a line that wait for the same replicas. Where one of them finds all
+// busy, so do the others.
+type lane struct {
+	group   *Group // of one of them
+	waiting int
+	busy    bool // while the line is served: nothing is to be had for them
 }
 
 // waiter is one request that waits.
 type waiter struct {
+	lane    *lane
 	group   *Group
 	subject string
 	tried   []*Replica
@@ -43,24 +59,53 @@ func (q *line) take(ctx context.Context, g *Group, subject string, tried []*Repl
 	// out, so that of the two at least one sees the other.
 	q.length.Add(1)
 	q.mu.Lock()
-	if q.waiting.Len() == 0 {
-		if r, busy := g.within(c.MaxConcurrent, subject, tried); r != nil || !busy {
+	l := q.laneOf(g)
+	if l == nil {
+		q.serve() // who waits for other replicas, some of which may be the same, came first
+		if r, busy := g.within(q.limit(), subject, tried); r != nil || !busy {
 			q.mu.Unlock()
 			q.length.Add(-1)
 			return found(r)
 		}
 	}
-	if q.waiting.Len() >= c.MaxQueue {
+	if l.len() >= c.MaxQueue {
 		q.mu.Unlock()
 		q.length.Add(-1)
 		q.full.Add(1)
 		return nil, ErrQueueFull
 	}
-	w := &waiter{group: g, subject: subject, tried: slices.Clone(tried), given: make(chan *Replica, 1)}
-	at := q.waiting.PushBack(w)
+	at := q.push(l, &waiter{group: g, subject: subject, tried: slices.Clone(tried), given: make(chan *Replica, 1)})
 	q.serve()
 	q.mu.Unlock()
 	return q.await(ctx, at, c)
+}
+
+// bound says how many requests each replica works on from now on.
+func (q *line) bound(c *schema.Capacity) {
+	if c == nil {
+		q.most.Store(math.MaxInt)
+		return
+	}
+	q.most.Store(int64(c.MaxConcurrent))
+}
+
+func (q *line) limit() int { return int(q.most.Load()) }
+
+// laneOf is the lane of a group, nil if nobody waits there. The queue is locked.
+func (q *line) laneOf(g *Group) *lane {
+	for _, l := range q.lanes {
+		if l.group.roster == g.roster && slices.Equal(l.group.replicas, g.replicas) {
+			return l
+		}
+	}
+	return nil
+}
+
+func (l *lane) len() int {
+	if l == nil {
+		return 0
+	}
+	return l.waiting
 }
 
 func found(r *Replica) (*Replica, error) {
@@ -133,22 +178,49 @@ func (q *line) released() {
 // be had. One that has tried all replicas that have room is passed over. The queue
 // is locked.
 func (q *line) serve() {
-	for at := q.waiting.Front(); at != nil; {
+	for _, l := range q.lanes {
+		l.busy = false
+	}
+	busy := 0 // lanes
+	for at := q.waiting.Front(); at != nil && busy < len(q.lanes); {
 		w, next := at.Value.(*waiter), at.Next()
-		r, busy := w.group.within(w.group.capacity.MaxConcurrent, w.subject, w.tried)
-		if r == nil && busy && len(w.tried) == 0 {
-			return
-		}
-		if r != nil || !busy {
-			w.given <- r
-			q.remove(at)
+		if !w.lane.busy && !q.give(at) && len(w.tried) == 0 {
+			w.lane.busy = true
+			busy++
 		}
 		at = next
 	}
 }
 
+// give gives a waiter a replica, or the word that there is nothing to call, and reports
+// false if it has to wait on. The queue is locked.
+func (q *line) give(at *linked.Element) bool {
+	w := at.Value.(*waiter)
+	r, busy := w.group.within(q.limit(), w.subject, w.tried)
+	if r == nil && busy {
+		return false
+	}
+	w.given <- r
+	q.remove(at)
+	return true
+}
+
+// push puts a waiter on the list, in a new lane if l is nil. The queue is locked.
+func (q *line) push(l *lane, w *waiter) *linked.Element {
+	if l == nil {
+		l = &lane{group: w.group}
+		q.lanes = append(q.lanes, l)
+	}
+	l.waiting++
+	w.lane = l
+	return q.waiting.PushBack(w)
+}
+
 // remove takes a waiter off the list. The queue is locked.
 func (q *line) remove(at *linked.Element) {
-	q.waiting.Remove(at)
+	w := q.waiting.Remove(at).(*waiter)
 	q.length.Add(-1)
+	if w.lane.waiting--; w.lane.waiting == 0 {
+		q.lanes = slices.DeleteFunc(q.lanes, func(l *lane) bool { return l == w.lane })
+	}
 }

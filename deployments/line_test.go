@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -161,6 +164,129 @@ func TestWaitingSurvivesASwap(t *testing.T) {
 		wg.Wait()
 		mustTake(t, after).Release()
 	})
+}
+
+// swappedWhileWaiting has so many requests of a first revision wait for the one place of
+// replica a, and binds the version as a second revision has it.
+func swappedWhileWaiting(t *testing.T, waiting int, second *deployments.Version) (next *deployments.Group, held *deployments.Replica, served chan string) {
+	t.Helper()
+	pool := deployments.NewPool(deployments.PoolOptions{})
+	first := pool.Bind(limitedVersion(schema.Capacity{MaxConcurrent: 1, MaxQueue: waiting, QueueTimeout: time.Minute}, schema.LeastRequests, "a"), deployments.Use{})
+	held, served = mustTake(t, first), make(chan string, 100)
+	for range waiting {
+		waits(t, first, "before", served)
+	}
+	next = pool.Bind(second, deployments.Use{})
+	pool.Retain([]*deployments.Group{next})
+	return next, held, served
+}
+
+// waits has a request wait; what it is served by, or why it is not, goes to served, under its
+// name. It is done with the replica at once.
+func waits(t *testing.T, g *deployments.Group, name string, served chan<- string) {
+	t.Helper()
+	go func() {
+		r, err := g.Take(t.Context(), "")
+		if err != nil {
+			served <- name + " " + err.Error()
+			return
+		}
+		served <- name + " " + r.String()
+		r.Release()
+	}()
+	synctest.Wait()
+}
+
+// A commit that gives an overloaded version more replicas, or others, helps from its first
+// request on, whoever still waits for those before.
+func TestWaitersOfARevisionBeforeKeepNobodyFromNewReplicas(t *testing.T) {
+	capacity := schema.Capacity{MaxConcurrent: 1, MaxQueue: 2, QueueTimeout: time.Minute}
+	for name, hosts := range map[string][]string{"more": {"a", "b"}, "others": {"b"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				next, held, served := swappedWhileWaiting(t, 2, limitedVersion(capacity, schema.LeastRequests, hosts...))
+				r := mustTake(t, next)
+				if r == held {
+					t.Errorf("%v works on two", r)
+				}
+				// The next ones wait behind, and have a queue of their own that may be full.
+				waits(t, next, "after", served)
+				waits(t, next, "after", served)
+				if _, err := next.Take(t.Context(), ""); !errors.Is(err, deployments.ErrQueueFull) {
+					t.Errorf("%v with a full queue", err)
+				}
+				r.Release()
+				for range 2 {
+					if got := <-served; got != "after http://b" {
+						t.Errorf("served %s when b was free", got)
+					}
+				}
+				if state, _ := next.Gate(); state.Waiting != 2 {
+					t.Errorf("%d wait for what is busy", state.Waiting)
+				}
+				held.Release()
+				for range 2 {
+					if got := <-served; got != "before http://a" {
+						t.Errorf("served %s when a was free", got)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Who came first is served first also by what two revisions have in common.
+func TestTheFirstComeIsTheFirstServedAcrossRevisions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		capacity := schema.Capacity{MaxConcurrent: 1, MaxQueue: 9, QueueTimeout: time.Minute}
+		next, held, served := swappedWhileWaiting(t, 2, limitedVersion(capacity, schema.LeastRequests, "a", "b"))
+		defer mustTake(t, next).Release() // b
+		waits(t, next, "after", served)
+		held.Release()
+		got := []string{<-served, <-served, <-served}
+		if diff := cmp.Diff([]string{"before http://a", "before http://a", "after http://a"}, got); diff != "" {
+			t.Errorf("served (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// How many requests a replica works on is its own, whose requests they are: a commit
+// that raises the number lets those go on first that wait already.
+func TestARaisedLimitHoldsForWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next, held, served := swappedWhileWaiting(t, 1, limitedVersion(schema.Capacity{MaxConcurrent: 2, MaxQueue: 9, QueueTimeout: time.Minute}, schema.LeastRequests, "a"))
+		waits(t, next, "after", served)
+		for _, want := range []string{"before http://a", "after http://a"} {
+			if got := <-served; got != want {
+				t.Errorf("served %s, want %s", got, want)
+			}
+		}
+		held.Release()
+	})
+}
+
+// A version that nobody calls any more leaves no queue behind at the replicas that
+// others have in common with it.
+func TestReplicasForgetTheQueuesOfVersionsBefore(t *testing.T) {
+	pool := deployments.NewPool(deployments.PoolOptions{})
+	before := heldBytes()
+	for n := range 10_000 {
+		v := limitedVersion(schema.Capacity{MaxConcurrent: 1}, schema.LeastRequests, "a")
+		v.Number = n
+		pool.Retain([]*deployments.Group{pool.Bind(v, deployments.Use{})})
+	}
+	if held := heldBytes() - before; held > 1<<20 {
+		t.Errorf("%d bytes are held after 10,000 versions of one URL", held)
+	}
+	runtime.KeepAlive(pool)
+}
+
+// heldBytes is the bytes that are reachable.
+func heldBytes() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) //nolint:gosec // far below the largest number
 }
 
 func TestNobodyWaitsForReplicasThatAreAllDown(t *testing.T) {

@@ -64,7 +64,8 @@ type Pool struct {
 	checks   map[checkKey]*check
 	rosters  map[rosterKey]*roster
 	gates    map[gateKey]*gate
-	untidy   bool // some replica may be retired and not forgotten yet, or some check be needed no more
+	known    map[string][]netip.Addr // by host, as some roster has resolved it last
+	untidy   bool                    // some replica may be retired and not forgotten yet, or some check be needed no more
 
 	ejecting sync.Mutex // held to count failures and to eject for them
 	ejected  atomic.Uint64
@@ -115,6 +116,7 @@ func NewPool(o PoolOptions) *Pool {
 		checks:    make(map[checkKey]*check),
 		rosters:   make(map[rosterKey]*roster),
 		gates:     make(map[gateKey]*gate),
+		known:     make(map[string][]netip.Addr),
 	}
 }
 
@@ -166,7 +168,9 @@ func (p *Pool) Bind(v *Version, use Use) *Group {
 func (p *Pool) instruct(r *Replica, v *Version, g *Group) {
 	p.attend(r, v)
 	p.supervise(r, v, g)
-	r.serves(g.gate)
+	if g.gate != nil {
+		r.serves(&g.gate.queue)
+	}
 }
 
 // replica finds or makes a replica of a version, whose use and address the key has.
@@ -229,7 +233,7 @@ func (p *Pool) sweep(keep []*Group) []*Replica {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dismiss(keep)
-	p.forgetGates(keep)
+	gone := p.forgetGates(keep)
 	kept := make(map[*Replica]struct{}, len(keep))
 	for _, g := range keep {
 		for _, r := range g.Replicas() {
@@ -238,6 +242,7 @@ func (p *Pool) sweep(keep []*Group) []*Replica {
 	}
 	var retired []*Replica
 	for _, r := range p.replicas {
+		r.leaves(gone)
 		if _, ok := kept[r]; !ok {
 			r.retired.Store(true)
 			retired = append(retired, r)

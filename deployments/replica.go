@@ -169,19 +169,30 @@ func (r *Replica) Release() {
 	}
 }
 
-// serves has a gate's queue told when the replica has room. The pool is locked.
-func (r *Replica) serves(g *gate) {
-	if g == nil {
-		return
-	}
+// serves has a queue told when the replica has room. The pool is locked.
+func (r *Replica) serves(q *line) {
 	var all []*line
 	if known := r.queues.Load(); known != nil {
 		all = *known
 	}
-	if !slices.Contains(all, &g.queue) {
-		all = append(slices.Clip(all), &g.queue)
+	if !slices.Contains(all, q) {
+		all = append(slices.Clip(all), q)
 		r.queues.Store(&all)
 	}
+}
+
+// leaves has the queues that are gone told no more. The pool is locked.
+func (r *Replica) leaves(gone func(*line) bool) {
+	known := r.queues.Load()
+	if known == nil || !slices.ContainsFunc(*known, gone) {
+		return
+	}
+	left := slices.DeleteFunc(slices.Clone(*known), gone)
+	if len(left) == 0 {
+		r.queues.Store(nil)
+		return
+	}
+	r.queues.Store(&left)
 }
 
 // connections makes the transport at the first request, so that binding

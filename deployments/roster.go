@@ -29,6 +29,7 @@ type roster struct {
 	group   atomic.Pointer[Group]
 	current atomic.Pointer[[]*Replica]
 
+	lines   []*line                 // of all versions that have these replicas; guarded by pool.mu
 	known   map[string][]netip.Addr // by host, as resolved last; guarded by pool.mu
 	failing map[string]bool         // hosts whose last look-up failed; touched by one run after the other
 }
@@ -42,9 +43,8 @@ type rosterKey struct {
 	use  Use
 }
 
-// enroll finds or makes the roster of a group. Until its names are resolved the
-// first time, each URL is one replica, that any of its addresses answers. The pool
-// is locked.
+// enroll finds or makes the roster of a group. Until a name is resolved the first
+// time, its URL is one replica, that any of its addresses answers. The pool is locked.
 func (p *Pool) enroll(g *Group, use Use) {
 	v := g.version
 	var key strings.Builder
@@ -55,7 +55,7 @@ func (p *Pool) enroll(g *Group, use Use) {
 	at := rosterKey{urls: key.String(), use: use}
 	s := p.rosters[at]
 	if s == nil {
-		s = &roster{pool: p, use: use, urls: v.URLs, known: map[string][]netip.Addr{}, failing: map[string]bool{}}
+		s = &roster{pool: p, use: use, urls: v.URLs, known: p.knownOf(v.URLs), failing: map[string]bool{}}
 		s.run = s.refresh
 		replicas := []*Replica{}
 		s.current.Store(&replicas)
@@ -64,7 +64,10 @@ func (p *Pool) enroll(g *Group, use Use) {
 	}
 	s.version.Store(v)
 	s.group.Store(g)
-	s.every.Store(int64(v.Serving.Resolve.Interval))
+	p.resolving.pace(&s.job, v.Serving.Resolve.Interval)
+	if g.gate != nil && !slices.Contains(s.lines, &g.gate.queue) {
+		s.lines = append(s.lines, &g.gate.queue)
+	}
 	g.roster = s
 	s.compose()
 }
@@ -79,6 +82,9 @@ func (s *roster) compose() (joined, left []*Replica) {
 		for _, a := range addresses {
 			r := s.pool.replica(v, u, replicaKey{use: s.use, address: a, named: !a.IsValid()})
 			s.pool.instruct(r, v, s.group.Load())
+			for _, q := range s.lines {
+				r.serves(q)
+			}
 			if !slices.Contains(now, r) {
 				now = append(now, r)
 			}
@@ -185,6 +191,7 @@ func (s *roster) replace(found map[string][]netip.Addr) {
 		return
 	}
 	maps.Copy(s.known, found)
+	maps.Copy(p.known, found)
 	joined, left := s.compose()
 	left = slices.DeleteFunc(left, p.rostered)
 	for _, r := range left {
@@ -206,6 +213,30 @@ func (s *roster) replace(found map[string][]netip.Addr) {
 	}
 }
 
+// knownOf is which addresses of the URLs' names are known already: of a version that is
+// called at another URL as well since its last revision, or in another use. The pool is
+// locked.
+func (p *Pool) knownOf(urls []*url.URL) map[string][]netip.Addr {
+	known := map[string][]netip.Addr{}
+	for _, u := range urls {
+		if all, ok := p.known[u.Hostname()]; ok {
+			known[u.Hostname()] = all
+		}
+	}
+	return known
+}
+
+// unknow forgets the addresses of names that no roster has. The pool is locked.
+func (p *Pool) unknow() {
+	named := make(map[string]bool, len(p.known))
+	for _, s := range p.rosters {
+		for _, u := range s.urls {
+			named[u.Hostname()] = true
+		}
+	}
+	maps.DeleteFunc(p.known, func(host string, _ []netip.Addr) bool { return !named[host] })
+}
+
 // rostered reports whether some roster holds a replica. The pool is locked.
 func (p *Pool) rostered(r *Replica) bool {
 	for _, s := range p.rosters {
@@ -225,10 +256,15 @@ func (p *Pool) dismiss(keep []*Group) {
 	for _, g := range keep {
 		kept[g.roster] = true
 	}
+	ended := false
 	for key, s := range p.rosters {
 		if !kept[s] {
 			s.gone.Store(true)
 			delete(p.rosters, key)
+			ended = true
 		}
+	}
+	if ended {
+		p.unknow()
 	}
 }

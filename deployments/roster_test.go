@@ -140,6 +140,97 @@ func TestAddressesSurviveSwaps(t *testing.T) {
 	})
 }
 
+// Another URL beside those before, or in the place of one, is no reason to ask again where
+// the others are.
+func TestAddressesSurviveAChangeOfAnotherURL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown()
+		p := w.pool()
+		w.name("a.svc", "10.0.0.1", "10.0.0.2")
+		w.name("b.svc", "10.0.1.1")
+		w.name("c.svc", "10.0.2.1")
+		first := p.Bind(named(t, "http://a.svc/", "http://b.svc/"), live)
+		p.Retain([]*deployments.Group{first})
+		running(t, p)
+		wait(time.Second)
+		before := slices.Clone(first.Replicas())
+		more := p.Bind(named(t, "http://a.svc/", "http://b.svc/", "http://c.svc/"), live)
+		p.Retain([]*deployments.Group{more})
+		if diff := cmp.Diff([]string{"http://10.0.0.1/", "http://10.0.0.2/", "http://10.0.1.1/", "http://c.svc/"}, labels(more)); diff != "" {
+			t.Errorf("with a third URL (-want +got):\n%s", diff)
+		}
+		if !slices.Equal(before, more.Replicas()[:len(before)]) {
+			t.Error("replicas of names that stayed are others")
+		}
+		wait(time.Second)
+		other := p.Bind(named(t, "http://c.svc/", "http://a.svc/"), live)
+		mirror := p.Bind(named(t, "http://b.svc/"), deployments.Use{Endpoint: "e", Mirror: "m"})
+		p.Retain([]*deployments.Group{other, mirror})
+		if diff := cmp.Diff([]string{"http://10.0.2.1/", "http://10.0.0.1/", "http://10.0.0.2/", "http://10.0.1.1/"}, append(labels(other), labels(mirror)...)); diff != "" {
+			t.Errorf("without the second, which is mirrored to (-want +got):\n%s", diff)
+		}
+		if !slices.Equal(before[:2], other.Replicas()[1:]) {
+			t.Error("replicas of the name that stayed are others")
+		}
+		p.Retain(nil)
+		if diff := cmp.Diff([]string{"http://a.svc/"}, labels(p.Bind(named(t, "http://a.svc/"), live))); diff != "" {
+			t.Errorf("a name that nobody had for a while (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestAShorterIntervalOfLookUpsHoldsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown()
+		p := w.pool()
+		w.name("models.svc", "10.0.0.1")
+		v := named(t, "http://models.svc/")
+		v.Serving.Resolve.Interval = time.Hour
+		p.Bind(v, live)
+		running(t, p)
+		wait(time.Second)
+		w.name("models.svc", "10.0.0.2")
+		g := p.Bind(named(t, "http://models.svc/"), live)
+		wait(11 * time.Second)
+		if diff := cmp.Diff([]string{"http://10.0.0.2/"}, labels(g)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// An address that joins wakes those who wait for any version that has the name.
+func TestReplicasThatJoinServeAllWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown()
+		p := w.pool()
+		w.name("models.svc", "10.0.0.1")
+		var groups []*deployments.Group
+		for n := range 2 {
+			v := named(t, "http://models.svc/")
+			v.Number = n
+			v.Serving.Limits.Capacity = &schema.Capacity{MaxConcurrent: 1, MaxQueue: 1, QueueTimeout: time.Minute}
+			groups = append(groups, p.Bind(v, live))
+		}
+		p.Retain(groups)
+		running(t, p)
+		wait(time.Second)
+		for _, g := range groups {
+			r := mustTake(t, g)
+			served := make(chan string, 1)
+			waits(t, g, "it", served)
+			wait(20 * time.Millisecond) // it looks for itself 80 ms from now
+			r.Release()
+			synctest.Wait()
+			select {
+			case <-served:
+			default:
+				t.Errorf("nobody told who waits for version %d", g.Version().Number)
+				<-served
+			}
+		}
+	})
+}
+
 func TestReplicasOfNamesAreChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTown()

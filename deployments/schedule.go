@@ -13,9 +13,15 @@ import (
 // job is something to be done at an interval.
 type job struct {
 	run   func(ctx context.Context)
-	every atomic.Int64 // nanoseconds between two runs
+	every atomic.Int64 // nanoseconds between two runs; see schedule.pace
 	gone  atomic.Bool  // it need not run any more
-	due   time.Time    // of the schedule, once it runs
+
+	listed bool // among the fresh; guarded by the schedule's mu
+
+	// Of the schedule while it runs.
+	due   time.Time
+	taken bool // it is known to run
+	place int  // in the queue; -1: it runs
 }
 
 // schedule runs jobs, each at its own interval, a bounded number at a time.
@@ -24,24 +30,41 @@ type schedule struct {
 	wake chan struct{} // capacity 1; full: it wakes anyway
 
 	mu    sync.Mutex
-	fresh []*job // added and not yet known to run
+	fresh []*job // those that run does not know yet, or whose interval is shorter since
 }
 
 func newSchedule(room int) *schedule {
 	return &schedule{room: room, wake: make(chan struct{}, 1)}
 }
 
-// add has a job run as soon as may be.
+// pace says how long is between two runs of a job. A shorter interval holds from now
+// on, a longer one after the next run.
+func (s *schedule) pace(j *job, every time.Duration) {
+	if before := j.every.Swap(int64(every)); int64(every) < before {
+		s.add(j)
+	}
+}
+
+// add has a job run as soon as may be, or one that waits for its next run wait no
+// longer than for its interval.
 func (s *schedule) add(j *job) {
 	s.mu.Lock()
 	if len(s.fresh) == cap(s.fresh) { // nobody runs them, for now
 		s.fresh = slices.DeleteFunc(s.fresh, func(j *job) bool { return j.gone.Load() })
 	}
-	s.fresh = append(s.fresh, j)
+	s.list(j)
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
 	default:
+	}
+}
+
+// list puts a job among the fresh ones, once. The schedule is locked.
+func (s *schedule) list(j *job) {
+	if !j.listed {
+		j.listed = true
+		s.fresh = append(s.fresh, j)
 	}
 }
 
@@ -67,7 +90,7 @@ func (s *schedule) run(ctx context.Context) {
 		case <-timer.C:
 		case j := <-done:
 			free++
-			j.due = time.Now().Add(jittered(time.Duration(j.every.Load())))
+			j.due = j.next(time.Now())
 			heap.Push(&waiting, j)
 		}
 		s.take(&waiting)
@@ -87,23 +110,48 @@ func (s *schedule) run(ctx context.Context) {
 // take moves what was added to the queue. What comes in one go is spread over a
 // moment, for it may all be on one machine.
 func (s *schedule) take(waiting *queue) {
-	s.mu.Lock()
-	fresh := s.fresh
-	s.fresh = nil
-	s.mu.Unlock()
+	fresh := s.news()
 	spread := min(time.Duration(len(fresh)-1)*time.Millisecond, time.Second)
 	now := time.Now()
 	for _, j := range fresh {
-		j.due = now.Add(rand.N(spread + 1))
-		heap.Push(waiting, j)
+		switch {
+		case !j.taken:
+			j.taken, j.due = true, now.Add(rand.N(spread+1))
+			heap.Push(waiting, j)
+		case j.place >= 0:
+			if sooner := j.next(now); sooner.Before(j.due) {
+				j.due = sooner
+				heap.Fix(waiting, j.place)
+			}
+		}
 	}
+}
+
+// news empties the list of what was added.
+func (s *schedule) news() []*job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fresh := s.fresh
+	s.fresh = nil
+	for _, j := range fresh {
+		j.listed = false
+	}
+	return fresh
+}
+
+// next is when a job runs again whose interval begins.
+func (j *job) next(now time.Time) time.Time {
+	return now.Add(jittered(time.Duration(j.every.Load())))
 }
 
 // leave keeps what waits, for who runs the schedule again.
 func (s *schedule) leave(waiting queue) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fresh = append(s.fresh, waiting...)
+	for _, j := range waiting {
+		j.taken = false
+		s.list(j)
+	}
 }
 
 // jittered is d, give or take a tenth, so that what began at once spreads.
@@ -129,13 +177,23 @@ func (q *queue) due(now time.Time) bool {
 
 func (q queue) Len() int           { return len(q) }
 func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
-func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(j any)        { *q = append(*q, j.(*job)) }
+
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].place, q[j].place = i, j
+}
+
+func (q *queue) Push(j any) {
+	added := j.(*job)
+	added.place = len(*q)
+	*q = append(*q, added)
+}
 
 func (q *queue) Pop() any {
 	last := len(*q) - 1
 	j := (*q)[last]
 	(*q)[last] = nil
 	*q = (*q)[:last]
+	j.place = -1
 	return j
 }

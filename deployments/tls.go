@@ -19,7 +19,7 @@ const tlsAge = time.Second
 
 // TLS is how the replicas of a version are met over https, with what its
 // placeholders stand for. Files are read again as connections are opened, at most
-// every ten seconds; while they are missing or malformed, what they held before
+// once a second; while they are missing or malformed, what they held before
 // goes on. It is safe for concurrent use.
 type TLS struct {
 	declared *schema.TLS
