@@ -165,7 +165,7 @@ func (g *Group) Admit() (Admission, error) {
 // to while another one answered is none: the version has answered.
 func (a Admission) Ended(r *Replica, req *http.Request, res *http.Response, err error) {
 	rule := a.group.breaker
-	if rule == nil || err != nil && !mine(req) {
+	if rule == nil || err != nil && !r.mine(req, err) {
 		return
 	}
 	failed := err != nil || res.StatusCode >= http.StatusInternalServerError

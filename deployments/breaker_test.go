@@ -2,8 +2,11 @@ package deployments_test
 
 import (
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +39,7 @@ type broken struct {
 	*verdicts
 	pool    *deployments.Pool
 	group   *deployments.Group
+	body    io.ReadCloser // of what is sent
 	bind    func(schema.Breaker) *deployments.Group
 	changes []deployments.ChangeKind
 }
@@ -77,7 +81,7 @@ func (b *broken) send(t *testing.T) (admitted bool) {
 		t.Fatal(err)
 	}
 	defer r.Release()
-	req := (&http.Request{Method: http.MethodPost, URL: r.URL()}).WithContext(t.Context())
+	req := (&http.Request{Method: http.MethodPost, URL: r.URL(), Body: b.body}).WithContext(t.Context())
 	res, err := r.RoundTrip(req)
 	admission.Ended(r, req, res, err)
 	if err == nil {
@@ -190,6 +194,31 @@ func TestAnOpenBreakerStaysOpenThroughASwap(t *testing.T) {
 	b.group = b.bind(other)
 	if b.send(t) || !b.group.Refusing() {
 		t.Error("a swap has closed it")
+	}
+}
+
+// unsent is a body that nobody has read, as there is no connection yet.
+type unsent struct{ io.ReadCloser }
+
+func (unsent) Whole() bool { return false }
+
+// A caller that has not sent its body is not to blame where there is nobody to send it to.
+func TestABreakerOpensForWhatCannotBeConnectedTo(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		open bool
+	}{
+		"refused":    {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
+		"broken off": {errors.New("broken off"), false},
+	} {
+		b := newBroken(t, rule)
+		b.status, b.err, b.body = 0, c.err, unsent{http.NoBody}
+		for range 2 * rule.MinRequests {
+			b.send(t)
+		}
+		if b.group.Refusing() != c.open {
+			t.Errorf("%s: the breaker is open: %v", name, !c.open)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (r *Replica) observe(req *http.Request, resp *http.Response, err error) {
 	}
 	failed := err != nil
 	switch {
-	case failed && !mine(req):
+	case failed && !r.mine(req, err):
 		return
 	case !failed && resp.StatusCode < http.StatusInternalServerError:
 		if r.troubled.Load() {
@@ -88,8 +88,8 @@ func (r *Replica) observe(req *http.Request, resp *http.Response, err error) {
 }
 
 // mine reports whether it may be the replica's doing that a request failed: the
-// caller neither left nor was still sending, and the time that it gave is not over.
-func mine(req *http.Request) bool {
+// caller neither left nor was still sending to it, and the time that it gave is not over.
+func (r *Replica) mine(req *http.Request, err error) bool {
 	ctx := req.Context()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return false
@@ -98,7 +98,7 @@ func mine(req *http.Request) bool {
 		return false
 	}
 	body, ok := req.Body.(interface{ Whole() bool })
-	return !ok || body.Whole()
+	return !ok || body.Whole() || r.pool.options.ConnectFailed(err)
 }
 
 // forgive forgets failures, because a request succeeded.

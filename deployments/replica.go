@@ -113,7 +113,7 @@ func (r *Replica) retriable() bool {
 // Live requests that fail count towards an ejection where the version says so, but
 // for those whose context was canceled or has a method Late() bool that says the
 // caller's time is over, or whose Body has a method Whole() bool that says the caller
-// has not sent all of it.
+// has not sent all of it although the replica could be connected to.
 func (r *Replica) RoundTrip(req *http.Request) (*http.Response, error) {
 	epoch, down := r.health.observe()
 	if down {
