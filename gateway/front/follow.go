@@ -62,6 +62,9 @@ func (f *follower) limit(n int) int {
 // inside reports whether a head has been read and what belongs to it has not, to its end.
 func (f *follower) inside() bool { return inContent <= f.place && f.place <= inTrailer }
 
+// inHead reports whether a head has begun and not ended.
+func (f *follower) inHead() bool { return f.place == inRequestLine || f.place == inFields }
+
 // stepAside ends the following, for a connection that is not HTTP/1 any more. A refused one stays refused.
 func (f *follower) stepAside() {
 	if f.place != refused {

@@ -3,9 +3,11 @@ package front
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 )
@@ -72,6 +74,9 @@ func (g *guarded) Read(p []byte) (n int, err error) {
 		if n < len(all) {
 			g.held, err = bytes.Clone(all[n:]), nil // the error, if any, will come again
 		}
+		if err != nil && g.follower.inHead() && errors.Is(err, os.ErrDeadlineExceeded) { // those that came together time out together
+			g.server.crowds.pass()
+		}
 	}
 	if n == 0 && g.follower.place == refused {
 		return g.refuse(p)
@@ -119,11 +124,14 @@ func (g *guarded) NetConn() net.Conn { return g.Conn }
 // guardedListener puts all that it accepts under guard.
 type guardedListener struct {
 	*onceListener
-	server *Server
+	server   *Server
+	accepted int // Accept's alone, which one goroutine calls
 }
 
 // Accept implements net.Listener.
-func (l guardedListener) Accept() (net.Conn, error) {
+func (l *guardedListener) Accept() (net.Conn, error) {
+	l.accepted++
+	l.server.giveWay(l.accepted)
 	places := l.server.places
 	if !places.take(l.server, l.closed) {
 		return nil, net.ErrClosed

@@ -74,7 +74,7 @@ type Server struct {
 	lastID    uint64
 	watch     *watch
 	turns     *turns // of connections that are served
-	crowds    *turns // of those that begin or time out, often many at once: nobody who is served waits behind them
+	crowds    *turns // of those that begin or time out, often many at once: nobody who is served waits behind them; Std's too
 	watching  sync.WaitGroup
 	drained   chan struct{} // closed when closing, and the last of listeners and conns is gone
 }
@@ -117,12 +117,15 @@ func New(o Options) *Server {
 func (s *Server) Serve(l net.Listener) error {
 	once := newOnceListener(l)
 	defer once.Close()
+	if err := s.openCrowds(); err != nil {
+		return err
+	}
 	if s.stdOnly {
-		return s.std.Serve(guardedListener{once, s})
+		return s.std.Serve(&guardedListener{onceListener: once, server: s})
 	}
 	err := s.open(once)
 	if errors.Is(err, errors.ErrUnsupported) {
-		return s.std.Serve(guardedListener{once, s})
+		return s.std.Serve(&guardedListener{onceListener: once, server: s})
 	}
 	if err != nil {
 		return err
@@ -146,6 +149,24 @@ func (s *Server) Serve(l net.Listener) error {
 	return err
 }
 
+// openCrowds lets crowds of connections pass in turns, where the system can.
+func (s *Server) openCrowds() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return http.ErrServerClosed
+	}
+	if s.crowds != nil {
+		return nil
+	}
+	crowds, err := newTurns()
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	s.crowds = crowds
+	return nil
+}
+
 // open registers the listener and starts the watch with the first one.
 func (s *Server) open(l *onceListener) error {
 	s.mu.Lock()
@@ -163,13 +184,7 @@ func (s *Server) open(l *onceListener) error {
 			w.close()
 			return err
 		}
-		crowds, err := newTurns()
-		if err != nil {
-			w.close()
-			t.close()
-			return err
-		}
-		s.watch, s.turns, s.crowds = w, t, crowds
+		s.watch, s.turns = w, t
 		s.watching.Go(func() { w.run(s.hangup) })
 	}
 	s.listeners[l] = struct{}{}
@@ -192,9 +207,7 @@ func (s *Server) accept(l *onceListener, over *handover) error {
 	base = context.WithValue(base, http.ServerContextKey, s.std)
 	var pause time.Duration
 	for n := 1; ; n++ {
-		if n%acceptsInARow == 0 {
-			s.crowds.pass()
-		}
+		s.giveWay(n)
 		if !s.places.take(s, l.closed) {
 			return net.ErrClosed
 		}
@@ -222,6 +235,13 @@ func (s *Server) accept(l *onceListener, over *handover) error {
 // acceptsInARow is how many connections are accepted before whoever else has news gets its turn: when thousands come at
 // once, the loop would not let go otherwise, and requests of those that are there wait.
 const acceptsInARow = 2
+
+// giveWay is called before the nth connection is accepted.
+func (s *Server) giveWay(n int) {
+	if n%acceptsInARow == 0 {
+		s.crowds.pass()
+	}
+}
 
 // start puts an accepted connection into the fast lane; one that cannot be watched is handed over.
 func (s *Server) start(base context.Context, tcp *net.TCPConn, over *handover) {

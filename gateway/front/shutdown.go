@@ -82,12 +82,14 @@ func (s *Server) stopWatching() {
 	s.mu.Lock()
 	w, t, crowds := s.watch, s.turns, s.crowds
 	s.mu.Unlock()
+	if crowds != nil {
+		crowds.close()
+	}
 	if w == nil {
 		return
 	}
 	w.close()
 	t.close()
-	crowds.close()
 	s.watching.Wait()
 }
 
