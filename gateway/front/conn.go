@@ -18,7 +18,8 @@ import (
 const (
 	stateFresh  int32 = iota // nothing has been read
 	stateIdle                // between requests
-	stateActive              // bytes of a request have been read and its answer is not complete
+	stateHead                // bytes of a head have been read, but not all: the request may yet be Std's
+	stateActive              // a head has been read and the answer is not complete
 	stateClosed
 )
 

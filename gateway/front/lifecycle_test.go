@@ -147,7 +147,7 @@ func TestBareLFIsAnsweredAtOnce(t *testing.T) {
 }
 
 // TestW05Shutdown: idle connections close at once, requests in flight in both lanes end whole and say that the connection
-// closes, a fresh connection still gets its first request answered, and Shutdown waits for them all.
+// closes, fresh connections still get their first requests answered, in either lane, and Shutdown waits for them all.
 func TestW05Shutdown(t *testing.T) {
 	entered, leave := make(chan struct{}, 2), make(chan struct{}) // two requests
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,7 +160,7 @@ func TestW05Shutdown(t *testing.T) {
 	stopping := make(chan struct{}, 2) // Shutdown is called twice
 	server.RegisterOnShutdown(func() { stopping <- struct{}{} })
 	s := startFront(t, server)
-	idle, fast, std, fresh := s.dial(t), s.dial(t), s.dial(t), s.dial(t)
+	idle, fast, std, fresh, unusual := s.dial(t), s.dial(t), s.dial(t), s.dial(t), s.dial(t)
 	io.WriteString(idle, fmt.Sprintf(get, "/"))
 	readAnswer(t, idle, "fast")
 	io.WriteString(fast, fmt.Sprintf(get, "/slow"))
@@ -170,16 +170,16 @@ func TestW05Shutdown(t *testing.T) {
 	down := make(chan error, 1) // the one result
 	go func() { down <- s.Shutdown(context.Background()) }()
 	closedBy(t, idle)
-	eventually(t, func() bool { // the listener is closed
-		c, err := dialer.DialContext(t.Context(), "tcp", s.addr)
-		if err == nil {
-			c.Close()
-		}
-		return err != nil
-	})
+	eventually(t, func() bool { return !listens(t, s.addr) })
 	io.WriteString(fresh, fmt.Sprintf(get, "/"))
 	if out, _ := io.ReadAll(fresh); !strings.Contains(string(out), "Connection: close") || !strings.HasSuffix(string(out), "fast") {
 		t.Errorf("fresh connection: %q", out)
+	}
+	for _, part := range []string{"POST /%20 HT", "TP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"} {
+		io.WriteString(unusual, part)
+	}
+	if out, _ := io.ReadAll(unusual); !strings.Contains(string(out), "Connection: close") || !strings.HasSuffix(string(out), "std") {
+		t.Errorf("fresh connection that is handed over: %q", out)
 	}
 	select {
 	case err := <-down:
@@ -205,6 +205,16 @@ func TestW05Shutdown(t *testing.T) {
 	}
 }
 
+// listens tells whether somebody takes connections at an address.
+func listens(tb testing.TB, address string) bool {
+	c, err := dialer.DialContext(tb.Context(), "tcp", address)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
+
 // slowToHand is a listener that has accepted a connection, but not handed it over until it may.
 type slowToHand struct {
 	net.Listener
@@ -224,10 +234,7 @@ func (l slowToHand) Accept() (net.Conn, error) {
 // TestW05WhatWasAcceptedIsServed: a connection that was accepted just before Shutdown closed the listener is not known to
 // the server yet; its caller is answered all the same, and Shutdown waits for that.
 func TestW05WhatWasAcceptedIsServed(t *testing.T) {
-	server := &http.Server{Handler: http.HandlerFunc(hello)}
-	stopping := make(chan struct{})
-	server.RegisterOnShutdown(func() { close(stopping) })
-	s := front.New(front.Options{Std: server})
+	s := front.New(front.Options{Std: &http.Server{Handler: http.HandlerFunc(hello)}})
 	l := slowToHand{Listener: listen(t), accepted: make(chan struct{}, 1), may: make(chan struct{})}
 	served, down := make(chan error, 1), make(chan error, 1) // one result each
 	go func() { served <- s.Serve(l) }()
@@ -240,7 +247,7 @@ func TestW05WhatWasAcceptedIsServed(t *testing.T) {
 	io.WriteString(c, fmt.Sprintf(get, "/"))
 	<-l.accepted
 	go func() { down <- s.Shutdown(context.Background()) }()
-	<-stopping
+	eventually(t, func() bool { return !listens(t, l.Addr().String()) })
 	select {
 	case err := <-down:
 		t.Errorf("Shutdown has not waited: %v", err)

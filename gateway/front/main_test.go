@@ -104,7 +104,9 @@ var dialer = net.Dialer{Timeout: patience}
 
 func listen(tb testing.TB) net.Listener {
 	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // see Options.StallTimeout
+	l, err := config.Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -27,11 +27,12 @@ func (c *conn) next() verdict {
 			if _, err := c.br.Peek(1); err != nil {
 				return ended
 			}
-			if !c.take(stateIdle, stateActive) && !c.take(stateFresh, stateActive) {
+			if !c.take(stateIdle, stateHead) && !c.take(stateFresh, stateHead) {
 				return ended
 			}
 		}
 		if c.skipBlank(); c.br.Buffered() > 0 {
+			c.state.Store(stateHead)
 			return c.readHead()
 		}
 		if !c.rest() {
@@ -118,6 +119,7 @@ func (c *conn) readHead() verdict {
 				return over
 			}
 			c.br.Discard(end + 4)
+			c.state.Store(stateActive)
 			return serve
 		}
 		if line := bytes.LastIndexByte(p[seen:], '\n'); line >= 0 && !c.head.parse(string(p[:seen+line+1])) {

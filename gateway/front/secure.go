@@ -21,6 +21,7 @@ const defaultHandshake = 10 * time.Second
 func (s *Server) ServeTLS(l net.Listener, config *tls.Config) error {
 	once := newOnceListener(l)
 	defer once.Close()
+	s.limitStall(l)
 	if !s.register(once) {
 		return http.ErrServerClosed
 	}

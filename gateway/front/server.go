@@ -40,6 +40,11 @@ type Options struct {
 	MinBodyRate int64
 	BodyGrace   time.Duration
 
+	// StallTimeout is for how long a client may take nothing of what it is sent before its connection ends, whoever serves
+	// it. It is the system's to keep (TCP_USER_TIMEOUT, RFC 5482), on Linux and for a *net.TCPListener that is not one of
+	// Multipath TCP, which has no such option. 0: 2 minutes.
+	StallTimeout time.Duration
+
 	// Seed, when set, is called once for each connection that starts in the fast lane, after Std.ConnContext. It returns
 	// the context of the connection's requests and, if not nil, a function that is called before each of them. It is
 	// for values that one request at a time uses, like a router's scratch space.
@@ -58,7 +63,8 @@ type Server struct {
 	headTimeout, idleTimeout time.Duration // 0: none
 
 	places  *places // nil: any number
-	minRate int64   // 0: none
+	stall   time.Duration
+	minRate int64 // 0: none
 	grace   time.Duration
 
 	greetings
@@ -98,6 +104,7 @@ func New(o Options) *Server {
 		drained:     make(chan struct{}),
 		greetings:   newGreetings(),
 		places:      newPlaces(o.MaxConnections),
+		stall:       cmp.Or(o.StallTimeout, defaultStall),
 		minRate:     max(o.MinBodyRate, 0),
 		grace:       cmp.Or(o.BodyGrace, defaultGrace),
 	}
@@ -117,6 +124,7 @@ func New(o Options) *Server {
 func (s *Server) Serve(l net.Listener) error {
 	once := newOnceListener(l)
 	defer once.Close()
+	s.limitStall(l)
 	if err := s.openCrowds(); err != nil {
 		return err
 	}
@@ -130,7 +138,6 @@ func (s *Server) Serve(l net.Listener) error {
 	if err != nil {
 		return err
 	}
-	defer s.forget(once)
 
 	over := newHandover(l.Addr())
 	stdErr := make(chan error, 1) // capacity 1: the one result never waits for its reader
@@ -139,7 +146,9 @@ func (s *Server) Serve(l net.Listener) error {
 		once.Close() // without the std server there is nobody to hand over to
 	}()
 	err = s.accept(once, over)
-	over.Close()
+	if s.forget(once); !s.closing.Load() {
+		over.Close() // Shutdown and Close do that through Std, when nobody hands over any more
+	}
 	if e := <-stdErr; !errors.Is(e, net.ErrClosed) {
 		err = e // it ended first
 	}
@@ -229,6 +238,16 @@ func (s *Server) accept(l *onceListener, over *handover) error {
 			s.start(base, tcp, over)
 		}
 		pause = 0
+	}
+}
+
+// defaultStall is longer than a client that is alive stops reading.
+const defaultStall = 2 * time.Minute
+
+// limitStall says so where the system cannot; the listener serves all the same.
+func (s *Server) limitStall(l net.Listener) {
+	if err := limitStall(l, s.stall); err != nil {
+		s.logf("front: callers who take nothing of their answers are not left: TCP_USER_TIMEOUT: %v", err)
 	}
 }
 

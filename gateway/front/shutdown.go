@@ -8,18 +8,23 @@ import (
 	"time"
 )
 
-// newConnGrace is how long Shutdown waits for the first request of a connection, as net/http does.
-const newConnGrace = 5 * time.Second
+const (
+	// newConnGrace is how long Shutdown waits for the first request of a connection, as net/http does.
+	newConnGrace = 5 * time.Second
+	settlePoll   = 5 * time.Millisecond // between two looks at whether all heads have been read
+)
 
 // Shutdown closes the listeners and the idle connections, lets the requests in flight end with "Connection: close", and
 // waits for them and for Std's until ctx is done, whose error it then returns. Connections that have not sent a request yet
-// get five seconds for it. Call Close after an error.
+// get five seconds for it; until then Std takes what is not for the fast lane. Call Close after an error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.stopListening()
+	s.std.SetKeepAlivesEnabled(false)
 	s.closeWaiting(false)
 	late := time.AfterFunc(newConnGrace, func() { s.closeWaiting(true) })
 	defer late.Stop()
 	s.endGreetings()
+	s.settle(ctx)
 	if stdErr := s.std.Shutdown(ctx); stdErr != nil {
 		return stdErr
 	}
@@ -65,6 +70,35 @@ func (s *Server) stopListening() error {
 	}
 	s.checkDrainedLocked()
 	return errors.Join(errs...)
+}
+
+// settle waits, for newConnGrace at most, until every connection has either been handed over to Std or never will be.
+func (s *Server) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, newConnGrace)
+	defer cancel()
+	poll := time.NewTicker(settlePoll)
+	defer poll.Stop()
+	for !s.settled() {
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Server) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.listeners) > 0 { // what one has accepted may not be among the connections yet
+		return false
+	}
+	for _, c := range s.conns {
+		if state := c.state.Load(); state == stateFresh || state == stateHead {
+			return false
+		}
+	}
+	return true
 }
 
 // closeWaiting closes the connections that wait for a request, fresh ones only if told.

@@ -246,3 +246,48 @@ func TestShutdownDoesNotWaitForAPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestACallerWhoTakesNothingIsLeft sends one request after another and reads no answer: the answers fill the buffers in between,
+// then the server can no longer write, then it no longer reads.
+func TestACallerWhoTakesNothingIsLeft(t *testing.T) {
+	answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 64<<10)) })
+	soon := func(o *front.Options) { o.StallTimeout = 300 * time.Millisecond }
+	for name, lane := range slowLanes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startFront(t, &http.Server{Handler: answer}, soon, func(o *front.Options) { o.StdOnly = lane.std })
+			request := "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+			if name == "handed over" {
+				request = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+			}
+			closedBy(t, once(t, s.dial(t))) // it serves by now
+			mustBeLeft(t, s.dial(t), request)
+		})
+	}
+	t.Run("TLS", func(t *testing.T) {
+		t.Parallel()
+		s := startTLS(t, &http.Server{Handler: answer}, soon)
+		closedBy(t, once(t, s.dial(t)))
+		mustBeLeft(t, s.dial(t), "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	})
+}
+
+// once sends a request after which the connection closes.
+func once(t *testing.T, c net.Conn) net.Conn {
+	t.Helper()
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func mustBeLeft(t *testing.T, c net.Conn, request string) {
+	t.Helper()
+	for {
+		if _, err := io.WriteString(c, request); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal("the connection is held")
+		} else if err != nil {
+			return
+		}
+	}
+}

@@ -56,6 +56,7 @@ func listen(ctx context.Context, given net.Listener, address string) (net.Listen
 		return given, nil
 	}
 	var c net.ListenConfig
+	c.SetMultipathTCP(false) // whose connections the system does not end when callers take nothing
 	return c.Listen(ctx, "tcp", address)
 }
 
