@@ -63,7 +63,7 @@ type mirrorAnswer struct {
 	Noise      bool             `json:"noise"`           // it goes to the live deployment itself
 	Gates      *schema.Gates    `json:"gates,omitempty"` // as they are written
 	Breaker    string           `json:"breaker"`         // closed, or open while the mirror is left alone for its failures
-	Waiting    int              `json:"waiting"`         // copies that are being captured or wait to be sent
+	Waiting    int              `json:"waiting"`         // copies that wait to be sent
 	Sending    int              `json:"sending"`         // copies that are on their way
 }
 

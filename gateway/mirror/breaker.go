@@ -5,6 +5,9 @@ import "time"
 // breaker keeps copies from a mirror that has failed several times in a row. Open,
 // it lets nothing through for a while; then one copy, the probe, whose outcome
 // closes it or opens it again for twice as long. The queue's lock guards it.
+//
+// The probe is the first copy that is ready to be sent, not the first that is
+// admitted: a caller may take an hour to send a body, and nobody waits for that.
 type breaker struct {
 	threshold int
 	least     time.Duration
@@ -16,17 +19,19 @@ type breaker struct {
 	probing  bool          // it is on its way
 }
 
-// admit reports whether a copy may go, and whether it is the probe: then exactly
-// one call of settle or forget must follow.
-func (b *breaker) admit(now time.Time) (probe, ok bool) {
-	if b.wait == 0 {
-		return false, true
-	}
-	if b.probing || now.Before(b.until) {
-		return false, false
+// admits reports whether it is worth capturing a body for a copy.
+func (b *breaker) admits() bool {
+	return b.wait == 0 || !b.probing && !time.Now().Before(b.until)
+}
+
+// claim reports whether a copy that is ready is the probe: then exactly one call of
+// settle or forget must follow.
+func (b *breaker) claim() bool {
+	if b.wait == 0 || !b.admits() {
+		return false
 	}
 	b.probing = true
-	return true, true
+	return true
 }
 
 // open reports whether copies are kept back that are not the probe.

@@ -58,11 +58,9 @@ func (c *Capture) admit(copied *Copy) (reason record.ErrorKind) {
 		c.engine.open.Add(1) // until the refusal is recorded
 		return record.Shutdown
 	}
-	copied.probe, reason = copied.queue.admit()
-	if reason != record.None {
+	if reason = copied.queue.admit(); reason != record.None {
 		return reason
 	}
-	copied.place = waiting
 	if len(c.copies) == 0 && c.refusal == record.None {
 		c.refusal = c.reserve()
 	}
@@ -181,7 +179,8 @@ func (c *Capture) keep(p []byte, err error) {
 	}
 }
 
-// dispatch gives the copies to their queues. The body is complete.
+// dispatch gives the copies to their queues, which may have become full since they
+// were admitted. The body is complete.
 func (c *Capture) dispatch() {
 	b := c.body
 	c.body = nil
@@ -197,7 +196,10 @@ func (c *Capture) dispatch() {
 	for len(c.copies) > 0 {
 		copied := c.copies[0]
 		c.copies = c.copies[1:]
-		copied.queue.dispatch(copied)
+		if !copied.queue.dispatch(copied) {
+			copied.drop(record.QueueFull)
+			copied.end()
+		}
 	}
 }
 

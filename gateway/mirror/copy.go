@@ -71,7 +71,7 @@ func (c *Copy) recycle() {
 type place uint8
 
 const (
-	nowhere place = iota // not admitted
+	nowhere place = iota // not ready
 	waiting              // it has a slot of its queue
 	sending              // a worker has it
 )

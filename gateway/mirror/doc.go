@@ -16,13 +16,16 @@
 //	body := capture.Wrap(r.Body) // or capture.Share(b), if the body is in memory
 //	... the live attempt reads body ...
 //
-// Admission comes first: breaker, queue slot, size and budget, in this order.
+// Admission comes first: breaker, room in the queue, size and budget, in this order.
 // Whoever is refused there costs nothing more, and not a byte is captured for
 // it. The body is copied as the live attempt reads it, never ahead; all mirrors
 // of a request share the one captured body. The moment the body is complete its
-// copies are dispatched, which cannot fail since their slots are reserved. A body
-// that does not become complete, or too large, or for which the budget is used
-// up, costs its copies and frees its memory at once.
+// copies are dispatched: each takes a slot of its queue, if there still is one, and
+// the first at an open breaker whose time is over is its probe. What is being captured
+// has neither, for a caller may take as long as it likes; its number is that of live
+// requests whose bodies are on their way. A body that does not become complete, or too
+// large, or for which the budget is used up, costs its copies and frees its memory at
+// once.
 //
 // A body is changed for a mirror (package edit) when its copy is sent, without
 // another copy in memory and without a word to the live request.

@@ -15,7 +15,7 @@ import (
 type Options struct {
 	MaxBody   int64         // bytes of a body that is copied; 1 MiB
 	Budget    int64         // bytes of memory for all captured bodies; 64 MiB
-	Queue     int           // copies of one mirror that are being captured or wait; 256
+	Queue     int           // copies of one mirror that wait to be sent; 256
 	Workers   int           // copies of one mirror that are sent at the same time; 16
 	Timeout   time.Duration // of one copy, from its sending to the end of its answer, not counting its wait in the queue; 5 s
 	MaxAnswer int64         // bytes that are read of an answer before it is closed; 1 MiB

@@ -200,7 +200,11 @@ func TestM02EveryFaultIsItsMirrorsOwnAffair(t *testing.T) {
 			}
 			t.Run(client+"/"+fault.name, func(t *testing.T) {
 				t.Parallel()
-				f := newFixtureOver(t, mirror.Options{Timeout: 300 * time.Millisecond}, over)
+				timeout := time.Minute
+				if fault.want.Kind == record.Timeout {
+					timeout = 300 * time.Millisecond
+				}
+				f := newFixtureOver(t, mirror.Options{Timeout: timeout}, over)
 				address := fault.url
 				if fault.serve != nil {
 					address = listen(t, fault.serve)

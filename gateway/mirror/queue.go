@@ -18,7 +18,7 @@ type Queue struct {
 
 	mu      sync.Mutex
 	work    chan *Copy // capacity Options.Queue, as there are slots: sending never blocks; nil before the first copy
-	slots   int        // taken by copies that are being captured or wait for a worker
+	slots   int        // taken by copies that wait for a worker
 	pending int        // copies that are in work, or are about to be
 	workers int        // running
 	idle    int        // of them, waiting for work
@@ -77,28 +77,33 @@ func (q *Queue) State() State {
 	return State{Slots: q.slots, Sending: q.sending, BreakerOpen: q.breaker.open()}
 }
 
-// admit takes a slot, or says why not.
-func (q *Queue) admit() (probe bool, reason record.ErrorKind) {
+// admit says why a copy would not be sent if its body came at once. It takes no slot:
+// streams that are captured for hours must not keep those out who are ready.
+func (q *Queue) admit() record.ErrorKind {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	probe, ok := q.breaker.admit(time.Now())
-	if !ok {
-		return false, record.BreakerOpen
+	switch {
+	case !q.breaker.admits():
+		return record.BreakerOpen
+	case q.slots >= q.engine.opts.Queue:
+		return record.QueueFull
 	}
-	if q.slots >= q.engine.opts.Queue {
-		q.breaker.forget(probe)
-		return false, record.QueueFull
-	}
-	q.slots++
-	return probe, record.None
+	return record.None
 }
 
-// dispatch gives a copy, which has a slot, to the workers.
-func (q *Queue) dispatch(c *Copy) {
+// dispatch gives a copy, whose body is complete, to the workers, if there is a slot
+// for it.
+func (q *Queue) dispatch(c *Copy) bool {
 	q.mu.Lock()
+	if q.slots >= q.engine.opts.Queue {
+		q.mu.Unlock()
+		return false
+	}
 	if q.work == nil {
 		q.work = make(chan *Copy, q.engine.opts.Queue)
 	}
+	q.slots++
+	c.place, c.probe = waiting, q.breaker.claim()
 	q.pending++
 	if q.pending > q.idle && q.workers < q.engine.opts.Workers {
 		q.workers++
@@ -106,6 +111,7 @@ func (q *Queue) dispatch(c *Copy) {
 	}
 	q.mu.Unlock()
 	q.work <- c
+	return true
 }
 
 // next waits for a copy; nil means that the worker is to end.

@@ -16,6 +16,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // transport is a mirror without a network.
@@ -142,15 +143,97 @@ func TestAProbeThatIsNotSentDoesNotBlockTheBreaker(t *testing.T) {
 		f.send("POST", "/x", "b", m)
 		synctest.Wait()
 		<-time.After(time.Second)
-		c := f.NewCapture(10)
-		f.offer(c, newRequest(t, http.MethodPost, "/x", nil), m)
-		c.Finish() // the probe's body never came
+		f.send("POST", "/x/../y", "b", m) // has no place at the replica
+		synctest.Wait()
 		f.send("POST", "/x", "b", m)
 		synctest.Wait()
 		if calls != 2 {
 			t.Errorf("%d copies were sent, want the first and a probe", calls)
 		}
 	})
+}
+
+// A caller may take an hour to send what would be the probe.
+func TestTheProbeIsTheFirstCopyThatIsWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fails, calls := true, 0
+		f := newFixtureOver(t, mirror.Options{BreakerFailures: 1}, transport(func(r *http.Request) (*http.Response, error) {
+			calls++
+			if fails {
+				return nil, io.ErrUnexpectedEOF
+			}
+			<-time.After(time.Second)
+			return answer(r)
+		}).over())
+		m := f.mirror("http://mirror.invalid")
+		f.send("POST", "/x", "b", m)
+		synctest.Wait()
+		<-time.After(time.Second)
+		fails = false
+		slow, finish := f.begin(m)
+		f.send("POST", "/x", "b", m) // the probe
+		if synctest.Wait(); calls != 2 {
+			t.Error("there is no probe before a slow body is whole")
+		}
+		f.send("POST", "/x", "b", m) // finds it on its way
+		slow()                       // and so does what was admitted before
+		finish()
+		if synctest.Wait(); calls != 2 {
+			t.Errorf("%d copies were sent, want the first and a probe", calls)
+		}
+		<-time.After(2 * time.Second)
+		f.send("POST", "/x", "b", m)
+		want := map[result]int{
+			{record.Error, record.Reset, 0}: 1, {record.OK, record.None, 200}: 2, {record.Dropped, record.BreakerOpen, 0}: 2,
+		}
+		if diff := cmp.Diff(want, count(f.wait(5))); diff != "" {
+			t.Errorf("records (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// begin offers a copy of a request whose body has begun to come: its rest, and the end
+// of the request, come when the test says so.
+func (f *fixture) begin(m target) (rest, finish func()) {
+	f.t.Helper()
+	body := &trickle{pieces: make(chan []byte, 2)}
+	c := f.NewCapture(-1)
+	f.offer(c, newRequest(f.t, http.MethodPost, "/x", nil), m)
+	live := c.Wrap(body)
+	body.pieces <- []byte("begun")
+	if _, err := live.Read(make([]byte, 10)); err != nil {
+		f.t.Fatal(err)
+	}
+	return func() {
+		close(body.pieces)
+		_, _ = io.Copy(io.Discard, live)
+	}, c.Finish
+}
+
+func TestWhatIsBeingCapturedTakesNoSlot(t *testing.T) {
+	gate := make(chan struct{})
+	f := newFixtureOver(t, mirror.Options{Queue: 2, Workers: 1}, transport(func(r *http.Request) (*http.Response, error) {
+		<-gate
+		return answer(r)
+	}).over())
+	m := f.mirror("http://mirror.invalid")
+	var rests []func()
+	for range 5 {
+		rest, finish := f.begin(m)
+		defer finish()
+		rests = append(rests, rest)
+	}
+	f.send("POST", "/x", "b", m)
+	testbed.Eventually(t, "it is being sent", func() bool { return m.queue.State().Sending == 1 })
+	f.send("POST", "/x", "b", m)
+	for _, rest := range rests { // one finds a slot
+		rest()
+	}
+	close(gate)
+	want := map[result]int{{record.OK, record.None, 200}: 3, {record.Dropped, record.QueueFull, 0}: 4}
+	if diff := cmp.Diff(want, count(f.wait(7))); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
 }
 
 func TestAStatusOrABrokenCallerIsNoFailure(t *testing.T) {
