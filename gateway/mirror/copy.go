@@ -190,6 +190,7 @@ var reasons = map[record.ErrorKind]string{
 	record.Loop:        "the request is itself a copy",
 	record.Upgrade:     "upgraded connections are not copied",
 	record.Method:      "the mirror's deployment does not take the method",
+	record.Overload:    "the gateway has too much to do",
 }
 
 // rescue turns a panic into an outcome. It must be deferred.

@@ -18,6 +18,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/upstream"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
@@ -227,6 +228,53 @@ func TestM02EveryFaultIsItsMirrorsOwnAffair(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// What a record says does not depend on the way that a copy is sent, which its size
+// decides about.
+func TestRecordsCountTheBytesThatPassed(t *testing.T) {
+	const most = 1000
+	breaksOff := afterRequest(func(_ context.Context, conn net.Conn) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+	})
+	for client, over := range clients() {
+		for _, size := range []int{1, upstream.MaxMessage, upstream.MaxMessage + 1, 200_000} {
+			for _, c := range []struct {
+				name, url  string
+				want       result
+				sent, read int
+			}{
+				{"refused", "http://127.0.0.1:1", result{record.Error, record.Connect, 0}, 0, 0},
+				{"not HTTP", listen(t, forever("", "SSH-2.0-OpenSSH_9.6\r\n")), result{record.Error, record.Protocol, 0}, size, 0},
+				{"breaks off", listen(t, breaksOff), result{record.Error, record.Reset, 200}, size, 4},
+				{"too large", listen(t, forever("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 1<<10))), result{record.Error, record.TooLarge, 200}, size, most},
+				{"whole", answering(t).URL, result{record.OK, record.None, 200}, size, len(fmt.Sprint(size))},
+			} {
+				f := newFixtureOver(t, mirror.Options{MaxAnswer: most, Timeout: time.Minute}, over)
+				f.send("POST", "/x", strings.Repeat("b", size), f.mirror(c.url))
+				r := f.wait(1)[0]
+				if resultOf(r) != c.want || r.RequestBytes != int64(c.sent) || r.ResponseBytes != int64(c.read) {
+					t.Errorf("%s, %s, a body of %d bytes: %+v, %d bytes sent and %d read instead of %+v, %d and %d: %s",
+						client, c.name, size, resultOf(r), r.RequestBytes, r.ResponseBytes, c.want, c.sent, c.read, r.Error)
+				}
+			}
+		}
+	}
+}
+
+func TestADroppedCopySaysWhy(t *testing.T) {
+	f := newFixture(t, mirror.Options{})
+	reasons := []record.ErrorKind{record.Loop, record.Upgrade, record.Method, record.Refused, record.Overload}
+	m := f.mirror("http://127.0.0.1:1")
+	for _, reason := range reasons {
+		f.offered[m.queue]++
+		m.queue.Drop(&record.Record{Backend: m.name}, reason)
+	}
+	for _, r := range f.wait(len(reasons)) {
+		if r.Outcome != record.Dropped || r.Error == "" {
+			t.Errorf("%s: %s, %q", r.ErrorKind, r.Outcome, r.Error)
 		}
 	}
 }

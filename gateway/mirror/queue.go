@@ -48,7 +48,7 @@ func newQueue(e *Engine, count func(*record.Record)) *Queue {
 func (q *Queue) SampledOut() { q.sampledOut.Add(1) }
 
 // Drop records and counts a copy that is not even offered, for the reason given:
-// record.Loop, Upgrade, Method or Refused. The template is as for Capture.Offer.
+// record.Loop, Upgrade, Method, Refused or Overload. The template is as for Capture.Offer.
 func (q *Queue) Drop(template *record.Record, reason record.ErrorKind) {
 	c := q.newCopy(template)
 	q.engine.open.Add(1) // also while draining: the record counts

@@ -84,18 +84,25 @@ func (w *worker) post(c *Copy, replica *deployments.Replica) bool {
 	if !called || errors.Is(err, upstream.ErrUnusual) {
 		return false
 	}
-	if c.body != nil {
+	if c.body != nil && sent(err) {
 		c.read = c.body.size
 	}
 	if !m.Heard.IsZero() {
 		c.Record.Status, c.Record.TTFB = m.Status, m.Heard.Sub(c.Record.Start)
 	}
 	if err != nil {
+		c.Record.ResponseBytes = min(m.Received, m.MaxAnswer)
 		c.fail(&w.span, err)
 		return true
 	}
 	c.answered(m.Received, m.MaxAnswer)
 	return true
+}
+
+// sent reports whether a small copy has left, which it does as a whole.
+func sent(err error) bool {
+	var failed *upstream.Error
+	return !errors.As(err, &failed) || failed.Sent
 }
 
 // span is the context of what a worker sends: it ends with the engine, and at a
