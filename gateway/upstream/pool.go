@@ -137,11 +137,8 @@ func (p *Pool) reserve() (*conn, chan *conn) {
 }
 
 func (p *Pool) wait(ctx context.Context, turn chan *conn) (*conn, error) {
-	if limit, ok := ctx.Deadline(); ok { // a context need not have a timer of its own
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, limit)
-		defer cancel()
-	}
+	ctx, cancel := timed(ctx)
+	defer cancel()
 	select {
 	case c := <-turn:
 		return c, nil
@@ -163,9 +160,19 @@ func (p *Pool) wait(ctx context.Context, turn chan *conn) (*conn, error) {
 	return nil, classify(ctx, p.addr, false, ctx.Err())
 }
 
+// timed is a context that is done at its deadline: one that is asked for it only when an exchange is over its own deadline need not be.
+func timed(ctx context.Context) (context.Context, context.CancelFunc) {
+	if limit, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, limit)
+	}
+	return ctx, func() {}
+}
+
 // dial connects; the caller holds a place among the open connections, which is given up on failure.
 func (p *Pool) dial(ctx context.Context) (*conn, error) {
 	p.dialed.Add(1)
+	ctx, cancel := timed(ctx) // a look-up of a name waits for nothing else
+	defer cancel()
 	nc, err := p.opt.Dial(ctx, "tcp", p.addr)
 	if err == nil {
 		return newConn(nc), nil

@@ -234,6 +234,40 @@ func TestCloseBeforeTheEnd(t *testing.T) {
 	}
 }
 
+// untimed is a context that tells of its deadline and has no timer for it.
+type untimed struct {
+	context.Context
+	limit time.Time
+}
+
+func (c untimed) Deadline() (time.Time, bool) { return c.limit, true }
+
+func (c untimed) Err() error {
+	if time.Now().Before(c.limit) {
+		return c.Context.Err()
+	}
+	return context.DeadlineExceeded
+}
+
+// A dialer that looks up a name waits for that until its context is done.
+func TestADialEndsAtTheDeadlineOfAContextWithoutATimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := upstream.New("a:80", upstream.Options{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})
+		began := time.Now()
+		_, err := p.RoundTrip(newRequest(t, untimed{t.Context(), began.Add(3 * time.Second)}, http.MethodGet, "a:80", nil))
+		var failed *upstream.Error
+		if took := time.Since(began); took != 3*time.Second || !errors.As(err, &failed) || failed.Kind != upstream.KindTimeout || failed.Sent {
+			t.Errorf("it took %v: %v", took, err)
+		}
+		if s := p.Stats(); s.Open != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // Many callers, some of whom leave, some replicas of bad manners: afterwards nothing is left over.
 func TestNothingIsLeftOpen(t *testing.T) {
 	fds := func() int {
