@@ -15,5 +15,6 @@
 //	text := d.Bytes()
 //
 // Lines of comment directly above an entry and indented as it is belong to it:
-// they go when it is removed.
+// they go when it is removed, and so do the lines that it has to itself, in braces as
+// well.
 package edit

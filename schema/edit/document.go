@@ -73,7 +73,8 @@ func (d *Document) File() schema.File {
 
 // Meets reports whether all values that were changed in d are the same in two
 // other documents, or missing in both: whoever made the changes to the one may
-// make them to the other without taking back what somebody else has changed.
+// make them to the other without taking back what somebody else has changed. A
+// reference is one value.
 func (d *Document) Meets(was, is *Document) bool {
 	for _, path := range d.touched {
 		a, b := newTree(was.root).at(path), newTree(is.root).at(path)
@@ -83,6 +84,10 @@ func (d *Document) Meets(was, is *Document) bool {
 	}
 	return true
 }
+
+// touchedOnly says that of what was changed last nothing is meant but what stands
+// at a path in it.
+func (d *Document) touchedOnly(path []string) { d.touched[len(d.touched)-1] = slices.Clone(path) }
 
 // refuse is the Error of a change.
 func (d *Document) refuse(path []string, format string, args ...any) error {

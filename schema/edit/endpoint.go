@@ -48,13 +48,15 @@ func (d *Document) SetMirrorDeployment(mirror string, to Ref) error {
 	return d.setRef([]string{keyMirrors, mirror, keyDeployment}, to)
 }
 
-// setRef changes the parts of a reference that differ, where they stand.
+// setRef changes the parts of a reference that differ, where they stand. The whole of
+// it counts as changed: a version means nothing without the name that it is of.
 func (d *Document) setRef(path []string, to Ref) error {
 	m := d.mappingAt(path)
 	if m == nil {
 		return d.set(path, to.value(), "")
 	}
 	return d.whole(func() error {
+		d.touched = append(d.touched, path)
 		for _, f := range to.value().fields {
 			at := slices.Concat(path, []string{f.key})
 			if newTree(d.root).at(at).equal(f.value.tree) {
@@ -104,7 +106,7 @@ func (d *Document) AddMirror(name string, to Ref, percent float64) error {
 	if err := d.set(path[:1], mapping(field{name, mirror}), keyBackends); err != nil {
 		return err
 	}
-	d.touched[len(d.touched)-1] = path
+	d.touchedOnly(path)
 	return nil
 }
 

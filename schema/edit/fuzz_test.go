@@ -244,8 +244,8 @@ func (g *writer) document() string {
 		name  string
 		write func()
 	}{
-		{"backends", func() { g.entries("backends", "b", g.backend) }},
-		{"mirrors", func() { g.entries("mirrors", "m", g.mirror) }},
+		{"backends", func() { g.section("backends", "b", g.backend) }},
+		{"mirrors", func() { g.section("mirrors", "m", g.mirror) }},
 		{"path", func() { g.line(0, g.pick("path: /p", "path:    '/p'", "timeout: {plain: 5s,   idle: 1m}"), "path") }},
 		{"assignment", func() { g.line(0, `assignment: {key: "header:x-id"}`, "assignment") }},
 	}
@@ -268,6 +268,15 @@ func (g *writer) document() string {
 	return text
 }
 
+// section writes entries in lines of their own, or now and then in braces.
+func (g *writer) section(key, prefix string, one func(indent int, name string)) {
+	if g.r.IntN(4) == 0 {
+		g.braces(key, prefix)
+		return
+	}
+	g.entries(key, prefix, one)
+}
+
 func (g *writer) entries(key, prefix string, one func(indent int, name string)) {
 	n := 1 + g.r.IntN(3)
 	g.line(0, key+":", key)
@@ -278,6 +287,57 @@ func (g *writer) entries(key, prefix string, one func(indent int, name string)) 
 		one(indent, name)
 		g.blank()
 	}
+}
+
+// braces writes entries in braces over several lines: mostly one in a line, which is
+// about it, or else two, which are about the section.
+func (g *writer) braces(key, prefix string) {
+	g.line(0, key+": {", key)
+	indent, n := 1+g.r.IntN(4), 1+g.r.IntN(4)
+	before := "" // in the same line
+	for i := range n {
+		name, of := fmt.Sprint(prefix, i), key
+		if before == "" {
+			of = name
+		}
+		text := before + name + ": " + g.inBraces(indent, name) + ","
+		if before = ""; i+1 < n && g.r.IntN(4) == 0 {
+			before = text + " "
+			continue
+		}
+		g.own(indent, of)
+		if i+1 == n && g.r.IntN(2) == 0 {
+			text = strings.TrimSuffix(text, ",")
+		}
+		if i+1 == n && g.r.IntN(4) == 0 {
+			g.line(indent, text+"}", key)
+			return
+		}
+		g.line(indent, text, of)
+	}
+	g.own(indent, key)
+	g.line(g.r.IntN(2), "}", key)
+}
+
+// inBraces is an entry in braces, in one line or more.
+func (g *writer) inBraces(indent int, name string) string {
+	parts := []string{"deployment: " + g.ref()}
+	if name[0] == 'b' {
+		parts = append(parts, "weight: "+g.pick("1", "2.5"))
+	} else if g.r.IntN(2) == 0 {
+		parts = append(parts, "percent: "+g.pick("1", "12.5"))
+	}
+	if g.r.IntN(3) > 0 {
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	out, in := "{\n", strings.Repeat(" ", indent+1+g.r.IntN(3))
+	for _, part := range parts {
+		if c := g.comment(name); c != "" {
+			out += in + c + "\n"
+		}
+		out += in + part + ",\n"
+	}
+	return out + strings.Repeat(" ", indent) + "}"
 }
 
 func (g *writer) ref() string {

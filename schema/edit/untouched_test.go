@@ -19,6 +19,9 @@ func untouched(t *testing.T, words []string, before, after string) {
 	was.means(words, is)
 	is.means(words, was)
 	a, b := was.rest(was), is.rest(was)
+	if was.braces() { // whose commas and blanks go with entries, or come with them
+		a, b = loose(a), loose(b)
+	}
 	if !strings.HasSuffix(before, "\n") { // what comes behind the last line ends it first
 		a, b = strings.TrimRight(a, "\r\n"), strings.TrimRight(b, "\r\n")
 	}
@@ -134,7 +137,11 @@ func (s *seen) entry(other *seen, section, name string) {
 	if value == nil || at(other.root, path...) != nil {
 		return
 	}
-	s.cutLines(key.Line, s.last(value))
+	if parent := at(s.root, path[:len(path)-1]...); parent.Style&yaml.FlowStyle != 0 {
+		s.cut(s.offset(key), s.end(value))
+	} else {
+		s.cutLines(key.Line, s.last(value))
+	}
 	s.gone = append(s.gone, name)
 	if len(path) == 1 {
 		s.gone = append(s.gone, section)
@@ -156,15 +163,25 @@ func (s *seen) offset(n *yaml.Node) int { return s.lines[n.Line-1] + n.Column - 
 
 var scalar = regexp.MustCompile(`^(?:&\S+ )?(?:"[^"]*"|'[^']*'|\{[^{}]*\}|[^\s,}]+)`)
 
-// end is behind a value in one line.
+// closing is what may stand between the last value in braces and the brace.
+var closing = regexp.MustCompile(`^(?:[\s,]|#.*\n)*}`)
+
+// end is behind a value in one line, or in braces.
 func (s *seen) end(n *yaml.Node) int {
 	begin := s.offset(n)
+	if slices.ContainsFunc(n.Content, func(below *yaml.Node) bool { return below.Kind == yaml.MappingNode }) {
+		last := s.end(n.Content[len(n.Content)-1])
+		return last + len(closing.FindString(s.text[last:]))
+	}
 	return begin + len(scalar.FindString(s.text[begin:]))
 }
 
 // last is the last line of a value.
 func (s *seen) last(n *yaml.Node) int {
 	line := n.Line
+	if n.Style&yaml.FlowStyle != 0 {
+		return line + strings.Count(s.text[s.offset(n):s.end(n)], "\n")
+	}
 	if n.Kind == yaml.ScalarNode && n.Style&yaml.LiteralStyle != 0 {
 		line += strings.Count(strings.TrimSuffix(n.Value, "\n"), "\n") + 1
 	}
@@ -192,11 +209,25 @@ func (s *seen) rest(before *seen) string {
 	b.WriteString(s.text[from:])
 	var kept strings.Builder
 	for line := range strings.SplitAfterSeq(b.String(), "\n") {
-		if c := strings.TrimSpace(line); !comment.MatchString(c) || !strings.HasPrefix(c, "#") || !before.own(c) {
+		if c := strings.Trim(line, ", \r\n"); !comment.MatchString(c) || !strings.HasPrefix(c, "#") || !before.own(c) {
 			kept.WriteString(line)
 		}
 	}
 	return kept.String()
+}
+
+// braces reports whether entries stand in braces.
+func (s *seen) braces() bool {
+	return slices.ContainsFunc(s.root.Content, func(n *yaml.Node) bool {
+		return n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0 && strings.HasPrefix(n.Content[1].ShortTag(), "!!map")
+	})
+}
+
+var lineEnds = regexp.MustCompile(`(?:\r?\n)+`)
+
+// loose is a text without commas, blanks and empty lines.
+func loose(text string) string {
+	return lineEnds.ReplaceAllString(strings.NewReplacer(",", "", " ", "").Replace(text), "\n")
 }
 
 // at is the value at a path; nil if there is none.
