@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -87,12 +86,12 @@ func (c *Console) branch(ctx context.Context, name string) (schema.Tree, error) 
 	return tree, err
 }
 
-// reach is a revision with the branches that a document names for the first time,
-// as the revision will have them that comes of the document. Of those that cannot
-// be read it says why; those that do not exist are left out.
-func (c *Console) reach(ctx context.Context, rev schema.Revision, doc schema.File) (schema.Revision, []string) {
+// reach is the branches that a document names for the first time, which the revision
+// will have that comes of the document. Of those that cannot be read it says why; those
+// that do not exist are left out.
+func (c *Console) reach(ctx context.Context, rev schema.Revision, doc schema.File) (map[string]schema.Tree, []string) {
 	var problems []string
-	trees := rev.Trees
+	trees := map[string]schema.Tree{}
 	for _, name := range branchesOf(doc) {
 		if _, followed := rev.Trees[name]; followed {
 			continue
@@ -100,17 +99,13 @@ func (c *Console) reach(ctx context.Context, rev schema.Revision, doc schema.Fil
 		tree, err := c.branch(ctx, name)
 		switch {
 		case errors.Is(err, ErrNoBranch):
-			continue
 		case err != nil:
 			problems = append(problems, fmt.Sprintf("The branch %s cannot be read, so that nobody can tell whether this is right: %v.", name, err))
-			continue
+		default:
+			trees[name] = tree
 		}
-		if len(trees) == len(rev.Trees) {
-			trees = maps.Clone(trees)
-		}
-		trees[name] = tree
 	}
-	return schema.Revision{Branch: rev.Branch, Trees: trees}, problems
+	return trees, problems
 }
 
 // branchesOf are the branches that a document names, each once.

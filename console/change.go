@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/switchyard-gateway/switchyard/console/draft"
 	"github.com/switchyard-gateway/switchyard/console/login"
@@ -21,7 +20,7 @@ type changePage struct {
 	Branch   string
 	Base     string // the commit that the form is made of
 	Was      string // the document
-	CRLF     bool   // its lines end so
+	Sum      string // by which it is known again
 	YAML     string // what stands in the editor
 	AsYAML   bool   // the editor is what counts
 	Backends []editBackend
@@ -89,7 +88,7 @@ func (c *Console) showChange(v *visit) {
 	if !v.mayEdit() {
 		return
 	}
-	page, ok := c.changePage(v, name)
+	page, ok := c.newestPage(v, aboutChange, name)
 	if !ok {
 		v.fail(http.StatusNotFound, "The newest revision has no endpoint of the name "+name+".")
 		return
@@ -102,26 +101,13 @@ func (c *Console) showDelete(v *visit) {
 	if !v.mayEdit() {
 		return
 	}
-	page, ok := c.deletePage(v, name)
+	page, ok := c.newestPage(v, aboutDelete, name)
 	if !ok {
 		v.fail(http.StatusNotFound, "The newest revision has no endpoint of the name "+name+".")
 		return
 	}
-	page.Verdict, _ = c.judge(v.r.Context(), proposal{about: aboutDelete, name: name, base: page.Base, was: []byte(page.Was)})
+	page.Verdict = c.judge(v.r.Context(), proposal{about: aboutDelete, name: name, base: page.Base, was: []byte(page.Was), sum: page.Sum})
 	v.show(http.StatusOK, "change", page.Title(), "endpoints", "", page)
-}
-
-// deletePage is the form that removes an endpoint.
-func (c *Console) deletePage(v *visit, name string) (changePage, bool) {
-	page, ok := c.changePage(v, name)
-	page.About = aboutDelete
-	if e := c.endpoint(name); e != nil {
-		for i := range e.Backends {
-			sum := c.o.Series.Total(series.Key{Endpoint: name, Name: e.Backends[i].Name}, c.now(), listSpan)
-			page.Lately += sum.Requests
-		}
-	}
-	return page, ok
 }
 
 // mayEdit reports whether who looks may change something, and says else what to
@@ -142,24 +128,46 @@ func (v *visit) mayEdit() bool {
 	return false
 }
 
-// changePage is the form of the endpoint as the newest revision has it.
-func (c *Console) changePage(v *visit, name string) (changePage, bool) {
+// newestPage is the form of the endpoint as the newest revision has it.
+func (c *Console) newestPage(v *visit, about, name string) (changePage, bool) {
 	b := c.base()
 	doc, ok := draft.Find(b.Newest, name)
 	if !ok {
 		return changePage{}, false
 	}
-	p := changePage{
-		About: aboutChange, Name: name, Path: doc.Path, Branch: b.Newest.Branch, Base: b.Commit(), Was: string(doc.Data), YAML: string(doc.Data),
-		CRLF: strings.Contains(string(doc.Data), "\r\n"), Known: c.offer(v.r.Context(), b.Newest), Own: ownBranch(v.session, name),
+	return c.pageOf(v, proposal{about: about, name: name, base: b.Commit(), was: doc.Data, sum: sumOf(doc.Data)}), true
+}
+
+// pageOf is the form of what an endpoint was when a proposal was begun.
+func (c *Console) pageOf(v *visit, p proposal) changePage {
+	b := c.base()
+	page := changePage{
+		About: p.about, Name: p.name, Path: draft.Path(b.Newest, p.name), Branch: b.Newest.Branch, Base: p.base,
+		Was: string(p.was), Sum: p.sum, YAML: string(p.was), Known: c.offer(v.r.Context(), b.Newest), Own: c.ownBranch(v.session, p.name),
 	}
-	declared, problems := schema.ParseEndpoint(doc)
+	if p.about == aboutDelete {
+		page.Lately = c.lately(p.name)
+	}
+	declared, problems := schema.ParseEndpoint(schema.File{Path: page.Path, Data: p.was})
 	if declared == nil || len(problems) > 0 {
-		p.Unread, p.AsYAML = "The document has problems, so that it can be changed as YAML only.", true
-		return p, true
+		page.Unread, page.AsYAML = "The document has problems, so that it can be changed as YAML only.", true
+		return page
 	}
-	p.fill(declared)
-	return p, true
+	page.fill(declared)
+	return page
+}
+
+// lately is how many requests an endpoint got in the last minutes.
+func (c *Console) lately(name string) (sum uint64) {
+	e := c.endpoint(name)
+	if e == nil {
+		return 0
+	}
+	for i := range e.Backends {
+		total := c.o.Series.Total(series.Key{Endpoint: name, Name: e.Backends[i].Name}, c.now(), listSpan)
+		sum += total.Requests
+	}
+	return sum
 }
 
 func (p *changePage) fill(e *schema.Endpoint) {
@@ -181,9 +189,10 @@ func (p *changePage) fill(e *schema.Endpoint) {
 	}
 }
 
-// ownBranch is the name of a branch for a change.
-func ownBranch(s *login.Session, name string) string {
-	return "console/" + s.User.Name + "/" + name
+// ownBranch is the name of a branch for a change. The time makes it another one than
+// that of an earlier change, which may still wait for its merge.
+func (c *Console) ownBranch(s *login.Session, name string) string {
+	return "console/" + s.User.Name + "/" + name + "-" + c.now().UTC().Format("20060102-150405")
 }
 
 func (c *Console) showNew(v *visit) {
@@ -197,7 +206,7 @@ func (c *Console) showNew(v *visit) {
 func (c *Console) newPage(v *visit) changePage {
 	b := c.base()
 	return changePage{
-		About: aboutNew, Branch: b.Newest.Branch, Base: b.Commit(), Known: c.offer(v.r.Context(), b.Newest), Own: ownBranch(v.session, "new"),
+		About: aboutNew, Branch: b.Newest.Branch, Base: b.Commit(), Known: c.offer(v.r.Context(), b.Newest), Own: c.ownBranch(v.session, "new"),
 		YAML: newText,
 	}
 }
@@ -214,11 +223,17 @@ type verdict struct {
 	draft.Verdict
 	Message  string
 	Conflict *conflict
+	Taken    string   // the name of an endpoint that is there already; empty: it is free
 	Faults   []string // of the form
 	Moved    []moved
 	Of       string // what the shares are shares of
 	Share    float64
 	Text     string // the plan in words
+
+	// What was judged, and is committed if it is good: upon no other commit than this.
+	change draft.Change
+	base   string
+	branch string
 }
 
 // moved is a share of subjects that leave one backend for another.
@@ -228,27 +243,29 @@ type moved struct {
 }
 
 // judge says what would become of a proposal.
-func (c *Console) judge(ctx context.Context, p proposal) (*verdict, draft.Change) {
-	out := &verdict{Message: p.message(), Faults: p.problems}
+func (c *Console) judge(ctx context.Context, p proposal) *verdict {
 	b := c.base()
+	out := &verdict{Message: p.message(), Faults: p.problems, base: b.Commit(), branch: b.Newest.Branch}
 	if len(p.problems) > 0 || !b.Known() {
-		return out, draft.Change{}
+		return out
 	}
-	change, lost := p.onto(b.Newest)
-	if lost != nil {
-		out.Conflict = lost
-		return out, change
+	if _, found := draft.Find(b.Newest, p.name); found && p.about == aboutNew {
+		out.Taken = p.name
+		return out
 	}
-	b.Newest, out.Faults = c.reach(ctx, b.Newest, schema.File{Path: change.Path, Data: change.Data})
+	if out.change, out.Conflict = p.onto(b.Newest); out.Conflict != nil {
+		return out
+	}
+	out.change.Branches, out.Faults = c.reach(ctx, b.Newest, schema.File{Path: out.change.Path, Data: out.change.Data})
 	if len(out.Faults) > 0 {
-		out.Diff = draft.Diff(p.was, change.Data)
-		return out, change
+		out.Diff = draft.Diff(p.was, out.change.Data)
+		return out
 	}
-	out.Verdict = draft.Judge(b, change, c.check)
+	out.Verdict = draft.Judge(b, out.change, c.check)
 	if out.Plan != nil {
 		out.explain()
 	}
-	return out, change
+	return out
 }
 
 // check is Options.Check.
@@ -257,6 +274,5 @@ func (c *Console) check(rev schema.Revision) ([]*endpoints.Endpoint, schema.Diag
 }
 
 func (c *Console) preview(v *visit) {
-	out, _ := c.judge(v.r.Context(), propose(v.r.PostForm))
-	v.write(http.StatusOK, "change", "verdict", out)
+	v.write(http.StatusOK, "change", "verdict", c.judge(v.r.Context(), propose(v.r.PostForm)))
 }

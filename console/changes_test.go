@@ -17,12 +17,11 @@ import (
 	"github.com/switchyard-gateway/switchyard/console"
 )
 
-// form is what the browser sends of the form of e.
+// form is what the browser sends of the form of e, filled in.
 func (s *stage) form(token string, fields map[string]string) url.Values {
-	form := url.Values{
-		"token": {token}, "about": {"change"}, "endpoint": {"e"}, "mode": {"form"}, "where": {"direct"},
-		"base": {s.newest.Trees["main"].Commit}, "was": {strings.ReplaceAll(s.files["endpoints/e.yaml"], "\n", "\r\n")},
-	}
+	s.t.Helper()
+	form := formIn(s.t, s.get("/console/endpoints/e/change").body)
+	form.Set("token", token)
 	for name, value := range fields {
 		form.Set(name, value)
 	}
@@ -74,40 +73,6 @@ func TestWhatTheCheckerRefusesIsNotPushed(t *testing.T) {
 	}
 }
 
-func TestALostRaceIsRunAgain(t *testing.T) {
-	for name, test := range map[string]struct {
-		theirs string // what they push meanwhile
-		want   int
-	}{
-		"elsewhere in the file": {strings.Replace(split()["endpoints/e.yaml"], "weight: 3", "weight: 9", 1), http.StatusOK},
-		"the same value":        {strings.Replace(split()["endpoints/e.yaml"], "weight: 1", "weight: 9", 1), http.StatusConflict},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newStage(t, split(), nil)
-			token := s.logIn("editor")
-			tip := strings.Repeat("f", 40)
-			s.push = func(console.Commit) error {
-				s.push = nil
-				s.files["endpoints/e.yaml"] = test.theirs
-				return &console.MovedError{Tip: tip}
-			}
-			got := s.send(http.MethodPost, "/console/publish", s.form(token, map[string]string{"b.b.weight": "2"}), nil)
-			if got.status != test.want {
-				t.Fatalf("%d\n%s", got.status, got.body)
-			}
-			if test.want != http.StatusOK {
-				if len(s.pushed) > 0 || !strings.Contains(got.body, "Somebody else was faster") {
-					t.Errorf("%d commits, and\n%s", len(s.pushed), got.body)
-				}
-				return
-			}
-			if text := string(s.pushed[0].Files["endpoints/e.yaml"]); !strings.Contains(text, "weight: 9") || !strings.Contains(text, "weight: 2") {
-				t.Errorf("one of both changes is lost:\n%s", text)
-			}
-		})
-	}
-}
-
 func TestAProtectedBranchIsSaid(t *testing.T) {
 	s := newStage(t, split(), nil)
 	token := s.logIn("editor")
@@ -140,12 +105,12 @@ func TestANewEndpointAndItsEnd(t *testing.T) {
 		t.Fatalf("%d\n%s", got.status, got.body)
 	}
 	page := s.get("/console/endpoints/fresh/delete").body
+	form := formIn(t, page)
 	for _, want := range []string{"The checker finds no problem", `<td class="text">  a: {static: 5}</td>`, "No requests came in the last ten minutes", `data-suggest="fresh: remove the endpoint"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("before it is deleted nothing says %q:\n%s", want, page)
 		}
 	}
-	form := url.Values{"token": {token}, "about": {"delete"}, "endpoint": {"fresh"}, "was": {s.files["endpoints/fresh.yaml"]}, "message": {"Remove it"}}
 	s.push = func(c console.Commit) error {
 		if c.NewBranch {
 			return nil

@@ -25,4 +25,6 @@ func (v *verdict) explain() {
 }
 
 // OK reports whether the change can be committed.
-func (v *verdict) OK() bool { return v.Conflict == nil && len(v.Faults) == 0 && v.Good() }
+func (v *verdict) OK() bool {
+	return v.Conflict == nil && v.Taken == "" && len(v.Faults) == 0 && v.Good()
+}

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"path"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/console/chart"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // functions are what the templates call.
@@ -20,6 +22,8 @@ var functions = template.FuncMap{
 	"percent": chart.Percent,
 	"class":   chart.Class,
 	"number":  number,
+	"exact":   exact,
+	"editor":  editor,
 	"latency": latency,
 	"count":   count,
 	"plural":  plural,
@@ -94,6 +98,20 @@ func number(f float64) string {
 		return strconv.FormatFloat(f, 'f', 1, 64)
 	}
 	return strconv.FormatFloat(f, 'g', 3, 64)
+}
+
+// exact is a number with all its digits: what stands in a field is what the document
+// says, so that a field that nobody touches changes nothing.
+func exact(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+// editor is the page on which the document can be changed that a problem is in; empty:
+// there is none.
+func editor(d schema.Diagnostic) string {
+	name := strings.TrimSuffix(path.Base(d.File), path.Ext(d.File))
+	if d.Branch != "" || path.Dir(d.File) != schema.EndpointsFolder || !schema.IsEndpointName(name) {
+		return ""
+	}
+	return "/console/endpoints/" + name + "/change"
 }
 
 // latency is a duration in the unit that suits it.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -37,8 +38,9 @@ type stage struct {
 	console   *console.Console
 	gateway   *gateway.Gateway
 	files     map[string]string // of the newest revision
+	commits   int               // how many the branch has got
 	pushed    []console.Commit
-	push      func(console.Commit) error // what the server says; nil: it takes all
+	push      func(console.Commit) error // what the server says; nil: it takes what follows the tip
 	newest    schema.Revision
 	host      string
 	cookie    *http.Cookie
@@ -75,15 +77,23 @@ func newStage(t testing.TB, files map[string]string, change func(*console.Option
 	return s
 }
 
-func usersFile(t testing.TB) string {
-	t.Helper()
-	var text string
+// userLines are the lines of a file of users, whose hashes take their time.
+var userLines = sync.OnceValues(func() (text string, err error) {
 	for _, role := range []login.Role{login.Editor, login.Viewer} {
 		line, err := login.Line(string(role), role, "The "+string(role)+" <"+string(role)+"@example.com>", password)
 		if err != nil {
-			t.Fatal(err)
+			return "", err
 		}
 		text += line + "\n"
+	}
+	return text, nil
+})
+
+func usersFile(t testing.TB) string {
+	t.Helper()
+	text, err := userLines()
+	if err != nil {
+		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "users")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -98,7 +108,7 @@ func (s *stage) read() {
 	for path, text := range s.files {
 		tree[path] = &fstest.MapFile{Data: []byte(text)}
 	}
-	commit := strings.Repeat(string(rune('a'+len(s.pushed))), 40)
+	commit := s.tip()
 	s.newest = schema.Revision{Branch: "main", Trees: map[string]schema.Tree{"main": {Commit: commit, FS: tree}}}
 	s.following = console.Following{Repository: "https://git.example.com/models.git", Branch: "main", Newest: s.newest, LiveRevision: s.following.LiveRevision}
 	if s.gateway.Apply(s.newest) == nil {
@@ -107,22 +117,36 @@ func (s *stage) read() {
 	}
 }
 
+// tip is the commit that the branch stands at.
+func (s *stage) tip() string { return strings.Repeat(string(rune('a'+s.commits)), 40) }
+
+// others push a document, which is not read yet.
+func (s *stage) others(path, text string) {
+	s.files[path] = text
+	s.commits++
+}
+
 func (s *stage) publish(_ context.Context, c console.Commit) (console.Published, error) {
 	if s.push != nil {
 		if err := s.push(c); err != nil {
 			return console.Published{}, err
 		}
 	}
+	if c.Base != s.tip() && !c.NewBranch {
+		return console.Published{}, &console.MovedError{Tip: s.tip()}
+	}
 	s.pushed = append(s.pushed, c)
-	if !c.NewBranch {
-		for path, data := range c.Files {
-			s.files[path] = string(data)
-			if data == nil {
-				delete(s.files, path)
-			}
+	if c.NewBranch {
+		return console.Published{Commit: strings.Repeat("9", 40), Branch: c.Branch}, nil
+	}
+	s.commits++
+	for path, data := range c.Files {
+		s.files[path] = string(data)
+		if data == nil {
+			delete(s.files, path)
 		}
 	}
-	return console.Published{Commit: strings.Repeat(string(rune('a'+len(s.pushed))), 40), Branch: c.Branch}, nil
+	return console.Published{Commit: s.tip(), Branch: c.Branch}, nil
 }
 
 type answer struct {

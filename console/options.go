@@ -125,7 +125,7 @@ type File struct{ Kind, Branch, Path string }
 type Commit struct {
 	Base      string            // the commit that it follows; if the branch has another tip, it is a *MovedError
 	Branch    string            // the branch that gets the commit
-	NewBranch bool              // the branch is made, from Base
+	NewBranch bool              // the branch is made, from Base; if there is one already, it is a *TakenError
 	Files     map[string][]byte // by path; nil: the file is removed
 	Name      string            // of the author
 	Email     string
@@ -144,6 +144,12 @@ type MovedError struct{ Tip string }
 
 // Error names the tip.
 func (e *MovedError) Error() string { return "the branch has moved to " + e.Tip }
+
+// TakenError says that there is a branch already that was to be made.
+type TakenError struct{ Branch string }
+
+// Error names the branch.
+func (e *TakenError) Error() string { return "there is a branch " + e.Branch + " already" }
 
 // ProtectedError says that the server does not take a commit on this branch from
 // here.

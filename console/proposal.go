@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"fmt"
 	"net/url"
 	"strings"
@@ -24,9 +23,11 @@ type proposal struct {
 	about    string
 	name     string // of the endpoint
 	base     string // the commit that the form was made of
-	was      []byte // the document at that commit; nil: there was none
-	text     []byte // the document that is wanted; nil: none
-	steps    []step // how text comes of was; nil: it was written as a whole
+	was      []byte // the document at that commit, its lines as lineFeeds has them
+	sum      string // by which that document is known again
+	text     []byte // the document that is wanted, likewise; nil: none
+	whole    bool   // text was written as a whole
+	steps    []step // how text comes of was, if it was not
 	problems []string
 }
 
@@ -38,9 +39,9 @@ type step struct {
 
 // propose reads a form.
 func propose(form url.Values) proposal {
-	p := proposal{about: form.Get("about"), name: strings.TrimSpace(form.Get("endpoint")), base: form.Get("base")}
-	if form.Has("was") && p.about != aboutNew {
-		p.was = []byte(unixLines(form.Get("was"), form.Get("crlf") != ""))
+	p := proposal{
+		about: form.Get("about"), name: strings.TrimSpace(form.Get("endpoint")), base: form.Get("base"),
+		was: []byte(lineFeeds(form.Get("was"))), sum: form.Get("sum"),
 	}
 	if !schema.IsEndpointName(p.name) {
 		p.problems = append(p.problems, "An endpoint needs a name of small letters, digits and _.")
@@ -49,10 +50,7 @@ func propose(form url.Values) proposal {
 	switch {
 	case p.about == aboutDelete:
 	case form.Get("mode") == "yaml":
-		p.text = []byte(unixLines(form.Get("yaml"), form.Get("crlf") != ""))
-		if len(p.text) == 0 || p.text[len(p.text)-1] != '\n' {
-			p.text = append(p.text, '\n')
-		}
+		p.text, p.whole = []byte(lineFeeds(form.Get("yaml"))), true
 	case p.about == aboutNew:
 		p.writeNew(form)
 	case p.about == aboutChange:
@@ -61,16 +59,6 @@ func propose(form url.Values) proposal {
 		p.problems = append(p.problems, "The form says not what it is about.")
 	}
 	return p
-}
-
-// unixLines undoes that browsers send every line end as CR LF, unless the
-// document has them so.
-func unixLines(s string, keep bool) string {
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	if keep {
-		s = strings.ReplaceAll(s, "\n", "\r\n")
-	}
-	return s
 }
 
 func (p *proposal) applySteps(form url.Values) {
@@ -145,32 +133,35 @@ type conflict struct {
 	Theirs []draft.DiffLine // what was changed meanwhile
 }
 
-// onto is the change as it is made upon another revision. If the document there
-// is not the one that the form was made of, the steps are made again, provided
-// that nobody has changed what they change.
+// onto is the change as it is made upon another revision. Steps are made again upon
+// the document there, provided that nobody has changed what they change; a document that
+// was written as a whole, or that is to go, has to be the one that the form was made of.
 func (p proposal) onto(rev schema.Revision) (draft.Change, *conflict) {
-	change := draft.Change{Path: draft.Path(rev, p.name), Data: p.text}
+	change := draft.Change{Path: draft.Path(rev, p.name)}
 	now, found := draft.Find(rev, p.name)
-	if found == (p.was != nil) && bytes.Equal(now.Data, p.was) {
+	switch {
+	case p.about == aboutNew:
+		change.Data = restore(string(p.text), nil)
 		return change, nil
-	}
-	if found && p.was != nil {
+	case found && p.about == aboutChange && !p.whole:
 		if text, ok := p.redo(now); ok {
 			change.Data = text
 			return change, nil
 		}
+	case found && p.sum == sumOf(now.Data):
+		if p.about == aboutChange {
+			change.Data = restore(string(p.text), now.Data)
+		}
+		return change, nil
 	}
 	return change, &conflict{
 		Name: p.name, Tip: rev.Trees[rev.Branch].Commit,
-		Mine: draft.Diff(p.was, p.text), Theirs: draft.Diff(p.was, now.Data),
+		Mine: draft.Diff(p.was, p.text), Theirs: draft.Diff(p.was, []byte(lineFeeds(string(now.Data)))),
 	}
 }
 
-// redo makes the steps upon another text.
+// redo makes the steps upon the document as it is now.
 func (p proposal) redo(now schema.File) ([]byte, bool) {
-	if len(p.steps) == 0 {
-		return nil, false
-	}
 	was, errWas := edit.Open(schema.File{Path: now.Path, Data: p.was})
 	mine, errMine := edit.Open(schema.File{Path: now.Path, Data: p.was})
 	theirs, errTheirs := edit.Open(now)
@@ -182,8 +173,7 @@ func (p proposal) redo(now schema.File) ([]byte, bool) {
 			return nil, false
 		}
 	}
-	before, err := edit.Open(now)
-	if err != nil || !mine.Meets(was, before) {
+	if !mine.Meets(was, theirs) {
 		return nil, false
 	}
 	for _, s := range p.steps {
@@ -201,10 +191,12 @@ func (p proposal) message() string {
 		return p.name + ": new endpoint"
 	case p.about == aboutDelete:
 		return p.name + ": remove the endpoint"
+	case p.whole:
+		return p.name + ": change as YAML"
+	case len(p.steps) == 0:
+		return p.name + ": change"
 	case len(p.steps) == 1:
 		return p.name + ": " + p.steps[0].says
-	case len(p.steps) == 0:
-		return p.name + ": change as YAML"
 	}
 	lines := []string{fmt.Sprintf("%s: %s, and %d more", p.name, p.steps[0].says, len(p.steps)-1), ""}
 	for _, s := range p.steps {

@@ -3,11 +3,12 @@ package console
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
-	"github.com/switchyard-gateway/switchyard/console/draft"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -35,16 +36,16 @@ type publishedPage struct {
 func (c *Console) publish(v *visit) {
 	p := propose(v.r.PostForm)
 	for range mostRaces {
-		verdict, change := c.judge(v.r.Context(), p)
+		verdict := c.judge(v.r.Context(), p)
 		if verdict.Conflict != nil {
 			v.show(http.StatusConflict, "conflict", "Conflict", "endpoints", "", verdict.Conflict)
 			return
 		}
 		if !verdict.OK() {
-			c.again(v, http.StatusUnprocessableEntity, verdict, nil)
+			c.again(v, p, returned{status: http.StatusUnprocessableEntity, verdict: verdict})
 			return
 		}
-		commit := c.commit(v, p, change, verdict.Message)
+		commit := c.commit(v, p, verdict)
 		published, err := c.o.Publish(v.r.Context(), commit)
 		if err == nil {
 			c.o.Logger.Info().Func(by(v.session.User)).Str("endpoint", p.name).
@@ -54,36 +55,41 @@ func (c *Console) publish(v *visit) {
 		}
 		moved := &MovedError{}
 		if !errors.As(err, &moved) {
-			c.notPublished(v, verdict, err)
+			c.notPublished(v, p, verdict, err)
 			return
 		}
 		if err := c.readTip(v.r.Context(), moved.Tip); err != nil {
-			c.again(v, http.StatusBadGateway, verdict, []string{"Others pushed meanwhile, and the repository cannot be read: " + err.Error()})
+			problem := "Others pushed meanwhile, and the repository cannot be read: " + err.Error()
+			c.again(v, p, returned{status: http.StatusBadGateway, verdict: verdict, problems: []string{problem}})
 			return
 		}
 	}
-	c.again(v, http.StatusConflict, nil, []string{"Others pushed again and again meanwhile. Try once more."})
+	c.again(v, p, returned{status: http.StatusConflict, problems: []string{"Others pushed again and again meanwhile. Try once more."}})
 }
 
-// commit is what is published of a proposal.
-func (c *Console) commit(v *visit, p proposal, change draft.Change, suggested string) Commit {
-	form, b := v.r.PostForm, c.base()
-	message := strings.TrimSpace(strings.ReplaceAll(form.Get("message"), "\r\n", "\n"))
+// commit is what is published of a proposal: upon the commit that it was judged on,
+// and no newer one.
+func (c *Console) commit(v *visit, p proposal, judged *verdict) Commit {
+	form := v.r.PostForm
+	message := writtenMessage(form)
 	if message == "" {
-		message = suggested
+		message = judged.Message
 	}
 	commit := Commit{
-		Base: b.Commit(), Branch: b.Newest.Branch, Files: map[string][]byte{change.Path: change.Data},
+		Base: judged.base, Branch: judged.branch, Files: map[string][]byte{judged.change.Path: judged.change.Data},
 		Name: v.session.User.Display, Email: v.session.User.Email, Message: message + "\n",
 	}
 	if form.Get("where") == "branch" {
 		commit.NewBranch, commit.Branch = true, strings.TrimSpace(form.Get("own"))
 		if commit.Branch == "" {
-			commit.Branch = ownBranch(v.session, p.name)
+			commit.Branch = c.ownBranch(v.session, p.name)
 		}
 	}
 	return commit
 }
+
+// writtenMessage is the commit's message that a form has.
+func writtenMessage(form url.Values) string { return strings.TrimSpace(lineFeeds(form.Get("message"))) }
 
 // readTip reads the repository until the tip is what was read last. That the new
 // revision is refused or held is no matter here.
@@ -96,40 +102,58 @@ func (c *Console) readTip(ctx context.Context, tip string) error {
 }
 
 // notPublished says why a push failed, with the form as it was.
-func (c *Console) notPublished(v *visit, verdict *verdict, err error) {
-	protected := &ProtectedError{}
-	if errors.As(err, &protected) {
+func (c *Console) notPublished(v *visit, p proposal, verdict *verdict, err error) {
+	back := returned{status: http.StatusConflict, verdict: verdict}
+	protected, taken := &ProtectedError{}, &TakenError{}
+	switch {
+	case errors.As(err, &protected):
 		told := "The repository takes no commit on this branch from here. Push to a new branch instead, and ask for a merge. It says:"
-		c.again(v, http.StatusConflict, verdict, append([]string{told}, strings.Split(protected.Says, "\n")...))
-		return
+		back.protects, back.problems = true, append([]string{told}, strings.Split(protected.Says, "\n")...)
+	case errors.As(err, &taken):
+		back.taken, back.problems = true, []string{"There is a branch " + taken.Branch + " already. Nothing was pushed. A name that is free is filled in."}
+	default:
+		c.o.Logger.Warn().Func(by(v.session.User)).Err(err).Msg("a change could not be pushed")
+		back.status, back.problems = http.StatusBadGateway, []string{"Nothing was pushed: " + err.Error()}
 	}
-	c.o.Logger.Warn().Func(by(v.session.User)).Err(err).Msg("a change could not be pushed")
-	c.again(v, http.StatusBadGateway, verdict, []string{"Nothing was pushed: " + err.Error()})
+	c.again(v, p, back)
 }
 
-// again shows the form once more, as it was filled in.
-func (c *Console) again(v *visit, status int, verdict *verdict, problems []string) {
-	form := v.r.PostForm
-	page, ok := changePage{}, true
-	switch form.Get("about") {
-	case aboutNew:
-		page = c.newPage(v)
-		page.YAML = form.Get("yaml")
-	case aboutDelete:
-		page, ok = c.deletePage(v, form.Get("endpoint"))
-	case aboutChange:
-		if page, ok = c.changePage(v, form.Get("endpoint")); ok && form.Has("yaml") {
-			page.YAML = form.Get("yaml")
-		}
+// returned is why a form comes back.
+type returned struct {
+	status   int
+	verdict  *verdict // nil: the script asks for it
+	problems []string
+	protects bool // the branch takes no pushes from here
+	taken    bool // there is a branch already of the name of the new one
+}
+
+// again shows the form once more, as it was filled in: with the document that it was
+// made of, whatever others have pushed meanwhile. What they changed is no change of
+// whoever sends it again.
+func (c *Console) again(v *visit, p proposal, back returned) {
+	form := maps.Clone(v.r.PostForm)
+	if writtenMessage(form) == p.message() {
+		form.Del("message") // it was suggested, and may not fit what is filled in next
 	}
-	if !ok {
-		v.fail(http.StatusConflict, "The endpoint is not there any more.", problems...)
+	if back.taken {
+		form.Del("own")
+	}
+	var page changePage
+	switch {
+	case p.about == aboutNew:
+		page = c.newPage(v)
+	case schema.IsEndpointName(p.name) && (p.about == aboutChange || p.about == aboutDelete):
+		page = c.pageOf(v, p)
+	default:
+		v.fail(back.status, "The form is not one of this console.", p.problems...)
 		return
 	}
-	page.Form, page.Verdict, page.Problems = form, verdict, problems
+	if form.Has("yaml") {
+		page.YAML = form.Get("yaml")
+	}
+	page.Form, page.Verdict, page.Problems, page.Protects = form, back.verdict, back.problems, back.protects
 	page.AsYAML = page.AsYAML || form.Get("mode") == "yaml"
-	page.Protects = len(problems) > 0 && status == http.StatusConflict
-	v.show(status, "change", page.Title(), "endpoints", "", page)
+	v.show(back.status, "change", page.Title(), "endpoints", "", page)
 }
 
 // told waits until the commit serves, and tells what became of it.

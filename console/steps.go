@@ -45,7 +45,7 @@ func (f *fields) backend(b *schema.Backend) {
 	}
 	if weight, ok := f.number(prefix+"weight", "The weight of "+name); ok && weight != b.Weight.V {
 		f.set = append(f.set, step{
-			fmt.Sprintf("set the weight of %s from %s to %s", name, number(b.Weight.V), number(weight)),
+			fmt.Sprintf("set the weight of %s from %s to %s", name, exact(b.Weight.V), exact(weight)),
 			func(d *edit.Document) error { return d.SetWeight(name, weight) },
 		})
 	}
@@ -73,7 +73,7 @@ func (f *fields) mirror(e *schema.Endpoint, m *schema.Mirror) {
 			weight = 0
 		}
 		f.late = append(f.late, step{
-			fmt.Sprintf("promote the mirror %s to a backend of weight %s", name, number(weight)),
+			fmt.Sprintf("promote the mirror %s to a backend of weight %s", name, exact(weight)),
 			func(d *edit.Document) error { return d.PromoteToBackend(name, weight) },
 		})
 		return
@@ -94,7 +94,7 @@ func (f *fields) mirror(e *schema.Endpoint, m *schema.Mirror) {
 func (f *fields) mirrorValues(m *schema.Mirror, name, prefix string) {
 	if percent, ok := f.number(prefix+"percent", "The percentage of "+name); ok && percent != m.Percent.V {
 		f.set = append(f.set, step{
-			fmt.Sprintf("mirror %s %% of requests to %s", number(percent), name),
+			fmt.Sprintf("mirror %s %% of requests to %s", exact(percent), name),
 			func(d *edit.Document) error { return d.SetPercent(name, percent) },
 		})
 	}
@@ -123,7 +123,7 @@ func (f *fields) added() {
 			f.problem("%s", problem)
 		} else if ok {
 			f.late = append(f.late, step{
-				fmt.Sprintf("add the backend %s, %s, with weight %s", name, refText(to), number(weight)),
+				fmt.Sprintf("add the backend %s, %s, with weight %s", name, refText(to), exact(weight)),
 				func(d *edit.Document) error { return d.AddBackend(name, to, weight) },
 			})
 		}
@@ -148,7 +148,7 @@ func addedMirror(form url.Values) (steps []step, problems []string) {
 		return nil, f.problems
 	}
 	return []step{{
-		fmt.Sprintf("mirror %s %% of requests to %s, %s", number(percent), name, refText(to)),
+		fmt.Sprintf("mirror %s %% of requests to %s, %s", exact(percent), name, refText(to)),
 		func(d *edit.Document) error { return d.AddMirror(name, to, percent) },
 	}}, nil
 }

@@ -82,7 +82,7 @@ func (c *Console) send(v *visit) {
 		return
 	}
 	page := tryPage{
-		Name: name, Method: form.Get("method"), Rest: form.Get("rest"), Headers: unixLines(form.Get("headers"), false), Body: form.Get("body"), May: true,
+		Name: name, Method: form.Get("method"), Rest: form.Get("rest"), Headers: lineFeeds(form.Get("headers")), Body: form.Get("body"), May: true,
 	}
 	_, page.Mirrors = parts(e)
 	ctx, cancel := context.WithTimeout(v.r.Context(), tryWithin)

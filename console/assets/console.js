@@ -176,10 +176,11 @@ function setUp(form) {
 
   // The branch of a new endpoint bears its name, until somebody gives it another one.
   const own = form.elements.own;
-  const prefix = own.value.slice(0, own.value.lastIndexOf("/") + 1);
   const named = form.elements.endpoint;
   if (named.type !== "hidden") {
-    named.addEventListener("input", () => { if (own.value.startsWith(prefix)) own.value = prefix + (named.value.trim() || "new"); });
+    const [, before, after] = /^(.*\/)[^/]*(-\d+-\d+)$/.exec(own.value) ?? [];
+    let given = own.value;
+    named.addEventListener("input", () => { if (before && own.value === given) given = own.value = before + (named.value.trim() || "new") + after; });
   }
 
   for (const slider of form.querySelectorAll("[data-slider]")) {

@@ -4,6 +4,7 @@
 //
 // A [Base] is what the change is made upon: the newest revision that was read,
 // which need not serve. [Judge] lays the change over its files, so that all that
-// is checked is what will be checked when the commit is read. What changes for
-// callers is compared with what serves (package plan).
+// is checked is what will be checked when the commit is read. What is wrong elsewhere
+// refuses a change only if it comes with it. What changes for callers is compared with
+// what serves (package plan).
 package draft

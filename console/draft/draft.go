@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"bytes"
 	"io/fs"
 	"maps"
 	"path"
@@ -51,29 +52,33 @@ func Find(rev schema.Revision, name string) (schema.File, bool) {
 
 // Change is a document that is to be written, or removed.
 type Change struct {
-	Path string
-	Data []byte // nil: removed
+	Path     string
+	Data     []byte                 // nil: removed
+	Branches map[string]schema.Tree // that the document names for the first time
 }
 
 // Verdict is what is known of a change before it is committed.
 type Verdict struct {
 	Changes  bool               // the file changes at all
 	Problems schema.Diagnostics // what is wrong with the document
-	Others   schema.Diagnostics // what is wrong with the revision elsewhere, which refuses the change as well
+	Others   schema.Diagnostics // what is wrong with the revision elsewhere, for the change
+	Before   schema.Diagnostics // what was wrong elsewhere already: until that is put right, nothing new serves
 	Diff     []DiffLine
 	Plan     *plan.Plan // what changes for callers; nil if there are problems
 }
 
-// Good reports whether the change would serve.
+// Good reports whether the change brings no problem with it: it serves, or would if
+// nothing else were wrong. Several documents that are wrong are put right one by one.
 func (v Verdict) Good() bool { return v.Changes && len(v.Problems) == 0 && len(v.Others) == 0 }
 
 // Judge judges a change by the check that the gateway makes.
 func Judge(b Base, change Change, check func(schema.Revision) ([]*endpoints.Endpoint, schema.Diagnostics)) Verdict {
 	tree := b.Newest.Trees[b.Newest.Branch]
-	was, _ := fs.ReadFile(tree.FS, change.Path)
-	v := Verdict{Diff: Diff(was, change.Data)}
-	v.Changes = len(v.Diff) > 0
+	was, err := fs.ReadFile(tree.FS, change.Path)
+	there, stays := err == nil, change.Data != nil
+	v := Verdict{Changes: there != stays || !bytes.Equal(was, change.Data), Diff: Diff(was, change.Data)}
 	would := with(b.Newest, overlay{base: tree.FS, path: change.Path, data: change.Data})
+	maps.Copy(would.Trees, change.Branches)
 	all, problems := check(would)
 	for _, d := range problems {
 		if d.Branch == "" && d.File == change.Path {
@@ -82,10 +87,26 @@ func Judge(b Base, change Change, check func(schema.Revision) ([]*endpoints.Endp
 			v.Others = append(v.Others, d)
 		}
 	}
+	if len(v.Others) > 0 {
+		_, before := check(b.Newest)
+		v.Others, v.Before = apart(v.Others, before)
+	}
 	if len(problems) == 0 {
 		v.Plan = compare(b, would, all, change.Path)
 	}
 	return v
+}
+
+// apart tells the problems that come from those that were there before.
+func apart(all, before schema.Diagnostics) (come, were schema.Diagnostics) {
+	for _, d := range all {
+		if slices.Contains(before, d) {
+			were = append(were, d)
+		} else {
+			come = append(come, d)
+		}
+	}
+	return come, were
 }
 
 // with is a revision with another tree of its endpoints branch.

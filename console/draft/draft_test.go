@@ -1,6 +1,7 @@
 package draft_test
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -57,8 +58,8 @@ func TestAGoodChangeIsExplained(t *testing.T) {
 func TestProblemsOfTheDocumentAreToldFromOthers(t *testing.T) {
 	b := base(t, map[string]string{"endpoints/e.yaml": document, "endpoints/bad.yaml": "schemaVersion: 1\n"})
 	v := draft.Judge(b, draft.Change{Path: "endpoints/e.yaml", Data: []byte("schemaVersion: 1\nbackends: {a: {statik: 1}}\n")}, check)
-	if v.Good() || len(v.Problems) != 1 || len(v.Others) != 1 || v.Others[0].File != "endpoints/bad.yaml" {
-		t.Errorf("%v and %v", v.Problems, v.Others)
+	if v.Good() || len(v.Problems) != 1 || len(v.Others) != 0 || len(v.Before) != 1 || v.Before[0].File != "endpoints/bad.yaml" {
+		t.Errorf("%v, %v and %v", v.Problems, v.Others, v.Before)
 	}
 	repaired := draft.Judge(b, draft.Change{Path: "endpoints/bad.yaml"}, check)
 	if !repaired.Good() {
@@ -125,4 +126,32 @@ type broken struct{}
 
 func (broken) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+}
+
+// What was wrong before elsewhere refuses no change; what comes with the change does,
+// wherever it stands.
+func TestWhatWasWrongBeforeIsToldFromWhatComes(t *testing.T) {
+	const to = "schemaVersion: 1\nbackends:\n  a: {deployment: {branch: %s, name: m, version: 1}}\n"
+	b := base(t, map[string]string{
+		"endpoints/e.yaml": document + "path: /e\n", "endpoints/other.yaml": document + "path: /other\n",
+		"endpoints/bad.yaml": "schemaVersion: 1\n", "deployments/bad.yaml": "schemaVersion: 1\n",
+	})
+	v := draft.Judge(b, draft.Change{Path: "endpoints/e.yaml", Data: []byte(document)}, check)
+	if !v.Good() || len(v.Before) != 2 || v.Plan != nil {
+		t.Errorf("%+v", v)
+	}
+	// The branch of its mirror has a deployment that is broken.
+	v = draft.Judge(b, draft.Change{
+		Path: "endpoints/e.yaml", Data: fmt.Appendf(nil, to, "dev"),
+		Branches: map[string]schema.Tree{"dev": {Commit: "d", FS: fstest.MapFS{
+			"deployments/m.yaml":      {Data: []byte("schemaVersion: 1\nversions: {1: {url: http://127.0.0.1:9/}}\n")},
+			"deployments/broken.yaml": {Data: []byte("schemaVersion: 1\n")},
+		}}},
+	}, check)
+	if v.Good() || len(v.Others) != 1 || v.Others[0].Branch != "dev" || len(v.Before) != 2 {
+		t.Errorf("%+v", v)
+	}
+	if _, ok := b.Newest.Trees["dev"]; ok {
+		t.Error("the newest revision is changed")
+	}
 }

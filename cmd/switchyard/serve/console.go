@@ -179,7 +179,10 @@ func (p *process) publish(ctx context.Context, c console.Commit) (console.Publis
 		Base: c.Base, Branch: c.Branch, New: c.NewBranch, Files: c.Files, Message: c.Message,
 		Author: gitsync.Person{Name: c.Name, Email: c.Email},
 	})
-	if moved, ok := errors.AsType[*gitsync.MovedError](err); ok && !c.NewBranch {
+	if moved, ok := errors.AsType[*gitsync.MovedError](err); ok {
+		if c.NewBranch {
+			return console.Published{}, &console.TakenError{Branch: c.Branch}
+		}
 		return console.Published{}, &console.MovedError{Tip: moved.Tip}
 	}
 	if declined, ok := errors.AsType[*gitsync.DeclinedError](err); ok {
