@@ -38,6 +38,7 @@ func (q *request) spend(meters *access.Metered) (by int, why access.Refusal, ok 
 	case answer.Refused:
 		return of[answer.By], answer.Refusal, false
 	case answer.Known:
+		_, _, _ = meters.Spend(q.started) // of what this gateway would go by without the server
 		return 0, access.Refusal{}, true
 	}
 	return meters.Spend(q.started)

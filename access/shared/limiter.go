@@ -28,6 +28,7 @@ type Options struct {
 	Prefix   string                 // of the keys, which sets gateways of one repository apart from others
 	Timeout  time.Duration          // that a request waits at most; 50 ms when 0
 	Retry    time.Duration          // between two tries of a server that is away; 1 s when 0
+	Quiet    time.Duration          // between two lines of the log that it is away; 1 m when 0
 	Logger   zerolog.Logger
 }
 
@@ -37,7 +38,7 @@ type Limiter struct {
 	client  *redis.Client
 
 	away      atomic.Bool
-	lost      chan struct{} // capacity 1: that it is away now is news for Run once
+	lost      chan error // capacity 1: why it is away now is news for Run once
 	fallbacks atomic.Uint64
 }
 
@@ -49,6 +50,9 @@ func New(o Options) (*Limiter, error) {
 	}
 	if o.Retry == 0 {
 		o.Retry = time.Second
+	}
+	if o.Quiet == 0 {
+		o.Quiet = time.Minute
 	}
 	c, err := redis.ParseURL(o.URL)
 	if err != nil {
@@ -74,7 +78,7 @@ func New(o Options) (*Limiter, error) {
 		}
 	}
 	redis.SetLogger(&logging.VoidLogger{}) // it has one for the whole process; what it says is in the errors
-	l := &Limiter{options: o, client: redis.NewClient(c), lost: make(chan struct{}, 1)}
+	l := &Limiter{options: o, client: redis.NewClient(c), lost: make(chan error, 1)}
 	l.away.Store(true)
 	return l, nil
 }
@@ -95,22 +99,26 @@ type Answer struct {
 
 // take looks at all limits, and takes from them if none refuses: it answers {0}, or
 // the number of the first that does, the microseconds until it would not, and how many
-// requests it has left. Numbers are written in full: Lua would round them.
+// requests it has left. What is kept of a limit says nothing of its rate, which may be
+// another one by now, and a clock that goes back only fills nothing. Numbers are written
+// in full: Lua would round them.
 var take = redis.NewScript(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local full = {}
+local lefts = {}
 for i, key in ipairs(KEYS) do
 	local each, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-	local last = math.max(tonumber(redis.call('GET', key) or now), now)
-	local wait = last + each - each * burst - now
+	local left, at = string.match(redis.call('GET', key) or '', '^(%S+) (%S+)$')
+	left = math.min(burst, tonumber(left or burst) + math.max(0, now - tonumber(at or now)) / each)
+	local wait = (1 - left) * each
 	if wait > 0.5 then
-		return {i, math.ceil(wait), math.max(0, math.floor((now + each * burst - last) / each))}
+		return {i, math.ceil(wait), math.max(0, math.floor(left))}
 	end
-	full[i] = last + each
+	lefts[i] = left - 1
 end
 for i, key in ipairs(KEYS) do
-	redis.call('SET', key, string.format('%.0f', full[i]), 'PX', math.ceil((full[i] - now) / 1000) + 1)
+	local each, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+	redis.call('SET', key, string.format('%.17g %.0f', lefts[i], now), 'PX', string.format('%.0f', math.ceil((burst - lefts[i]) * each / 1000) + 1))
 end
 return {0}
 `)
@@ -155,29 +163,21 @@ func (l *Limiter) ask(ctx context.Context, claims []Claim) (Answer, error) {
 	return Answer{}, fmt.Errorf("the server answered %v", said)
 }
 
-// The value of the field "event" with which the log tells how the server is.
-const eventLimits = "limits"
-
 // leave says that the server is away.
 func (l *Limiter) leave(err error) {
 	if !l.away.CompareAndSwap(false, true) {
 		return
 	}
-	l.tellAway(err)
 	select {
-	case l.lost <- struct{}{}:
+	case l.lost <- err:
 	default:
 	}
-}
-
-func (l *Limiter) tellAway(err error) {
-	l.options.Logger.Warn().Str("event", eventLimits).Err(err).Msg("the server of shared limits is away; each gateway keeps the limits for itself")
 }
 
 // Run tries the server whenever it is away, until ctx ends.
 func (l *Limiter) Run(ctx context.Context) {
 	defer l.client.Close()
-	told := false // that it is away, since it was there last
+	j := &journal{log: l.options.Logger, quiet: l.options.Quiet}
 	for {
 		if l.away.Load() {
 			_, err := l.ask(ctx, []Claim{{Name: "probe", Rate: schema.RateLimit{Requests: 1_000_000, Per: time.Second, Burst: 1_000_000}}})
@@ -185,22 +185,20 @@ func (l *Limiter) Run(ctx context.Context) {
 			case ctx.Err() != nil:
 				return
 			case err == nil:
-				l.options.Logger.Info().Str("event", eventLimits).Msg("the server of shared limits answers")
+				j.back()
 				l.away.Store(false)
-				told = true // by whoever finds it away again
-			case !told:
-				l.tellAway(err)
-				told = true
+			default:
+				j.away(err)
 			}
 		}
-		if !l.wait(ctx) {
+		if !l.wait(ctx, j) {
 			return
 		}
 	}
 }
 
 // wait waits until there is something to try, and reports whether ctx has not ended.
-func (l *Limiter) wait(ctx context.Context) bool {
+func (l *Limiter) wait(ctx context.Context, j *journal) bool {
 	var retry <-chan time.Time
 	if l.away.Load() {
 		timer := time.NewTimer(l.options.Retry)
@@ -211,7 +209,10 @@ func (l *Limiter) wait(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	case <-retry:
-	case <-l.lost:
+	case err := <-l.lost:
+		if l.away.Load() { // else it has been tried since
+			j.lost(err)
+		}
 	}
 	return true
 }
