@@ -26,7 +26,7 @@ type Refusal struct {
 	Limit     Limit
 	Most      int64 // what the limit allows
 	Remaining int64
-	After     time.Duration // until another request may be let in
+	After     time.Duration // until another request may be let in; 0: never, it is above the limit by itself
 }
 
 // inFlightAfter is when a caller is told to try again after too many at a time:
@@ -39,6 +39,7 @@ type Meter struct {
 	mu       sync.Mutex
 	limits   schema.Allowance
 	rate     *rate.Limiter // nil: no limit
+	latest   time.Time     // that the rate was told: requests pass in another order than they came
 	inFlight int
 	bytes    int64
 }
@@ -58,9 +59,19 @@ func (m *Meter) set(now time.Time, limits schema.Allowance) {
 	case m.rate == nil:
 		m.rate = rate.NewLimiter(perSecond(r), r.Burst)
 	default:
+		now = m.forward(now)
 		m.rate.SetLimitAt(now, perSecond(r))
 		m.rate.SetBurstAt(now, r.Burst)
 	}
+}
+
+// forward is a time, or the latest that was told if that is later; mu is held. A
+// [rate.Limiter] that is told an earlier one gives the time between once more.
+func (m *Meter) forward(now time.Time) time.Time {
+	if now.After(m.latest) {
+		m.latest = now
+	}
+	return m.latest
 }
 
 func perSecond(r schema.RateLimit) rate.Limit {
@@ -79,15 +90,21 @@ func (m *Meter) room(bytes int64) (Refusal, bool) {
 	if most := m.limits.InFlight; most > 0 && m.inFlight >= most {
 		return Refusal{Limit: LimitInFlight, Most: int64(most), After: inFlightAfter}, false
 	}
-	return m.fits(bytes)
+	return m.fits(bytes, bytes)
 }
 
-func (m *Meter) fits(bytes int64) (Refusal, bool) {
+// fits says whether there is room for more bytes of a body of which there are so many in
+// all; mu is held.
+func (m *Meter) fits(more, all int64) (Refusal, bool) {
 	most := m.limits.InFlightBytes
-	if most == 0 || bytes <= most-m.bytes {
+	if most == 0 || more <= most-m.bytes {
 		return Refusal{}, true
 	}
-	return Refusal{Limit: LimitBytes, Most: most, Remaining: max(0, most-m.bytes), After: inFlightAfter}, false
+	refusal := Refusal{Limit: LimitBytes, Most: most, Remaining: max(0, most-m.bytes), After: inFlightAfter}
+	if all > most {
+		refusal.After = 0
+	}
+	return refusal, false
 }
 
 // short reports whether the rate has nothing for another request, and until when; mu is
@@ -96,7 +113,7 @@ func (m *Meter) short(now time.Time) (Refusal, bool) {
 	if m.rate == nil {
 		return Refusal{}, false
 	}
-	tokens := m.rate.TokensAt(now)
+	tokens := m.rate.TokensAt(m.forward(now))
 	after := time.Duration((1 - tokens) / float64(m.rate.Limit()) * float64(time.Second))
 	if after <= 0 {
 		return Refusal{}, false
@@ -104,12 +121,12 @@ func (m *Meter) short(now time.Time) (Refusal, bool) {
 	return Refusal{Limit: LimitRate, Most: int64(m.limits.Rate.Requests), Remaining: int64(math.Max(0, tokens)), After: after}, true
 }
 
-func (m *Meter) grow(bytes int64) (Refusal, bool) {
+func (m *Meter) grow(bytes, all int64) (Refusal, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r, ok := m.fits(bytes)
+	r, ok := m.fits(bytes, all)
 	m.bytes += bytes
-	return r, ok
+	return r, ok || bytes <= 0
 }
 
 func (m *Meter) release(bytes int64) {

@@ -63,7 +63,7 @@ func TestInFlightIsGivenBack(t *testing.T) {
 	if r, ok := admit(m, start, 61); ok || r.Limit != access.LimitBytes || r.Remaining != 60 {
 		t.Errorf("too many bytes: %+v", r)
 	}
-	if _, r, ok := (&access.Metered{m}).Grow(61); ok || r.Limit != access.LimitBytes {
+	if _, r, ok := (&access.Metered{m}).Grow(61, 61); ok || r.Limit != access.LimitBytes || r.After != time.Second {
 		t.Errorf("a body that grows: %+v", r)
 	}
 	release(m, 101)
@@ -72,6 +72,61 @@ func TestInFlightIsGivenBack(t *testing.T) {
 	}
 	if r, ok := admit(m, start, 1<<62); ok {
 		t.Errorf("let in: %+v", r)
+	}
+}
+
+// TestABodyAboveTheLimitNeverFits has bodies come that are above a limit by themselves, at
+// once and bit by bit: it is of no use to come again.
+func TestABodyAboveTheLimitNeverFits(t *testing.T) {
+	m := meter(schema.Allowance{InFlightBytes: 100})
+	if r, ok := admit(m, start, 101); ok || r.Limit != access.LimitBytes || r.Most != 100 || r.After != 0 {
+		t.Errorf("101 bytes: %+v", r)
+	}
+	if r, ok := admit(m, start, 100); !ok {
+		t.Errorf("100 bytes: %+v", r)
+	}
+	if r, ok := admit(m, start, 100); ok || r.After != time.Second {
+		t.Errorf("100 more: %+v", r)
+	}
+	one := access.Metered{m}
+	if _, r, ok := one.Grow(1, 101); ok || r.After != 0 {
+		t.Errorf("another byte of a hundred: %+v", r)
+	}
+	if _, r, ok := one.Grow(-1, 100); !ok {
+		t.Errorf("it has gone again: %+v", r)
+	}
+	release(m, 100)
+	if n, bytes := m.Used(); n != 0 || bytes != 0 {
+		t.Errorf("%d requests and %d bytes are left", n, bytes)
+	}
+}
+
+// TestTimesInAnotherOrderGiveNothing has requests pass that came before others, as those
+// do whose token took its time to be checked.
+func TestTimesInAnotherOrderGiveNothing(t *testing.T) {
+	var all access.Meters
+	tenASecond := schema.Allowance{Rate: schema.RateLimit{Requests: 10, Per: time.Second, Burst: 10}}
+	m := all.Meter("m", tenASecond)
+	now := start.Add(10 * time.Second)
+	for range 9 {
+		if r, ok := admit(m, now, 0); !ok {
+			t.Fatalf("%+v", r)
+		}
+	}
+	if r, ok := admit(m, now.Add(-time.Second), 0); !ok {
+		t.Fatalf("the last of the burst, which came a second before: %+v", r)
+	}
+	if r, ok := admit(m, now, 0); ok || r.After != 100*time.Millisecond {
+		t.Errorf("an eleventh: %v %+v", ok, r)
+	}
+	if r, ok := admit(m, now.Add(-time.Second), 0); ok || r.After != 100*time.Millisecond {
+		t.Errorf("another one that came a second before: %v %+v", ok, r)
+	}
+	narrower := tenASecond
+	narrower.Rate.Requests = 5
+	all.Retain(now.Add(-time.Second), map[string]schema.Allowance{"m": narrower})
+	if r, ok := admit(m, now, 0); ok || r.After != 200*time.Millisecond {
+		t.Errorf("after a swap: %v %+v", ok, r)
 	}
 }
 

@@ -89,7 +89,7 @@ func (ms *Metered) spend(now time.Time) (by int, why Refusal, ok bool) {
 	}
 	for _, m := range ms {
 		if m != nil && m.rate != nil {
-			m.rate.AllowN(now, 1)
+			m.rate.AllowN(m.forward(now), 1)
 		}
 	}
 	return 0, Refusal{}, true
@@ -104,15 +104,16 @@ func (ms *Metered) enter(bytes int64) {
 	}
 }
 
-// Grow adds bytes of a body whose length was not known when it was let in. They
-// count, for both, also if they do not fit: they have come.
-func (ms *Metered) Grow(bytes int64) (by int, why Refusal, ok bool) {
+// Grow adds bytes of a body whose length was not known when it was let in, and of
+// which there are so many in all. They count, for both, also if they do not fit: they
+// have come. Bytes below 0 have gone, and always fit.
+func (ms *Metered) Grow(bytes, all int64) (by int, why Refusal, ok bool) {
 	ok = true
 	for i, m := range ms {
 		if m == nil {
 			continue
 		}
-		if r, fits := m.grow(bytes); !fits && ok {
+		if r, fits := m.grow(bytes, all); !fits && ok {
 			by, why, ok = i, r, false
 		}
 	}

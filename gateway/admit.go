@@ -55,7 +55,7 @@ func (q *request) crossOrigin(g *guard) bool {
 		h[key] = nil // what the deployment says of it is not passed on
 	}
 	g.cors.HandlerFunc(q.w, q.r)
-	return q.r.Method == http.MethodOptions && q.r.Header["Access-Control-Request-Method"] != nil
+	return q.r.Method == http.MethodOptions && q.r.Header.Get("Access-Control-Request-Method") != "" // as the library sees it
 }
 
 // identify finds out who calls, takes what shows it out of the header, and says why
@@ -126,7 +126,7 @@ func (q *request) admit(meters *access.Metered, length int64) (by int, why acces
 func (q *request) limited(by int, r access.Refusal) *refused {
 	limit := limitOf(by, r)
 	limit.Advise(q.w.Header())
-	return &refused{http.StatusTooManyRequests, string(r.Limit), limit.Message}
+	return &refused{limit.Status(), string(r.Limit), limit.Message}
 }
 
 func limitOf(by int, r access.Refusal) *forward.LimitError {
@@ -139,16 +139,20 @@ func limitText(r access.Refusal, whose string) string {
 	case access.LimitInFlight:
 		return "there are " + most + " requests under way, which is the limit of " + whose
 	case access.LimitBytes:
+		if r.After == 0 {
+			return "the body is above " + most + " bytes, which is the limit of " + whose + " for the bodies of all requests under way"
+		}
 		return "the bodies of the requests under way would be above " + most + " bytes, which is the limit of " + whose
 	case access.LimitNone, access.LimitRate:
 	}
 	return "the rate limit of " + whose + " is met"
 }
 
-// grow takes bytes of a body of unknown length, which have come already.
+// grow takes bytes of a body of unknown length, which have come already, or gives back
+// what has gone.
 func (h *held) grow(bytes int64) error {
 	h.bytes += bytes
-	if by, why, ok := h.Grow(bytes); !ok {
+	if by, why, ok := h.Grow(bytes, h.bytes); !ok {
 		return limitOf(by, why)
 	}
 	return nil
@@ -156,14 +160,21 @@ func (h *held) grow(bytes int64) error {
 
 // metered is a body of unknown length, which counts as it is read.
 type metered struct {
-	from io.Reader
-	held *held
+	from    io.Reader
+	held    *held
+	passing bool  // what was read is gone when more is read
+	there   int64 // of what passes, the bytes that were read last
 }
 
 // Read implements io.Reader.
 func (m *metered) Read(p []byte) (int, error) {
 	n, err := m.from.Read(p)
-	if limit := m.held.grow(int64(n)); limit != nil {
+	grown := int64(n)
+	if m.passing {
+		grown -= m.there
+		m.there = int64(n)
+	}
+	if limit := m.held.grow(grown); limit != nil {
 		return n, limit
 	}
 	return n, err
@@ -171,9 +182,10 @@ func (m *metered) Read(p []byte) (int, error) {
 
 // measure has a body counted whose length is not known beforehand, from its first byte
 // on: what is read ahead of it takes memory as well. One that was read to find its
-// endpoint is known.
+// endpoint is known. A call of gRPC may be a stream without an end, of which nothing is
+// read ahead: what the deployment has taken of it is under way no more.
 func (q *request) measure() {
 	if q.r.ContentLength < 0 && q.r.Body != nil && q.read == nil {
-		q.body = &metered{q.r.Body, &q.held}
+		q.body = &metered{from: q.r.Body, held: &q.held, passing: forward.IsGRPC(q.r)}
 	}
 }

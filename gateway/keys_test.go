@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -69,6 +70,9 @@ func TestKeysAreAskedForAsSoonAsThereIsOne(t *testing.T) {
 		{"another endpoint", "/v1/users", []string{"Authorization", good}, 403, `not good for the endpoint \"users\"`, ""},
 		{"in the query", "/v1/pricing?key=" + good, []string{"Authorization", good}, 401, "must not stand in a URL", ""},
 		{"in the path", "/v1/pricing/" + good, []string{"Authorization", good}, 401, "must not stand in a URL", ""},
+		{"in the query, escaped", "/v1/free?key=%73y%5f" + good[3:], nil, 401, "must not stand in a URL", ""},
+		{"in the query, behind a broken escape", "/v1/free?a=%zz%&key=%73y_" + good[3:], nil, 401, "must not stand in a URL", ""},
+		{"in the path, escaped", "/v1/free/sy_%" + hex.EncodeToString([]byte(good[3:4])) + good[4:], nil, 401, "must not stand in a URL", ""},
 		{"public without", "/v1/free", nil, 200, "", ""},
 		{"public, the deployment's", "/v1/free", []string{"Authorization", "Bearer theirs"}, 200, "", "Bearer theirs"},
 		{"public with", "/v1/free", []string{"Authorization", good}, 200, "", ""},
@@ -100,10 +104,10 @@ func TestKeysAreAskedForAsSoonAsThereIsOne(t *testing.T) {
 	}
 	s.stop()
 	s.drained()
-	if log := s.log.String(); strings.Contains(log, good) || strings.Contains(log, stranger) || strings.Contains(log, expired) {
+	if log := s.log.String(); strings.Contains(log, good) || strings.Contains(log, good[4:]) || strings.Contains(log, stranger) || strings.Contains(log, expired) {
 		t.Errorf("a key is in the log:\n%s", log)
 	}
-	if kinds := s.refusals(); kinds != 10 {
+	if kinds := s.refusals(); kinds != 11 {
 		t.Errorf("%d kinds of refusals are counted", kinds)
 	}
 }
@@ -224,11 +228,11 @@ func TestLimitsOfKeysAndEndpoints(t *testing.T) {
 	if h := got.header; h.Get("Retry-After") != h.Get("RateLimit-Reset") || h.Get("Retry-After") == "" || h.Get("RateLimit-Limit") != "2" || h.Get("RateLimit-Remaining") != "0" {
 		t.Errorf("%v", h)
 	}
-	if got := s.post("/v1/pricing", "12345678901", "Authorization", small); got.status != http.StatusTooManyRequests || !strings.Contains(got.body, "above 10 bytes") {
-		t.Errorf("%d %s", got.status, got.body)
+	if got := s.post("/v1/pricing", "12345678901", "Authorization", small); got.status != http.StatusRequestEntityTooLarge || !strings.Contains(got.body, "above 10 bytes") || got.header.Get("Retry-After") != "" {
+		t.Errorf("%d %v %s", got.status, got.header, got.body)
 	}
 	unknown := struct{ io.Reader }{strings.NewReader("12345678901")} // sent in chunks
-	if got := s.do(http.MethodPost, "/v1/pricing", unknown, "Authorization", small); got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") != "1" || got.header.Get("RateLimit-Limit") != "10" {
+	if got := s.do(http.MethodPost, "/v1/pricing", unknown, "Authorization", small); got.status != http.StatusRequestEntityTooLarge || !strings.Contains(got.body, "above 10 bytes") || got.header.Get("Retry-After") != "" {
 		t.Errorf("%d %v %s", got.status, got.header, got.body)
 	}
 	testbed.Eventually(t, "the rest of that body is read", func() bool {
@@ -281,6 +285,9 @@ func TestPagesOfOtherOrigins(t *testing.T) {
 		"deployments/model.yaml": deployment(answered), "keys/partner.yaml": document,
 	})
 	const app = "https://app.example.com"
+	if got := s.do(http.MethodOptions, "/v1/pricing", nil, "Origin", app, "Access-Control-Request-Method", "", "Authorization", key); got.status != http.StatusOK || got.header.Get("X-Switchyard-Backend") != "only" {
+		t.Errorf("no preflight request, which names no method: %d %v", got.status, got.header)
+	}
 	asked := s.do(http.MethodOptions, "/v1/pricing", nil, "Origin", app, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization")
 	if h := asked.header; asked.status != http.StatusNoContent || h.Get("Access-Control-Allow-Origin") != app || h.Get("Access-Control-Allow-Methods") != "POST" ||
 		h.Get("Access-Control-Allow-Headers") != "authorization" || h.Get("Access-Control-Allow-Credentials") != "true" || h.Get("Access-Control-Max-Age") != "3600" {

@@ -101,7 +101,7 @@ func bodiesAboveLimit(b *besieged) (tried, through int) {
 			sent{path: "/v1/narrow", fields: []string{"Transfer-Encoding: chunked"}, body: "1\r\n{\r\n" + strconv.FormatInt(int64(size-1), 16) + "\r\n" + body[1:] + "\r\n0\r\n\r\n"},
 		)
 	}
-	return b.refusedAll(all, http.StatusTooManyRequests)
+	return b.refusedAll(all, http.StatusRequestEntityTooLarge)
 }
 
 // nearOrigins are told nothing, and their preflight requests reach no deployment.

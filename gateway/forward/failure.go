@@ -105,19 +105,30 @@ func atShutdown() Failure {
 }
 
 // LimitError is a limit of a caller or an endpoint that a request meets, or its body as
-// it comes. The request is answered with 429.
+// it comes.
 type LimitError struct {
 	Message         string
 	Most, Remaining int64
-	After           time.Duration // until it is worth trying again
+	After           time.Duration // until it is worth trying again; 0: it never is
 }
 
 // Error is the message.
 func (e *LimitError) Error() string { return e.Message }
 
+// Status is what the request is answered with.
+func (e *LimitError) Status() int {
+	if e.After == 0 {
+		return http.StatusRequestEntityTooLarge
+	}
+	return http.StatusTooManyRequests
+}
+
 // Advise tells the caller of the limit, in the fields of
-// draft-ietf-httpapi-ratelimit-headers-06.
+// draft-ietf-httpapi-ratelimit-headers-06, where it is worth trying again.
 func (e *LimitError) Advise(h http.Header) {
+	if e.After == 0 {
+		return
+	}
 	after := seconds(e.After)
 	h["Retry-After"] = []string{after}
 	h["Ratelimit-Limit"] = []string{strconv.FormatInt(e.Most, 10)}
@@ -147,7 +158,7 @@ func BodyError(ctx context.Context, err error) Failure {
 	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge):
 		f.Status, f.Kind, f.Message = http.StatusRequestEntityTooLarge, record.TooLarge, "the request body is too large"
 	case errors.As(err, &limit):
-		f.Status, f.Kind, f.Message, f.Limit = http.StatusTooManyRequests, record.Limited, limit.Message, limit
+		f.Status, f.Kind, f.Message, f.Limit = limit.Status(), record.Limited, limit.Message, limit
 	case errors.As(err, &timeout) && timeout.Timeout():
 		f.Message = "the request body did not come in time"
 	case errors.Is(err, io.ErrUnexpectedEOF), Broken(err):
