@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/rs/zerolog"
 
 	"github.com/switchyard-gateway/switchyard/access/token"
@@ -42,6 +43,9 @@ func TestTokensStandInPlaceOfKeys(t *testing.T) {
 	good := i.Token(k, "switchyard", map[string]any{"endpoints": []string{"pricing*", "free"}})
 	theirs := other.Token(other.EC("k"), "switchyard", nil)
 	expired := i.Token(k, "switchyard", map[string]any{"exp": 1})
+	secret := jose.JSONWebKey{Key: make([]byte, 32)} // of an application and its deployment
+	anonymous := tokentest.Sign(t, jose.HS256, secret, map[string]any{"sub": "u"})
+	pretended := tokentest.Sign(t, jose.HS256, secret, i.Claims("switchyard", nil))
 	key, document := newKey("endpoints: '*'")
 	r := newReplica(t, "v1")
 	s := newStage(t, options{tokens: trusted(t, i, "endpoints")})
@@ -61,9 +65,12 @@ func TestTokensStandInPlaceOfKeys(t *testing.T) {
 		{"a key", "/v1/pricing", []string{"Authorization", key}, 200, "", ""},
 		{"public", "/v1/free", nil, 200, "", ""},
 		{"public, the deployment's own token", "/v1/free", []string{"Authorization", "Bearer " + theirs}, 200, "", "Bearer " + theirs},
+		{"public, a token that names no issuer", "/v1/free", []string{"Authorization", "Bearer " + anonymous}, 200, "", "Bearer " + anonymous},
+		{"public, but it says it is the issuer's", "/v1/free", []string{"Authorization", "Bearer " + pretended}, 401, "malformed", ""},
+		{"a token that names no issuer", "/v1/pricing", []string{"Authorization", "Bearer " + anonymous}, 401, "not of the issuer", ""},
 		{"public, but it has expired", "/v1/free", []string{"Authorization", "Bearer " + expired}, 401, "expired", ""},
 		{"nothing", "/v1/pricing", nil, 401, "needs an API key", ""},
-		{"another issuer", "/v1/pricing", []string{"Authorization", "Bearer " + theirs}, 401, "does not trust", ""},
+		{"another issuer", "/v1/pricing", []string{"Authorization", "Bearer " + theirs}, 401, "not of the issuer", ""},
 		{"expired", "/v1/pricing", []string{"Authorization", "Bearer " + expired}, 401, "expired", ""},
 		{"another endpoint", "/v1/users", []string{"Authorization", "Bearer " + good}, 403, "not good for the endpoint", ""},
 		{"a key beside it", "/v1/pricing", []string{"Authorization", "Bearer " + good, "X-Api-Key", key}, 401, "more than one", ""},
@@ -87,7 +94,7 @@ func TestTokensStandInPlaceOfKeys(t *testing.T) {
 			t.Errorf("%s: the deployment got %v", c.name, after)
 		}
 	}
-	records := s.written(6, func(f fields) bool { return f["event"] == "inference" })
+	records := s.written(7, func(f fields) bool { return f["event"] == "inference" })
 	if records[0]["keyName"] != "jwt:user-1" || records[3]["keyName"] != "k" || records[4]["keyName"] != nil {
 		t.Errorf("key names: %v, %v, %v", records[0]["keyName"], records[3]["keyName"], records[4]["keyName"])
 	}

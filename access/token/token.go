@@ -77,7 +77,7 @@ type Reason string
 // The reasons.
 const (
 	Good       Reason = ""
-	Foreign    Reason = "foreign_token"     // it is of another issuer
+	Foreign    Reason = "foreign_token"     // it does not say that it is of the issuer
 	Malformed  Reason = "bad_token"         // it is none, or it is signed in a way that is not allowed
 	Forged     Reason = "bad_signature"     // it is not signed by the issuer
 	UnknownKey Reason = "unknown_token_key" // the issuer has no such key
@@ -91,7 +91,7 @@ const (
 func (r Reason) Message() string {
 	switch r {
 	case Foreign:
-		return "the token is of an issuer that the gateway does not trust"
+		return "the token is not of the issuer that the gateway trusts"
 	case Malformed:
 		return "the token is malformed, lacks a subject or an expiry, or is signed in a way that is not allowed"
 	case Forged:
