@@ -59,6 +59,8 @@ func headerKey(name string) (Key, error) {
 		return Key{}, fmt.Errorf("%s is no name of a header field; write header:NAME", quoted(name))
 	case perConnection(canonical):
 		return Key{}, fmt.Errorf("the header field %s belongs to one connection and tells no subject", canonical)
+	case confidential(canonical):
+		return Key{}, fmt.Errorf("the header field %s holds credentials, which must not stand in records as the subject; name who calls by jwt:sub, cookie:NAME or another field", canonical)
 	}
 	return Key{KeyHeader, canonical}, nil
 }

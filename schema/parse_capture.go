@@ -3,6 +3,7 @@ package schema
 import (
 	"net/textproto"
 	"slices"
+	"strings"
 )
 
 // Bounds of what is captured.
@@ -12,8 +13,12 @@ const (
 	defaultMaxCapture = 64 << 10
 )
 
-// credentials are header fields that are never captured.
-var credentials = []string{"Authorization", "Cookie", "Proxy-Authorization", "Set-Cookie"}
+// confidential reports whether a header field, canonical, holds what must not stand in
+// records: credentials, also where a server takes underscores for hyphens.
+func confidential(name string) bool {
+	name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	return name == "Proxy-Authorization" || name == "Set-Cookie" || slices.Contains(Credentials(), name)
+}
 
 // capture reads what is captured of requests and answers.
 func (d *document) capture(n node) *Capture {
@@ -86,7 +91,7 @@ func (d *document) capturedHeaders(n node) []Value[string] {
 		switch {
 		case !isToken(s.V):
 			d.report(s.Pos, RuleName, "%s is no name of a header field; it takes letters, digits and -", quoted(s.V))
-		case slices.Contains(credentials, name):
+		case confidential(name):
 			d.report(s.Pos, RuleSecret, "the header field %s holds credentials and is never captured", name)
 		default:
 			return name, true
