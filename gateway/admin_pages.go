@@ -14,7 +14,7 @@ func (o AdminOptions) refuseBrowsers(next http.Handler) http.Handler {
 		switch {
 		case o.Local && !isProbe(r.URL.Path) && !o.forConsole(r.URL.Path) && !LocalName(r.Host):
 			writeJSON(w, http.StatusForbidden, changeAnswer{Error: "the admin listener asks nobody for a token, and so answers to addresses and localhost only, not to the name " + quoted(r.Host)})
-		case o.sentForPage(r):
+		case o.sentForPage(r), takesTime(r.URL.Path) && fromUntoldPage(r):
 			writeJSON(w, http.StatusForbidden, changeAnswer{Error: "requests that a browser sends for a page are refused here"})
 		default:
 			next.ServeHTTP(w, r)
@@ -35,6 +35,16 @@ func (o AdminOptions) sentForPage(r *http.Request) bool {
 	}
 	own := o.Console != nil && strings.HasPrefix(r.URL.Path, ConsolePath)
 	return !own && (r.Header.Get("Origin") != "" || site != "" && site != "none")
+}
+
+// takesTime reports whether a path of the admin listener costs more than the answer.
+func takesTime(path string) bool { return strings.HasPrefix(path, "/debug/pprof/") }
+
+// fromUntoldPage reports whether a browser sends the request and does not say for which
+// page. Over plain HTTP it tells that to loopback only (W3C Fetch Metadata, section 2),
+// but sends a password that it knows. Browsers call themselves Mozilla; no tool does.
+func fromUntoldPage(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Site") == "" && strings.HasPrefix(r.Header.Get("User-Agent"), "Mozilla/")
 }
 
 // LocalName reports whether a Host is an address or localhost, or there is none: no name

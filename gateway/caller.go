@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/hex"
 	"net/http"
 	"strings"
 	"time"
@@ -103,17 +104,53 @@ func (d *door) caller(ctx context.Context, r *http.Request, now time.Time, path 
 // exposed reports whether there is a key or a token in the URL, and sees to it that it
 // gets no further.
 func (d *door) exposed(r *http.Request, path *string) bool {
-	redacted, inPath := access.Redact(*path)
-	_, inQuery := access.Redact(r.URL.RawQuery)
-	if d.tokens != nil {
-		var found bool
-		redacted, found = token.Redact(redacted)
-		inPath = inPath || found
-		_, found = token.Redact(r.URL.RawQuery)
-		inQuery = inQuery || found
-	}
+	redacted, inPath := d.redact(*path)
+	_, inQuery := d.redact(r.URL.RawQuery)
 	*path = redacted
 	return inPath || inQuery
+}
+
+// redact stars out the keys and tokens in a part of a URL, and all of it where their
+// letters are escaped.
+func (d *door) redact(text string) (redacted string, found bool) {
+	redacted, found = d.redactPlain(text)
+	if plain := unescaped(redacted); plain != redacted {
+		if _, escaped := d.redactPlain(plain); escaped {
+			return "***", true
+		}
+	}
+	return redacted, found
+}
+
+func (d *door) redactPlain(text string) (redacted string, found bool) {
+	redacted, found = access.Redact(text)
+	if d.tokens == nil {
+		return redacted, found
+	}
+	redacted, more := token.Redact(redacted)
+	return redacted, found || more
+}
+
+// unescaped is a part of a URL as a deployment reads it. What is no good escape stays as
+// it is, and hides no good one behind it.
+func unescaped(text string) string {
+	i := strings.IndexByte(text, '%')
+	if i < 0 {
+		return text
+	}
+	plain := make([]byte, 0, len(text))
+	for ; i >= 0; i = strings.IndexByte(text, '%') {
+		plain, text = append(plain, text[:i]...), text[i:]
+		n := min(len(text), len("%41"))
+		if letter, err := hex.DecodeString(text[1:n]); err == nil && len(letter) == 1 {
+			plain = append(plain, letter[0])
+		} else {
+			n = 1
+			plain = append(plain, '%')
+		}
+		text = text[n:]
+	}
+	return string(append(plain, text...))
 }
 
 // credentials is what a request shows of who sends it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 )
@@ -68,6 +69,14 @@ func adminFromPages(b *besieged) (tried, through int) {
 					through++
 				}
 			}
+		}
+	}
+	password := base64.StdEncoding.EncodeToString([]byte("admin:" + b.token))
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/profile?seconds=1", "/debug/pprof/trace?seconds=1"} { // over plain HTTP a browser does not tell
+		tried++
+		if status := b.sendAdmin(sent{method: "GET", path: path, fields: []string{"Authorization: Basic " + password, "User-Agent: Mozilla/5.0 (X11; Linux x86_64)"}}).status; status != http.StatusForbidden {
+			b.t.Errorf("%s loaded by a page over plain HTTP was answered with %d", path, status)
+			through++
 		}
 	}
 	return tried, through

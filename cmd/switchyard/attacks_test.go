@@ -26,7 +26,7 @@ func attacks() []attack {
 		{"the hash of a key, its name, and another scheme than Bearer", whatIsInGit},
 		{"a key that has expired", expiredKeys},
 		{"a good key for another endpoint", otherEndpoints},
-		{"a good key in the query or in the path", keysInURLs},
+		{"a good key in the query or in the path, also with letters that are escaped", keysInURLs},
 		{"two keys in one request, one of them good", severalKeys},
 		{"a good key among other things in its field, to have it passed on", brokenKeys},
 		{"keys that are right in more and more of their letters, to learn the next one from how long the refusal takes", timedKeys},
@@ -145,9 +145,11 @@ func otherEndpoints(b *besieged) (tried, through int) {
 func keysInURLs(b *besieged) (tried, through int) {
 	var all []sent
 	for _, path := range []string{"/v1/pricing?api_key=", "/v1/pricing?a=1&key=", "/v1/pricing?", "/v1/pricing/", "/v1/pricing/a/", "/v1/open/", "/v1/open?key="} {
-		all = append(all, sent{path: path + b.key}, sent{path: path + b.key, fields: []string{"Authorization: " + b.key}})
+		for _, key := range []string{b.key, "%73" + b.key[1:], "sy%5f" + b.key[3:], b.key[:20] + fmt.Sprintf("%%%02X", b.key[20]) + b.key[21:], "%zz%" + "%73y_" + b.key[3:]} {
+			all = append(all, sent{path: path + key}, sent{path: path + key, fields: []string{"Authorization: " + b.key}})
+		}
 	}
-	return b.refusedAll(all, http.StatusUnauthorized)
+	return b.refusedAll(all, http.StatusUnauthorized, http.StatusBadRequest) // no path has a broken escape
 }
 
 func severalKeys(b *besieged) (tried, through int) {
