@@ -85,6 +85,18 @@ exec chroot "$root" setpriv --reuid=switchyard --regid=switchyard --clear-groups
 	}
 }
 
+// TestTheDebianPackageIsUpgradedWithoutItsConfiguration installs it once more after the
+// file was removed, which dpkg takes for the administrator's will.
+func TestTheDebianPackageIsUpgradedWithoutItsConfiguration(t *testing.T) {
+	command := inCopy(t, builtPackage(t), `
+rm "$root/etc/switchyard/switchyard.yaml"
+chroot "$root" dpkg --force-depends --no-triggers --install /switchyard.deb >&2
+[ ! -e "$root/etc/switchyard/switchyard.yaml" ] || { echo "the file is back"; exit 1; }
+[ "$(chroot "$root" dpkg-query --show --showformat='${Status}' switchyard)" = "install ok installed" ]
+`)
+	run(t, command[0], command[1:]...)
+}
+
 // TestTheDebianPackageLeavesNothing purges it after it was installed.
 func TestTheDebianPackageLeavesNothing(t *testing.T) {
 	command := inCopy(t, builtPackage(t), `
