@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -181,18 +182,22 @@ func quoted(name string) string {
 	return `"` + name + `"`
 }
 
-// maxOffer is up to how many endpoints a nearest name is looked for: it costs
+// maxOffer is among how many endpoints a nearest name is looked for: it costs
 // about a microsecond for each, and whoever sends wrong paths pays nothing.
 const maxOffer = 256
 
-// nearest finds the endpoint whose name is most like the one given.
+// nearest finds the endpoint whose name is most like the one given. Of many it looks at
+// those beside it in the alphabet, which begin as it does.
 func nearest(r *http.Request, name string) (string, bool) {
-	all := routed(r).snapshot.endpoints
-	if len(all) > maxOffer || !routed(r).snapshot.open { // names are not for callers without a key
+	s := routed(r).snapshot
+	if !s.open { // names are not for callers without a key
 		return "", false
 	}
-	names := make([]string, len(all))
-	for i, e := range all {
+	at, _ := slices.BinarySearchFunc(s.endpoints, strings.ToLower(name), func(e *endpoint, name string) int { return strings.Compare(e.Name, name) })
+	first := max(0, min(at-maxOffer/2, len(s.endpoints)-maxOffer))
+	beside := s.endpoints[first:min(first+maxOffer, len(s.endpoints))]
+	names := make([]string, len(beside))
+	for i, e := range beside {
 		names[i] = e.Name
 	}
 	return schema.Nearest(name, names)

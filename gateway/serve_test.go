@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -139,6 +140,25 @@ func TestErrorsOfTheGatewayAreJSON(t *testing.T) {
 	}
 	if n := len(r.requests()); n != 0 {
 		t.Errorf("%d requests reached the deployment", n)
+	}
+}
+
+// Among many endpoints the nearest name is offered as well.
+func TestTheNearestOfManyNamesIsOffered(t *testing.T) {
+	s := newStage(t, options{})
+	all := files{"endpoints/pricing.yaml": "schemaVersion: 1\nbackends: {only: {static: 1}}\n"}
+	for i := range 500 {
+		all[fmt.Sprintf("endpoints/early_%d.yaml", i)] = all["endpoints/pricing.yaml"]
+		all[fmt.Sprintf("endpoints/twenty_%d.yaml", i)] = all["endpoints/pricing.yaml"]
+	}
+	s.serve(all)
+	for name, want := range map[string]string{"pricng": "pricing", "PRICING": "pricing", "earli_0": "early_0", "twenty_499x": "twenty_499"} {
+		if got := s.post("/v1/"+name, "{}"); got.status != http.StatusNotFound || !strings.Contains(got.body, `did you mean \"`+want+`\"?`) {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+	if got := s.post("/v1/nothing_of_the_kind", "{}"); got.status != http.StatusNotFound || strings.Contains(got.body, "did you mean") {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 
