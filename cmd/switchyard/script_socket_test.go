@@ -20,26 +20,31 @@ type sockets struct {
 	names []string
 }
 
-// socket NAME [VARIABLE]: opens a socket that listens, and hands it over under NAME
-// to what `serve` starts from then on, as sd_listen_fds(3) has it. VARIABLE is set
-// to its URL. `socket none` hands over nothing any more.
+// socket NAME [VARIABLE [HOST]]: opens a socket that listens on HOST, 127.0.0.1 if it
+// is not given, and hands it over under NAME to what `serve` starts from then on, as
+// sd_listen_fds(3) has it. VARIABLE is set to its URL. `socket none` hands over
+// nothing any more.
 func cmdSocket(ts *testscript.TestScript, _ bool, args []string) {
 	held := &worldOf(ts).sockets
 	if len(args) == 1 && args[0] == "none" {
 		held.close()
 		return
 	}
-	if len(args) == 0 || len(args) > 2 {
-		ts.Fatalf("usage: socket NAME [VARIABLE] | socket none")
+	if len(args) == 0 || len(args) > 3 {
+		ts.Fatalf("usage: socket NAME [VARIABLE [HOST]] | socket none")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	host := "127.0.0.1"
+	if len(args) == 3 {
+		host = args[2]
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	ts.Check(err)
 	defer listener.Close()
 	file, err := listener.(*net.TCPListener).File()
 	ts.Check(err)
 	held.files = append(held.files, file)
 	held.names = append(held.names, args[0])
-	if len(args) == 2 {
+	if len(args) > 1 {
 		ts.Setenv(args[1], "http://"+listener.Addr().String())
 	}
 }

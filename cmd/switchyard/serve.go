@@ -71,6 +71,9 @@ func newServe(p process) *cobra.Command {
 			if err := tlsOptions(s, &o); err != nil {
 				return err
 			}
+			if err := inherit(&o); err != nil {
+				return err
+			}
 			if err := adminOptions(p, s, &o); err != nil {
 				return err
 			}
@@ -84,9 +87,6 @@ func newServe(p process) *cobra.Command {
 				return err
 			}
 			if o.Telemetry, err = telemetryOptions(p, s); err != nil {
-				return err
-			}
-			if err := inherit(&o); err != nil {
 				return err
 			}
 			if o.Console, err = consoleOptions(p, s); err != nil {

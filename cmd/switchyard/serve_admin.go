@@ -15,7 +15,9 @@ const adminTokenEnv = "SWITCHYARD_ADMIN_TOKEN"
 const shortestToken = 16
 
 // adminOptions translates the settings of the admin listener, and refuses one
-// that others can reach and that asks nobody who they are.
+// that others can reach and that asks nobody who they are. A listener that the
+// service manager hands over stands in place of the setting, so that it is taken
+// into o before.
 func adminOptions(p process, s settings, o *serve.Options) (err error) {
 	if o.AdminTokens, err = secretSource(p, s, "adminTokenFile", adminTokenEnv); err != nil {
 		return err
@@ -34,10 +36,21 @@ func adminOptions(p process, s settings, o *serve.Options) (err error) {
 	case cert != "":
 		o.AdminTLS = &certificates.Options{Pairs: []certificates.Pair{{CertFile: cert, KeyFile: key}}, ClientCAFile: clients}
 	}
-	if o.AdminTokens == nil && clients == "" && !isLoopback(s.text("admin")) {
-		return usagef("admin %s can be reached from other machines, and whoever reaches it may change what serves: give adminTokenFile, %s, or adminClientCaFile; or listen on 127.0.0.1", s.text("admin"), adminTokenEnv)
+	if at, open := adminAddress(s, o); open && o.AdminTokens == nil && clients == "" {
+		return usagef("admin %s can be reached from other machines, and whoever reaches it may change what serves: give adminTokenFile, %s, or adminClientCaFile; or listen on 127.0.0.1", at, adminTokenEnv)
 	}
 	return nil
+}
+
+// adminAddress is where the admin listener listens, and whether other machines
+// reach it there.
+func adminAddress(s settings, o *serve.Options) (at string, open bool) {
+	if o.Private == nil {
+		at = s.text("admin")
+		return at, !isLoopback(at)
+	}
+	given := o.Private.Addr()
+	return given.String(), given.Network() != "unix" && !isLoopback(given.String())
 }
 
 func checkTokens(read func() (string, error)) error {
