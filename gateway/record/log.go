@@ -22,8 +22,13 @@ type Options struct {
 	MaxBuffered int           // bytes of lines held while the sink is behind; 8 MiB
 	FlushEvery  time.Duration // at most so long a line waits for others to share a write with; 100 ms
 	FlushSize   int           // bytes after which a batch waits no longer; 64 KiB
-	Grace       time.Duration // for the last lines, after the end of Run's context; 2 s
+	// Grace says how long the last lines have; it is asked at the end of Run's
+	// context. Nil: DefaultGrace.
+	Grace func() time.Duration
 }
+
+// DefaultGrace is how long what is left at the end has where nobody says otherwise.
+func DefaultGrace() time.Duration { return 2 * time.Second }
 
 func (o Options) withDefaults() Options {
 	if o.MaxBuffered <= 0 {
@@ -35,8 +40,8 @@ func (o Options) withDefaults() Options {
 	if o.FlushSize <= 0 {
 		o.FlushSize = 64 << 10
 	}
-	if o.Grace <= 0 {
-		o.Grace = 2 * time.Second
+	if o.Grace == nil {
+		o.Grace = DefaultGrace
 	}
 	return o
 }

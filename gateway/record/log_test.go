@@ -95,7 +95,7 @@ func TestASinkThatNeverCatchesUpStillHearsOfLostLines(t *testing.T) {
 			<-time.After(time.Second) // for each batch
 			return len(p), nil
 		}}
-		l, stop := start(record.Options{Writer: s, MaxBuffered: 64 << 10, FlushSize: 4 << 10, Grace: time.Minute})
+		l, stop := start(record.Options{Writer: s, MaxBuffered: 64 << 10, FlushSize: 4 << 10, Grace: func() time.Duration { return time.Minute }})
 		for i := range 60 {
 			for range 100 {
 				l.Append(numbered(i, record.Live))
@@ -203,7 +203,7 @@ func TestTheEndFlushesWithinItsGrace(t *testing.T) {
 func TestTheEndIsBoundedAndSaysWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{write: func([]byte) (int, error) { return 0, errFull }}
-		l, stop := start(record.Options{Writer: s, Grace: 3 * time.Second})
+		l, stop := start(record.Options{Writer: s, Grace: func() time.Duration { return 3 * time.Second }})
 		for i := range 5 {
 			l.Append(numbered(i, record.Live))
 		}

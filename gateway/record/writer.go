@@ -36,7 +36,7 @@ func (l *Log) Run(ctx context.Context) error {
 	}()
 
 	<-ctx.Done()
-	grace := time.NewTimer(l.opts.Grace)
+	grace := time.NewTimer(l.opts.Grace())
 	defer grace.Stop()
 	select {
 	case <-done:

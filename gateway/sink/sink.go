@@ -54,8 +54,10 @@ type Options struct {
 	Every     time.Duration // at most so long a line waits for others to share a batch with; 1 s
 	BatchSize int           // bytes after which a batch waits no longer; 128 KiB
 	Timeout   time.Duration // of one call of Send; 10 s
-	Grace     time.Duration // for the last lines, after the end of Run's context; 2 s
-	Logger    zerolog.Logger
+	// Grace says how long the last lines have; it is asked at the end of Run's
+	// context. Nil: record.DefaultGrace.
+	Grace  func() time.Duration
+	Logger zerolog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -63,7 +65,9 @@ func (o Options) withDefaults() Options {
 	byDefault(&o.Every, time.Second)
 	byDefault(&o.BatchSize, 128<<10)
 	byDefault(&o.Timeout, 10*time.Second)
-	byDefault(&o.Grace, 2*time.Second)
+	if o.Grace == nil {
+		o.Grace = record.DefaultGrace
+	}
 	return o
 }
 
@@ -78,7 +82,7 @@ type Sink struct {
 	name    string
 	log     *record.Log
 	courier *courier // nil: a writer's
-	grace   time.Duration
+	grace   func() time.Duration
 }
 
 // New makes a sink. It opens the spool and sends nothing until Run runs.
@@ -97,9 +101,9 @@ func New(o Options) (*Sink, error) {
 }
 
 // NewWriter makes a sink of a writer, such as a file, to which lines are written
-// as those of the process's log are.
-func NewWriter(name string, w io.Writer, buffer int) *Sink {
-	return &Sink{name: name, log: record.NewLog(record.Options{Writer: w, MaxBuffered: buffer})}
+// as those of the process's log are. Of the options only Name, Buffer and Grace count.
+func NewWriter(w io.Writer, o Options) *Sink {
+	return &Sink{name: o.Name, log: record.NewLog(record.Options{Writer: w, MaxBuffered: o.Buffer, Grace: o.Grace})}
 }
 
 // Name is what the sink is called.
@@ -135,7 +139,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	// Half of the grace is for the receiver, the rest for the spool.
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(s.grace/2, stop) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(s.grace()/2, stop) })()
 	s.courier.begin(sending)
 	var parts errgroup.Group
 	parts.Go(func() error { return s.courier.empty(ctx) })

@@ -254,7 +254,7 @@ func TestAReceiverThatHangsHoldsNobodyUp(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	s, stop := start(t, sink.Options{Send: hang, Timeout: time.Hour, Grace: 10 * time.Millisecond})
+	s, stop := start(t, sink.Options{Send: hang, Timeout: time.Hour, Grace: func() time.Duration { return 10 * time.Millisecond }})
 	for i := range 100_000 {
 		s.Append(attempt(i))
 	}

@@ -41,7 +41,7 @@ func (m *Metrics) Run(ctx context.Context, gatherer prometheus.Gatherer) error {
 		metric.WithProducer(bridge.NewMetricProducer(bridge.WithGatherer(gatherer))))
 	provider := metric.NewMeterProvider(metric.WithReader(reader), metric.WithResource(m.opts.Resource))
 	<-ctx.Done()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.opts.Grace)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.opts.Grace())
 	defer cancel()
 	defer m.sender.client.CloseIdleConnections()
 	if err := provider.Shutdown(last); err != nil && !errors.Is(err, context.DeadlineExceeded) {

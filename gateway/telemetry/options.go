@@ -10,15 +10,19 @@ import (
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel/sdk/resource"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
 
 // Options say where traces or metrics are sent. What is zero gets its default.
 type Options struct {
 	URL string // with its path, such as http://collector:4318/v1/traces
 	// Header gives the fields of each call, such as a token; nil: none.
-	Header   func() (http.Header, error)
-	Timeout  time.Duration // of each call; 10 s
-	Grace    time.Duration // for the last call, after the end of Run's context; 2 s
+	Header  func() (http.Header, error)
+	Timeout time.Duration // of each call; 10 s
+	// Grace says how long the last call may take; it is asked at the end of Run's
+	// context. Nil: record.DefaultGrace.
+	Grace    func() time.Duration
 	Resource *resource.Resource
 	Logger   zerolog.Logger
 
@@ -29,7 +33,9 @@ type Options struct {
 
 func (o Options) withDefaults(every time.Duration) Options {
 	byDefault(&o.Timeout, 10*time.Second)
-	byDefault(&o.Grace, 2*time.Second)
+	if o.Grace == nil {
+		o.Grace = record.DefaultGrace
+	}
 	byDefault(&o.Queue, 4096)
 	byDefault(&o.Every, every)
 	return o

@@ -77,6 +77,9 @@ func counted(t *testing.T, c telemetry.Counts, name string) (sum int) {
 
 const droppedName = "switchyard_telemetry_spans_dropped_total"
 
+// briefly is little time for the last call.
+func briefly() time.Duration { return 100 * time.Millisecond }
+
 // Whatever a collector does, giving it spans takes no time, and each arrives or is
 // counted as dropped.
 func TestSpansArriveOrAreCounted(t *testing.T) {
@@ -107,7 +110,7 @@ func TestSpansArriveOrAreCounted(t *testing.T) {
 			if fail == nil {
 				r.Fail = nil
 			}
-			traces, stop := run(t, telemetry.Options{URL: r.URL + "/v1/traces", Queue: 50, Every: time.Millisecond, Grace: 100 * time.Millisecond})
+			traces, stop := run(t, telemetry.Options{URL: r.URL + "/v1/traces", Queue: 50, Every: time.Millisecond, Grace: briefly})
 			const n = 1000
 			for i := range n {
 				traces.Attempt(attempt(i)) // never waits
@@ -161,7 +164,7 @@ func TestWhatACollectorSaysIsNotLogged(t *testing.T) {
 		}
 		var log testbed.Log
 		o := telemetry.Options{
-			URL: r.URL + "/v1/traces", Every: time.Millisecond, Grace: 100 * time.Millisecond, Logger: zerolog.New(&log),
+			URL: r.URL + "/v1/traces", Every: time.Millisecond, Grace: briefly, Logger: zerolog.New(&log),
 			Header: func() (http.Header, error) { return http.Header{"Authorization": {"Bearer s3cret"}}, nil },
 		}
 		traces, stop := run(t, o)

@@ -91,7 +91,7 @@ func (t *Traces) Run(ctx context.Context) error {
 	t.sender.begin(ctx)
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(t.opts.Grace, stop) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(t.opts.Grace(), stop) })()
 	defer t.sender.client.CloseIdleConnections()
 	for {
 		batch, more := t.gather(ctx)

@@ -50,7 +50,7 @@ func (p *process) open(ctx context.Context) error {
 
 func (p *process) openLog() error {
 	o := p.options.Records
-	o.Writer = p.options.Stdout
+	o.Writer, o.Grace = p.options.Stdout, p.flushTime
 	if p.options.LogFile != nil {
 		file, err := record.OpenFile(*p.options.LogFile)
 		if err != nil {

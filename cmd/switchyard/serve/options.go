@@ -87,7 +87,7 @@ type Options struct {
 
 	Console  *ConsoleOptions     // nil: there is none
 	Recent   *recent.Options     // of the newest records for the admin listener; nil: none are kept
-	Records  record.Options      // Writer is the process's own
+	Records  record.Options      // Writer and Grace are the process's own
 	LogLevel zerolog.Level       // the least level of process events that is logged; records always are
 	Stdout   io.Writer           // where the log goes if LogFile is nil
 	LogFile  *record.FileOptions // a file that rotates, instead of Stdout

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -37,7 +38,7 @@ func Run(ctx context.Context, o Options) error {
 	return p.run(ctx)
 }
 
-// process is all that runs. Its fields are set by open and stay as they are.
+// process is all that runs. Its fields, but the last, are set by open and stay as they are.
 type process struct {
 	options Options
 
@@ -74,10 +75,12 @@ type process struct {
 	public  *front.Server
 	private *http.Server
 	watched *http.Server // of the metrics listener
+
+	graceEnds time.Time // set by shutdown; zero: it is over
 }
 
 // run runs everything until ctx ends or a part fails, and then takes it down.
-// The log and the sinks outlive all that writes to them.
+// The log and the sinks outlive all that writes to them, for as long as flushTime says.
 func (p *process) run(ctx context.Context) error {
 	logContext, endLog := context.WithCancel(context.WithoutCancel(ctx))
 	var writers errgroup.Group

@@ -30,6 +30,23 @@ func (p *process) shutdown() {
 	p.pool.Close()
 	_ = p.private.Close()
 	_ = p.watched.Close()
+	if ends, ok := ctx.Deadline(); ok && ctx.Err() == nil {
+		p.graceEnds = ends
+	}
+}
+
+// How long the log, sinks and collectors have for what is left when all else has ended,
+// at least and at most. The least of it and settleTime are less than a second together,
+// after which the process has to be gone.
+const (
+	flushLeast = 600 * time.Millisecond
+	flushMost  = 2 * time.Second
+)
+
+// flushTime is how long they have: what is left of the grace period besides the least.
+// It is asked after shutdown only.
+func (p *process) flushTime() time.Duration {
+	return min(flushLeast+max(time.Until(p.graceEnds), 0), flushMost)
 }
 
 // settleTime is how long requests that were cut off have to write their records.

@@ -127,6 +127,51 @@ func TestM21ShutdownRecordsWhatItDrops(t *testing.T) {
 		len(dropped), calls, (took - grace).Seconds(), grace)
 }
 
+// Receivers that hang, the log itself among them, do not keep the process beyond that
+// second: all ways to hang at once, with something to tell each of them.
+func TestM21ReceiversThatHangDoNotDelayTheEnd(t *testing.T) {
+	const grace = 200 * time.Millisecond
+	testbed.Eventually(t, "an end within a second after the grace period", func() bool { // one of several, for a noisy machine
+		return endWithHangingReceivers(t, grace) <= grace+time.Second
+	})
+}
+
+// endWithHangingReceivers is how long the end of a process takes.
+func endWithHangingReceivers(t *testing.T, grace time.Duration) time.Duration {
+	t.Helper()
+	webhook, logs, brokers := hangingWebhook(t), failingCollector(t, false), failingBrokers(t, false)
+	stdout := hangingStdout(t)
+	var declared []string
+	for name, f := range map[string]faulty{"webhook": webhook, "logs": logs, "brokers": brokers} {
+		declared = append(declared, strings.Replace(f.declared, "name: s", "name: "+name, 1))
+	}
+	let := make(chan struct{})
+	collector := testbed.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-let:
+		case <-r.Context().Done():
+		}
+	})
+	defer close(let)
+	o := serve.Options{GracePeriod: grace, Stdout: stdout.stdout, Sinks: declaredSinks(t, "sinks: ["+strings.Join(declared, ", ")+"]")}
+	o.Telemetry = serve.Telemetry{TracesURL: collector + "/v1/traces", MetricsURL: collector + "/v1/metrics", Sampling: 1, MetricsEvery: time.Hour}
+	r := begin(t, o, documents(testbed.HTTP(t, testbed.Says("1")), testbed.HTTP(t, testbed.Says("2"))))
+	r.ready()
+	for _, f := range []faulty{webhook, logs, brokers, stdout} {
+		f.fail()
+		defer f.mend()
+	}
+	if status, body := r.call(http.MethodPost, r.url+"/v1/model", "{}"); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	began := time.Now()
+	r.stop()
+	if err := testbed.Receive(t, "the process's end", r.ended); err == nil {
+		t.Error("nobody is told of what was left behind")
+	}
+	return time.Since(began)
+}
+
 // Live requests that are cut off are nobody's fault: their records say shutdown,
 // whatever they were at.
 func TestW05RequestsThatAreCutOffSayShutdown(t *testing.T) {

@@ -40,12 +40,13 @@ func (p *process) openSinks(ctx context.Context) error {
 }
 
 func (p *process) openSink(ctx context.Context, d schema.Sink) (*sink.Sink, error) {
+	o := sink.Options{Name: d.Name.V, Buffer: int(d.Buffer), Grace: p.flushTime, Logger: p.logger}
 	switch {
 	case d.Stdout && (p.options.LogFile == nil || p.sinks.stdout):
 		return nil, errors.New("records go to stdout already")
 	case d.Stdout:
 		p.sinks.stdout = true
-		return sink.NewWriter(d.Name.V, p.options.Stdout, int(d.Buffer)), nil
+		return sink.NewWriter(p.options.Stdout, o), nil
 	case d.File != nil:
 		file, err := record.OpenFile(record.FileOptions{
 			Path: d.File.Path.V, Size: d.File.MaxSize, Every: d.File.Every, Age: d.File.MaxAge, Files: d.File.MaxFiles, Compress: d.File.Compress,
@@ -54,9 +55,8 @@ func (p *process) openSink(ctx context.Context, d schema.Sink) (*sink.Sink, erro
 			return nil, err
 		}
 		p.sinks.files = append(p.sinks.files, file)
-		return sink.NewWriter(d.Name.V, file, int(d.Buffer)), nil
+		return sink.NewWriter(file, o), nil
 	}
-	o := sink.Options{Name: d.Name.V, Buffer: int(d.Buffer), Logger: p.logger}
 	if d.Spool != nil {
 		o.Spool = &sink.Spool{Dir: d.Spool.Dir.V, MaxBytes: d.Spool.MaxBytes}
 	}

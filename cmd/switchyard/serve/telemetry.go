@@ -27,7 +27,7 @@ func (p *process) makeTelemetry(ctx context.Context) (err error) {
 	if declared.TracesURL == "" && declared.MetricsURL == "" {
 		return nil
 	}
-	o := telemetry.Options{Header: declared.Header, Sampling: declared.Sampling, Logger: p.logger}
+	o := telemetry.Options{Header: declared.Header, Sampling: declared.Sampling, Grace: p.flushTime, Logger: p.logger}
 	if o.Resource, err = telemetry.NewResource(ctx, serviceName, p.options.Version); err != nil {
 		return err
 	}
