@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/switchyard-gateway/switchyard/schema"
@@ -24,6 +25,9 @@ const (
 // nothing.
 type Secrets struct {
 	Env func(name string) (string, bool)
+	// Own are variables that hold the gateway's own secrets under any other names
+	// than those that begin as its settings do; letter case aside.
+	Own []string
 	// File reads a file by its absolute path. It must not wait for special
 	// files, and need not read more than MaxSecretFile + 1 bytes.
 	File func(path string) (string, error)
@@ -105,6 +109,9 @@ func (r *resolver) lookUp(p schema.Placeholder) secret {
 func (r *resolver) variable(name string) (string, error) {
 	if len(name) >= len(ownVariables) && strings.EqualFold(name[:len(ownVariables)], ownVariables) {
 		return "", fmt.Errorf("variables that begin with %s are the gateway's own; give the secret another name", ownVariables)
+	}
+	if slices.ContainsFunc(r.secrets.Own, func(own string) bool { return strings.EqualFold(own, name) }) {
+		return "", errors.New("the variable holds a secret of the gateway itself; give the deployment's another name")
 	}
 	if r.secrets.Env != nil {
 		if value, ok := r.secrets.Env(name); ok {

@@ -285,6 +285,8 @@ func stolenSecrets(b *besieged) (tried, through int) {
 	for _, value := range []string{
 		"${env:SWITCHYARD_ADMIN_TOKEN}", "${env:switchyard_admin_token}", "${file:" + b.tokenFile + "}", "${file:" + b.linked + "}",
 		"${file:" + b.stateFile + "}", "${file:/proc/self/environ}", "${file:/proc/self/cmdline}", "${file:/proc/1/environ}", "${file:/sys/kernel/notes}", "${file:/dev/zero}",
+		"${env:SINK_SECRET}", "${env:sink_secret}", "${env:OTEL_EXPORTER_OTLP_HEADERS}", "${env:HTTPS_PROXY}", "${env:https_proxy}",
+		"${file:" + b.sinkFile + "}", "${file:" + b.spooled + "}", "${file:" + b.config + "}",
 		"${file:" + b.tokenFile + "/../" + b.tokenName + "}", "${file:etc/passwd}", "${file:/etc/passwd}", "${env:A B}", "${file:}", "${http://inside/}", "${env:HOME",
 	} {
 		tried++

@@ -34,9 +34,13 @@ type besieged struct {
 	tokenName    string
 	linked       string // a link to tokenFile
 	stateFile    string
+	config       string // the configuration file
+	sinkFile     string // a secret of a sink
+	spooled      string // what waits for its receiver
 	deployed     string // a secret that deployments get
 
 	model, other, inside *watched
+	receiver             *watched // of records
 	admin                string
 	settings             settings
 	process              process
@@ -65,15 +69,23 @@ func besiege(t *testing.T) *besieged {
 	must0(t, os.Symlink(b.tokenFile, b.linked))
 	must0(t, os.Mkdir(filepath.Dir(b.stateFile), 0o700))
 	must0(t, os.WriteFile(b.stateFile, []byte("kept"), 0o600))
+	b.receiver = watchedServer(t, func(http.ResponseWriter, *http.Request) {})
+	b.config, b.sinkFile, b.spooled = filepath.Join(outside, "switchyard.yaml"), filepath.Join(outside, "webhook"), filepath.Join(outside, "spool", "waits")
+	must0(t, os.Mkdir(filepath.Dir(b.spooled), 0o700))
+	must0(t, os.WriteFile(b.config, fmt.Appendf(nil, "sinks: [{name: away, webhook: {url: %s, headers: {X-Key: \"${file:%s}\", X-Other: \"${env:SINK_SECRET}\"}}, spool: {dir: %s}}]\n",
+		b.receiver.url, b.sinkFile, filepath.Dir(b.spooled)), 0o600))
+	must0(t, os.WriteFile(b.sinkFile, []byte("the-secret-of-the-sink"), 0o600))
 	b.issuer = tokentest.New(t)
 	b.issued = b.issuer.RSA("issued")
 	b.commitWorld()
 	b.process = process{env: environment{
 		"SWITCHYARD_LISTEN=127.0.0.1:0", "SWITCHYARD_H2C=true", "SWITCHYARD_ADMIN=127.0.0.1:0", "SWITCHYARD_ADMIN_TOKEN_FILE=" + b.tokenFile,
 		"SWITCHYARD_STATE=" + filepath.Dir(b.stateFile), "MODEL_SECRET=" + b.deployed,
+		"SINK_SECRET=another-secret-of-the-sink", "OTEL_EXPORTER_OTLP_HEADERS=authorization=collector", "HTTPS_PROXY=http://user:password@proxy.example",
 		"SWITCHYARD_TOKEN_ISSUER=" + b.issuer.URL, "SWITCHYARD_TOKEN_AUDIENCE=switchyard", "SWITCHYARD_TOKEN_ENDPOINTS_CLAIM=endpoints",
 	}, stdout: &b.records, stderr: io.Discard}
 	b.start()
+	must0(t, os.WriteFile(b.spooled, []byte("waits"), 0o600))
 	return b
 }
 
@@ -108,7 +120,7 @@ func (b *besieged) commitWorld() {
 // start runs the gateway until the test ends.
 func (b *besieged) start() {
 	var err error
-	b.settings, err = layers{env: b.process.env, flags: map[string]string{"repo": b.dir}}.resolve()
+	b.settings, err = layers{env: b.process.env, file: b.config, flags: map[string]string{"repo": b.dir}}.resolve()
 	must0(b.t, err)
 	o := serveOptions(b.process, b.settings)
 	must0(b.t, adminOptions(b.process, b.settings, &o))

@@ -228,6 +228,7 @@ func assumeSecrets(s deployments.Secrets) deployments.Secrets {
 			}
 			return assumed, nil
 		},
+		Own:     s.Own,
 		Assumed: assumed,
 	}
 }

@@ -5,17 +5,27 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 )
 
 // secretFiles are the files that whoever commits may have sent to a deployment
-// with ${file:PATH}: those in one folder, or without one any but those that hold
-// the gateway's own secrets and what the system tells about processes.
+// with ${file:PATH}: those in one folder, or without one any but what the system
+// tells about processes; never those that hold the gateway's own secrets.
 type secretFiles struct {
-	folder string   // empty: any
+	folder string   // its absolute path; empty: any
 	own    []string // files and folders of the gateway
+}
+
+// newSecretFiles makes secretFiles. As those of other settings, the path of the folder
+// counts from where the process was started.
+func newSecretFiles(folder string, own []string) secretFiles {
+	if abs, err := filepath.Abs(folder); folder != "" && err == nil {
+		folder = abs
+	}
+	return secretFiles{folder: folder, own: own}
 }
 
 // kernelFolders hold no files that anybody put there.
@@ -35,10 +45,8 @@ func (f secretFiles) read(path string) (string, error) {
 			return "", deployments.ForbiddenFileError("it is none that somebody put there")
 		}
 	}
-	for _, own := range f.own {
-		if same(target, own) || within(resolved(own), target) {
-			return "", deployments.ForbiddenFileError("it belongs to the gateway itself")
-		}
+	if f.isOwn(target) {
+		return "", errOwnFile
 	}
 	file, err := openRegular(func() (*os.File, error) { return os.Open(target) })
 	if err != nil {
@@ -47,11 +55,22 @@ func (f secretFiles) read(path string) (string, error) {
 	return readSecret(file)
 }
 
+// errOwnFile is for files that only the gateway is told in confidence.
+const errOwnFile = deployments.ForbiddenFileError("it belongs to the gateway itself")
+
+// isOwn reports whether a file, its path without links, is one of the gateway's own.
+func (f secretFiles) isOwn(target string) bool {
+	return slices.ContainsFunc(f.own, func(own string) bool { return same(target, own) || within(resolved(own), target) })
+}
+
 // readInside reads a file of the folder, out of which no link leads.
 func (f secretFiles) readInside(path string) (string, error) {
 	rest, err := filepath.Rel(f.folder, path)
 	if err != nil || !filepath.IsLocal(rest) {
 		return "", deployments.ForbiddenFileError("it lies outside of the folder that secretsDir names")
+	}
+	if f.isOwn(resolved(path)) {
+		return "", errOwnFile
 	}
 	root, err := os.OpenRoot(f.folder)
 	if err != nil {
@@ -113,16 +132,4 @@ func resolved(path string) string {
 func within(folder, path string) bool {
 	rest, err := filepath.Rel(folder, path)
 	return err == nil && filepath.IsLocal(rest)
-}
-
-// ownFiles are the files that settings name, and the state folder.
-func (s settings) ownFiles() []string {
-	var own []string
-	for key, value := range s {
-		if value == "" || !strings.HasSuffix(key, "File") && key != "state" && key != "verifyKeyring" && key != "verifyAllowedSigners" {
-			continue
-		}
-		own = append(own, strings.Split(value, ",")...)
-	}
-	return own
 }

@@ -33,7 +33,7 @@ func TestSecretFilesOfTheFolder(t *testing.T) {
 	link("..data/token", filepath.Join(folder, "token")) // as Kubernetes mounts secrets
 	link("../outside", filepath.Join(folder, "escape"))
 	link(filepath.Join(dir, "outside"), filepath.Join(folder, "absolute"))
-	inFolder := secretFiles{folder: folder}
+	inFolder := newSecretFiles(folder, nil)
 	for path, want := range map[string]string{"token": "inside", "..data/token": "inside", "..data/../token": "inside"} {
 		if got, err := inFolder.read(folder + "/" + path); err != nil || got != want {
 			t.Errorf("%s: %q, %v", path, got, err)
@@ -49,8 +49,17 @@ func TestSecretFilesOfTheFolder(t *testing.T) {
 	if _, err := inFolder.read(folder + "/missing"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
 	}
-	anywhere := secretFiles{own: []string{filepath.Join(dir, "outside"), filepath.Join(folder, "..data")}}
+	t.Chdir(dir)
+	if got, err := newSecretFiles("secrets", nil).read(folder + "/token"); err != nil || got != "inside" {
+		t.Errorf("in a folder by its relative path: %q, %v", got, err)
+	}
+	anywhere := newSecretFiles("", []string{filepath.Join(dir, "outside"), filepath.Join(folder, "..data")})
 	var forbidden deployments.ForbiddenFileError
+	for _, path := range []string{"/token", "/..data/token"} {
+		if got, err := newSecretFiles(folder, anywhere.own).read(folder + path); !errors.As(err, &forbidden) {
+			t.Errorf("the gateway's own %s in the folder gives %q, %v", path, got, err)
+		}
+	}
 	for _, path := range []string{
 		filepath.Join(dir, "outside"), folder + "/escape", folder + "/absolute", folder + "/token", folder + "/..data/token", "/proc/self/cmdline", "/proc/self/root" + filepath.Join(dir, "outside"), "/dev/null",
 	} {

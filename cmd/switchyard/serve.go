@@ -83,9 +83,6 @@ func newServe(p process) *cobra.Command {
 			if err := limitOptions(p, s, &o); err != nil {
 				return err
 			}
-			if o.Sinks.Declared, err = readSinks(givenConfig(p, c)); err != nil {
-				return err
-			}
 			if o.Telemetry, err = telemetryOptions(p, s); err != nil {
 				return err
 			}
@@ -128,6 +125,9 @@ func limitMemory(p process) {
 	}
 }
 
+// toStdout is what the setting log says in place of the path of a file.
+const toStdout = "stdout"
+
 // serveOptions translates settings; nothing is decided here.
 func serveOptions(p process, s settings) serve.Options {
 	o := serve.Options{
@@ -139,7 +139,7 @@ func serveOptions(p process, s settings) serve.Options {
 		Repository: repositoryOptions(s),
 		Secrets:    secrets(p, s),
 		Access:     declaredAccess(s),
-		Sinks:      serve.Sinks{Secret: sinkSecret(p)},
+		Sinks:      serve.Sinks{Declared: s.sinks, Secret: sinkSecret(p)},
 		Forward: forward.Options{
 			TrustedProxies:  s.prefixes("trustedProxies"),
 			MaxRequestBytes: s.size("maxRequestBytes"),
@@ -169,7 +169,7 @@ func serveOptions(p process, s settings) serve.Options {
 	if n := s.number("recentRecords"); n > 0 {
 		o.Recent = &recent.Options{Records: n, Bytes: s.size("recentBytes")}
 	}
-	if path := s.text("log"); path != "stdout" {
+	if path := s.text("log"); path != toStdout {
 		o.LogFile = &record.FileOptions{
 			Path:     path,
 			Size:     s.size("logMaxSize"),
@@ -222,5 +222,5 @@ func sinkSecret(p process) func(schema.Placeholder) (string, error) {
 
 // secrets resolves what placeholders of deployments stand for.
 func secrets(p process, s settings) deployments.Secrets {
-	return deployments.Secrets{Env: p.env.lookup, File: secretFiles{folder: s.text("secretsDir"), own: s.ownFiles()}.read}
+	return deployments.Secrets{Env: p.env.lookup, Own: s.ownVariables(), File: newSecretFiles(s.text("secretsDir"), s.ownFiles()).read}
 }

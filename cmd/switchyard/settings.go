@@ -19,11 +19,16 @@ const (
 
 // secretEnvs are variables that hold secrets, and therefore are neither flags
 // nor keys of the configuration file. Each has a setting for a file instead.
-var secretEnvs = []string{gitTokenEnv, gitPassphraseEnv, webhookSecretEnv, commitStatusTokenEnv, adminTokenEnv, consoleSecretEnv, consolePeersEnv, limitsPasswordEnv, signingEnv}
+var secretEnvs = []string{gitTokenEnv, gitPassphraseEnv, webhookSecretEnv, commitStatusTokenEnv, adminTokenEnv, consoleSecretEnv, consolePeersEnv, limitsPasswordEnv, signingEnv, pushKeyEnv}
 
-// settings are the values of the table of settings, each checked. What is asked
-// for must be in the table and of the kind asked for.
-type settings map[string]string // by key
+// settings are the values of the table of settings, each checked, and the sinks, which
+// stand in the configuration file only. What is asked for must be in the table and of
+// the kind asked for.
+type settings struct {
+	values map[string]string // by key
+	sinks  []schema.Sink
+	config string // path of the configuration file; empty: none
+}
 
 func (s settings) text(key string) string            { return s.value(key) }
 func (s settings) flag(key string) bool              { return must(schema.ParseBool(s.value(key))) }
@@ -46,7 +51,7 @@ func (s settings) prefixes(key string) []netip.Prefix {
 func (s settings) list(key string) []string { return schema.ParseStrings(s.value(key)) }
 
 func (s settings) value(key string) string {
-	v, ok := s[key]
+	v, ok := s.values[key]
 	if !ok {
 		panic("there is no setting " + key)
 	}
@@ -75,11 +80,11 @@ type layers struct {
 // resolve finds the value of every setting. The error tells which value is
 // wrong and where it stands.
 func (l layers) resolve() (settings, error) {
-	written, err := readConfig(l.file)
+	written, sinks, err := readConfig(l.file)
 	if err != nil {
-		return nil, err
+		return settings{}, err
 	}
-	all := settings{}
+	all := settings{values: map[string]string{}, sinks: sinks, config: l.file}
 	for _, s := range schema.Settings() {
 		value, from := s.Default, ""
 		if v, ok := written[s.Key]; ok {
@@ -92,37 +97,32 @@ func (l layers) resolve() (settings, error) {
 			value, from = v, "flag --"+s.Flag
 		}
 		if err := s.Check(value); err != nil && from != "" {
-			return nil, usagef("%s: %w", from, err)
+			return settings{}, usagef("%s: %w", from, err)
 		}
-		all[s.Key] = value
+		all.values[s.Key] = value
 	}
 	return all, nil
 }
 
 // readConfig reads the configuration file, if there is one.
-func readConfig(path string) (map[string]schema.Value[string], error) {
-	return parseConfig(path, schema.ParseSettings)
-}
-
-// readSinks reads the sinks of the configuration file, if there is one.
-func readSinks(path string) ([]schema.Sink, error) {
-	return parseConfig(path, schema.ParseSinks)
-}
-
-// parseConfig reads one part of the configuration file.
-func parseConfig[T any](path string, parse func(schema.File) (T, schema.Diagnostics)) (part T, err error) {
+func readConfig(path string) (map[string]schema.Value[string], []schema.Sink, error) {
 	if path == "" {
-		return part, nil
+		return nil, nil, nil
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return part, fmt.Errorf("read the configuration file: %w", err)
+		return nil, nil, fmt.Errorf("read the configuration file: %w", err)
 	}
-	part, problems := parse(schema.File{Path: path, Data: text})
+	file := schema.File{Path: path, Data: text}
+	written, problems := schema.ParseSettings(file)
 	if err := problems.Err(); err != nil {
-		return part, usageError{err}
+		return nil, nil, usageError{err}
 	}
-	return part, nil
+	sinks, problems := schema.ParseSinks(file)
+	if err := problems.Err(); err != nil {
+		return nil, nil, usageError{err}
+	}
+	return written, sinks, nil
 }
 
 // environment is NAME=value, as the operating system gives it.
