@@ -16,6 +16,7 @@ const (
 	consoleSecretEnv = "SWITCHYARD_CONSOLE_OIDC_CLIENT_SECRET"
 	consolePeersEnv  = "SWITCHYARD_CONSOLE_PEERS_TOKEN"
 	signingEnv       = "SWITCHYARD_CONSOLE_SIGNING_PASSPHRASE"
+	pushKeyEnv       = "SWITCHYARD_CONSOLE_GIT_SSH_PASSPHRASE"
 )
 
 // consoleOptions says how the console is; nil: there is none.
@@ -30,12 +31,9 @@ func consoleOptions(p process, s settings) (*serve.ConsoleOptions, error) {
 	}
 	o := &serve.ConsoleOptions{Write: s.flag("consoleWrite")}
 	var err error
-	if o.Auth, err = gitAuth(p, s); err != nil {
+	if o.Auth, err = pushAuth(p, s); err != nil {
 		return nil, err
 	}
-	o.Auth.Username = cmp.Or(s.text("consoleGitUsername"), o.Auth.Username)
-	o.Auth.TokenFile = cmp.Or(s.text("consoleGitTokenFile"), o.Auth.TokenFile)
-	o.Auth.KeyFile = cmp.Or(s.text("consoleGitSshKeyFile"), o.Auth.KeyFile)
 	if o.SigningKey, err = signingKey(p, s); err != nil {
 		return nil, err
 	}
@@ -49,6 +47,33 @@ func consoleOptions(p process, s settings) (*serve.ConsoleOptions, error) {
 	}
 	o.Issuer, err = consoleIssuer(p, s)
 	return o, err
+}
+
+// pushAuth are the credentials for pushing: those for reading, but for what the console
+// has of its own.
+func pushAuth(p process, s settings) (gitsync.Auth, error) {
+	auth, err := gitAuth(p, s)
+	if err != nil {
+		return auth, err
+	}
+	auth.Username = cmp.Or(s.text("consoleGitUsername"), auth.Username)
+	if file := s.text("consoleGitTokenFile"); file != "" {
+		auth.TokenFile = file
+		auth.Token, auth.CredentialsFile, auth.App = "", "", nil // those for reading would win over it
+	}
+	passphrase, err := secretSource(p, s, "consoleGitSshPassphraseFile", pushKeyEnv)
+	if err != nil {
+		return auth, err
+	}
+	key := s.text("consoleGitSshKeyFile")
+	if key == "" && passphrase != nil {
+		return auth, usagef("consoleGitSshPassphraseFile and %s need consoleGitSshKeyFile", pushKeyEnv)
+	}
+	auth.KeyFile = cmp.Or(key, auth.KeyFile)
+	if passphrase != nil {
+		auth.Passphrase = passphrase
+	}
+	return auth, nil
 }
 
 // signingKey signs what the console commits; nil: nothing does.
