@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -120,6 +121,44 @@ func callAs(client *http.Client, url, subject string) (backend string, err error
 		return "", fmt.Errorf("status %d: %s", response.StatusCode, body)
 	}
 	return response.Header.Get("X-Switchyard-Backend"), nil
+}
+
+// push DIR COMMIT NAME...: pushes what DIR has, waits until COMMIT serves at each of the
+// processes, which log at level debug, and wants each to have found it the first time that
+// it looked: a look that ends after the push in vain is one that was under way.
+func cmdPush(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 3 {
+		ts.Fatalf("usage: push DIR COMMIT NAME...")
+	}
+	for _, name := range args[2:] {
+		if !poll(func() bool { return looksInVain(logFile(ts, name), time.Time{}, args[1]) > 0 }) {
+			ts.Fatalf("%s does not tell when it looks at the repository", name)
+		}
+	}
+	ts.Check(ts.Exec("git", "-C", ts.MkAbs(args[0]), "push", "-q", "origin", "main"))
+	pushed := time.Now()
+	for _, name := range args[2:] {
+		if !poll(func() bool { return len(matching(logFile(ts, name), []string{"event=swap", "commit=" + args[1]})) > 0 }) {
+			ts.Fatalf("%s does not serve %s", name, args[1])
+		}
+	}
+	ts.Logf("%s serves at all %d of them %v after the push", args[1], len(args)-2, time.Since(pushed).Round(10*time.Millisecond))
+	for _, name := range args[2:] {
+		if n := looksInVain(logFile(ts, name), pushed, args[1]); n > 1 {
+			ts.Fatalf("%s looked at the repository %d times after the push before it found %s", name, n, args[1])
+		}
+	}
+}
+
+// looksInVain is how often a process found something else than a commit, after a time.
+func looksInVain(file string, after time.Time, commit string) (n int) {
+	for _, line := range matching(file, []string{"event=sync", "message=unchanged"}) {
+		at, err := time.Parse(time.RFC3339, fmt.Sprint(line["time"]))
+		if err == nil && at.After(after) && line["commit"] != commit {
+			n++
+		}
+	}
+	return n
 }
 
 // callers is how many call at a time under load.

@@ -101,6 +101,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"manager":     cmdManager,
 		"model":       cmdModel,
 		"receiver":    cmdReceiver,
+		"push":        cmdPush,
 		"record":      cmdRecord,
 		"repeat":      cmdRepeat,
 		"serve":       cmdServe,

@@ -28,6 +28,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/switchyard-gateway/switchyard/access"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
@@ -120,7 +121,13 @@ func newConfidant(t *testing.T) *confidant {
 	c.write("work/deployments/echo.yaml", "schemaVersion: 1\nversions:\n  1: {url: "+broken+
 		", headers: {Authorization: \"Bearer ${env:HEADER_SECRET}\", X-Key: \"${file:"+filepath.Join(c.dir, "header")+"}\"}}\n")
 	c.write("work/endpoints/echo.yaml", "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: echo, version: 1}}}\n"+
-		"mirrors: {m: {deployment: {branch: main, name: echo, version: 1}}}\n")
+		"mirrors: {m: {deployment: {branch: main, name: echo, version: 1}}}\naccess: public\n")
+	c.write("work/endpoints/forwarded.yaml", "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: echo, version: 1}}}\n"+
+		"mirrors: {m: {deployment: {branch: main, name: echo, version: 1}}}\nforwardKey: true\n"+
+		"capture: {request: true, response: true, headers: [x-tenant]}\nassignment: {key: [header:x-tenant]}\n")
+	key, hash := access.NewKey()
+	c.secrets["API key"] = key
+	c.write("work/keys/partner.yaml", "schemaVersion: 1\nhash: "+access.HashText(hash)+"\nendpoints: '*'\n")
 	c.write("header", c.secret("header in a file")+"\n")
 	c.commit("good")
 	return c
@@ -325,6 +332,11 @@ func (c *confidant) live() {
 	if status := c.call(http.MethodPost, c.public+"/v1/echo", `{"data":1}`); status != http.StatusBadGateway {
 		c.t.Errorf("a broken replica gave %d", status)
 	}
+	for _, field := range []string{"X-Api-Key", "Authorization"} {
+		if status := c.call(http.MethodPost, c.public+"/v1/forwarded", `{"data":1}`, field, c.secrets["API key"], "X-Tenant", "t"); status != http.StatusBadGateway {
+			c.t.Errorf("a broken replica that gets the key gave %d", status)
+		}
+	}
 	c.write("work/deployments/echo.yaml", "schemaVersion: 1\nversions:\n  1: {url: http://127.0.0.1:1, headers: {X: \"${env:NOT_SET}\", Y: \"${env:HEADER_SECRET}\"}}\n")
 	c.commit("bad")
 	if status := c.call(http.MethodPost, c.admin+"/sync", ""); status != http.StatusConflict {
@@ -333,7 +345,7 @@ func (c *confidant) live() {
 	if !poll(func() bool { return c.used.has(c.secrets["commit status token"]) }) {
 		c.t.Error("the forge was not told")
 	}
-	for _, name := range []string{"header in a file", "header in the environment"} {
+	for _, name := range []string{"header in a file", "header in the environment", "API key"} {
 		if !poll(func() bool { return c.used.has(c.secrets[name]) }) {
 			c.t.Errorf("the %s was not sent", name)
 		}
@@ -392,7 +404,7 @@ func (c *confidant) search(outputs map[string]string) {
 			forms = append(forms, base64.StdEncoding.EncodeToString([]byte(user+":"+secret)))
 		}
 		if !strings.HasPrefix(secret, "s3cr3t") {
-			forms = forms[:1] // of a key one line
+			forms = forms[:1] // of a key one line, or what callers show
 		}
 		for where, text := range outputs {
 			for _, form := range forms {
