@@ -57,12 +57,18 @@ func (c *Console) branchNames(ctx context.Context) ([]string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if c.now().Sub(e.names.at) >= elsewhereEvery {
-		ctx, cancel := context.WithTimeout(ctx, elsewhereWithin)
+		ctx, cancel := forAll(ctx, elsewhereWithin)
 		defer cancel()
 		all, err := c.o.Branches(ctx)
 		e.names = branchNames{c.now(), all, err}
 	}
 	return e.names.all, e.names.err
+}
+
+// forAll is a context for what is found out once for all who look: that the first of them
+// leaves does not end it, and within bounds it.
+func forAll(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), within)
 }
 
 // branch is the tip of a branch that is not followed, as it was seconds ago.
@@ -76,7 +82,7 @@ func (c *Console) branch(ctx context.Context, name string) (schema.Tree, error) 
 	if known, ok := e.trees[name]; ok && c.now().Sub(known.at) < elsewhereEvery {
 		return known.tree, known.err
 	}
-	ctx, cancel := context.WithTimeout(ctx, elsewhereWithin)
+	ctx, cancel := forAll(ctx, elsewhereWithin)
 	defer cancel()
 	tree, err := c.o.Branch(ctx, name)
 	if len(e.trees) >= mostElsewhere {

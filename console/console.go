@@ -47,7 +47,7 @@ func New(o Options) *Console {
 	c := &Console{
 		o: o, mux: http.NewServeMux(), streams: make(chan struct{}, mostStreams), now: time.Now,
 		pages: parsePages(), versions: map[string]resolution{}, sessions: login.NewSessions(),
-		history: history{changes: map[int]routing{}, files: map[string]touched{}},
+		history: history{changes: map[int]*routing{}, files: map[string]touched{}},
 		judged:  judgements{all: map[string]judged{}}, elsewhere: elsewhere{trees: map[string]branchTree{}},
 	}
 	if o.Tokens != nil {
@@ -90,6 +90,7 @@ func (c *Console) routes() {
 	c.page("GET /console/endpoints/{name}/report", c.showSplitReport)
 	c.page("GET /console/endpoints/{name}/report/{mirror}", c.showReport)
 	c.page("GET /console/records", c.showRecords)
+	c.page("GET /console/requests", c.showRequest)
 	c.page("GET /console/requests/{id}", c.showRequest)
 	c.page("GET /console/revisions", c.showRevisions)
 	c.mux.HandleFunc("GET /console/events/records", c.streamRecords)

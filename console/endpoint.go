@@ -3,7 +3,6 @@ package console
 import (
 	"html/template"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,6 +32,7 @@ type endpointPage struct {
 	Path     string // of the document
 	Source   []sourceLine
 	Writes   bool
+	Gone     bool // it does not serve any more
 }
 
 // endpointLive is what moves on the page.
@@ -129,9 +129,10 @@ func (c *Console) showEndpoint(v *visit) {
 		v.fail(http.StatusNotFound, "No endpoint of the name "+name+" serves.")
 		return
 	}
+	kept, _ := c.o.Revisions(v.r.Context()) // without them nobody is named, and no time
 	page := endpointPage{
 		Name: name, Kind: kind(e), Paths: []string{"/v1/" + name}, Key: keyText(e.Assignment), Sampling: keyText(e.Sampling),
-		Timeout: timeoutText(e.Timeout), Versions: c.resolutions(e), Calls: c.calls(v.r, e),
+		Timeout: timeoutText(e.Timeout), Versions: c.resolutions(kept, e), Calls: c.calls(v.r, e),
 		Writes: v.o.Write && v.session != nil && v.session.User.Editor(),
 	}
 	if e.Path != "" {
@@ -141,7 +142,6 @@ func (c *Console) showEndpoint(v *visit) {
 	page.Live = c.endpointLive(e, chosen)
 	page.Replicas, page.Open = c.o.Health(name)
 	if doc, ok := draft.Find(v.follow.LiveRevision, name); ok {
-		kept, _ := c.o.Revisions(v.r.Context()) // without them nobody is named
 		page.Path, page.Source = doc.Path, c.source(kept, doc, v.follow)
 	}
 	v.show(http.StatusOK, "endpoint", name, "endpoints", "/console/events/endpoints/"+name+chosen.Percentile.Query, page)
@@ -254,42 +254,3 @@ func unless(missing bool, f float64) float64 {
 }
 
 func milliseconds(ms float64) string { return latency(time.Duration(ms * float64(time.Millisecond))) }
-
-// calls are how an endpoint is called.
-type calls struct{ URL, Curl, Python, OpenAI string }
-
-func (c *Console) calls(r *http.Request, e *endpoints.Endpoint) calls {
-	at := c.callURL(r) + "/v1/" + e.Name
-	key, curlKey, pythonKey := "", "", ""
-	for _, k := range e.Assignment {
-		if k.Source == schema.KeyHeader {
-			key = k.Name
-			curlKey, pythonKey = " \\\n  -H '"+key+": SUBJECT'", `, headers={"`+key+`": "SUBJECT"}`
-			break
-		}
-	}
-	return calls{
-		URL:    at,
-		Curl:   "curl " + at + curlKey + " \\\n  -H 'Content-Type: application/json' -d '{\"data\": 10}'",
-		Python: "import requests\n\nanswer = requests.post(\"" + at + "\", json={\"data\": 10}" + pythonKey + ")\nprint(answer.json())",
-		OpenAI: "from openai import OpenAI\n\nclient = OpenAI(base_url=\"" + at + "\", api_key=\"KEY\")\n" +
-			"answer = client.chat.completions.create(\n    model=\"MODEL\", messages=[{\"role\": \"user\", \"content\": \"Hello\"}])\nprint(answer.choices[0].message.content)",
-	}
-}
-
-// callURL is the base of what callers call. A listener on all addresses is
-// reached under that of the console.
-func (c *Console) callURL(r *http.Request) string {
-	u, err := url.Parse(c.o.CallURL)
-	if err != nil {
-		return c.o.CallURL
-	}
-	if host := u.Hostname(); host == "" || host == "::" || host == "0.0.0.0" {
-		own, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			own = r.Host
-		}
-		u.Host = net.JoinHostPort(own, u.Port())
-	}
-	return u.String()
-}

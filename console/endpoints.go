@@ -155,7 +155,7 @@ func (c *Console) row(e *endpoints.Endpoint, now time.Time) row {
 		lines = append(lines, chart.Line{Label: b.Name, Values: values, Color: b.Color})
 		b.Now = c.o.Series.Total(k, now, listRecent)
 		sum.Add(&b.Now)
-		sum.Span = listRecent
+		sum.Span = b.Now.Span
 	}
 	for i := range r.Mirrors {
 		r.Mirrors[i].Now = c.o.Series.Total(series.Key{Endpoint: e.Name, Name: r.Mirrors[i].Name, Mirror: true}, now, listSpan)

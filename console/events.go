@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -14,9 +15,10 @@ func (c *Console) streamEndpoints(w http.ResponseWriter, r *http.Request) {
 func (c *Console) streamEndpoint(w http.ResponseWriter, r *http.Request) {
 	chosen := viewOf(r.URL.Query())
 	c.stream(w, r, "endpoint", func() any {
-		e := c.endpoint(r.PathValue("name"))
+		name := r.PathValue("name")
+		e := c.endpoint(name)
 		if e == nil {
-			return nil
+			return endpointPage{Name: name, Gone: true}
 		}
 		return endpointPage{Live: c.endpointLive(e, chosen)}
 	})
@@ -26,6 +28,10 @@ func (c *Console) streamEndpoint(w http.ResponseWriter, r *http.Request) {
 func (c *Console) streamStatus(w http.ResponseWriter, r *http.Request) {
 	c.stream(w, r, "", func() any { return nil })
 }
+
+// readWithin is how long a browser may take for what it is sent. One that takes nothing holds
+// its place no longer.
+const readWithin = 10 * time.Second
 
 // stream sends pieces of a page as server-sent events: those that all pages have,
 // and those of the template "moving" of this one. The page puts each in the place of the element that bears
@@ -40,7 +46,7 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request, page string, da
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	flush := http.NewResponseController(w)
+	control := http.NewResponseController(w)
 	tick := time.NewTicker(c.o.Series.Step())
 	defer tick.Stop()
 	for {
@@ -48,10 +54,11 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request, page string, da
 		if !c.mayRead(r) { // logged out meanwhile
 			return
 		}
+		_ = control.SetWriteDeadline(time.Now().Add(readWithin)) // what cannot have one is no connection
 		if _, err := w.Write(event(c.pieces(v, page, data()))); err != nil {
 			return
 		}
-		if flush.Flush() != nil {
+		if control.Flush() != nil {
 			return
 		}
 		select {
@@ -84,12 +91,16 @@ func (c *Console) pieces(v *visit, page string, data any) []byte {
 	return b.Bytes()
 }
 
+// lineEnds makes one of all that end a line of events: a lone carriage return does, which
+// may stand in any text.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // event is a text as one server-sent event.
 func event(text []byte) []byte {
 	var b bytes.Buffer
-	for line := range bytes.Lines(text) {
+	for line := range strings.Lines(lineEnds.Replace(string(text))) {
 		b.WriteString("data: ")
-		b.Write(bytes.TrimRight(line, "\r\n"))
+		b.WriteString(strings.TrimSuffix(line, "\n"))
 		b.WriteByte('\n')
 	}
 	b.WriteByte('\n')

@@ -16,7 +16,7 @@ import (
 // once for each.
 type history struct {
 	mu      sync.Mutex
-	changes map[int]routing    // by the number of the revision
+	changes map[int]*routing   // by the number of the revision; nil: that cannot be told
 	files   map[string]touched // by path, of the newest that was asked for
 }
 
@@ -37,27 +37,26 @@ type touched struct {
 const mostTouched = 200
 
 // tell says what each kept revision changed, against the one before.
-func (c *Console) tell(kept []Kept) map[int]routing {
+func (c *Console) tell(kept []Kept) map[int]*routing {
 	c.history.mu.Lock()
 	defer c.history.mu.Unlock()
-	all := map[int]routing{}
-	var before *plan.Revision // of the revision that is told of next, if it was read
+	all := map[int]*routing{}
+	var before *side // of the revision that is told of next, if it was read
 	for i := range slices.Backward(kept) {
-		known, ok := c.history.changes[kept[i].Number]
-		if ok {
-			all[kept[i].Number], before = known, nil
+		number := kept[i].Number
+		if known, ok := c.history.changes[number]; ok {
+			all[number], before = known, nil
 			continue
 		}
 		if i == len(kept)-1 {
-			before = c.side(kept[i])
 			continue // there is nothing to compare it with
 		}
 		if before == nil {
 			before = c.side(kept[i+1])
 		}
 		now := c.side(kept[i])
-		if before != nil && now != nil {
-			all[kept[i].Number] = newRouting(plan.Compare(*before, *now))
+		if before.read && now.read {
+			all[number] = newRouting(before, now)
 		}
 		before = now
 	}
@@ -65,29 +64,39 @@ func (c *Console) tell(kept []Kept) map[int]routing {
 	return all
 }
 
-// side reads a kept revision for a comparison; nil if it cannot be read, or would
-// not serve any more.
-func (c *Console) side(k Kept) *plan.Revision {
+// side is a kept revision in a comparison.
+type side struct {
+	plan *plan.Revision // nil: it would not serve any more
+	read bool           // else it may be another time
+}
+
+// side reads a kept revision for a comparison.
+func (c *Console) side(k Kept) *side {
 	rev, err := c.o.Kept(k.Number)
 	if err != nil {
-		return nil
+		return &side{}
 	}
 	declared, problems := c.o.Check(rev)
 	if len(problems) > 0 {
-		return nil
+		return &side{read: true}
 	}
-	return &plan.Revision{Revision: rev, Name: short(k.Commit), Endpoints: declared}
+	return &side{&plan.Revision{Revision: rev, Name: short(k.Commit), Endpoints: declared}, true}
 }
 
-// newRouting is a plan in its own words, without what stands around it.
-func newRouting(p *plan.Plan) routing {
+// newRouting is the plan of a change in its own words, without what stands around it;
+// nil if one side would not serve any more.
+func newRouting(before, now *side) *routing {
+	if before.plan == nil || now.plan == nil {
+		return nil
+	}
+	p := plan.Compare(*before.plan, *now.plan)
 	var text strings.Builder
 	if plan.Print(&text, p, plan.FormatText, false) != nil {
-		return routing{Summary: p.Summary.Text}
+		return &routing{Summary: p.Summary.Text}
 	}
 	_, rest, _ := strings.Cut(text.String(), "\n") // the first line names both
 	rest = strings.TrimSuffix(strings.TrimSpace(rest), p.Summary.Text)
-	r := routing{Summary: p.Summary.Text}
+	r := &routing{Summary: p.Summary.Text}
 	if rest = strings.TrimRight(rest, "\n"); rest != "" {
 		r.Lines = strings.Split(rest, "\n")
 	}
@@ -100,10 +109,7 @@ func (r routing) Long() bool { return len(r.Lines) > 12 }
 // touches says which kept revision last touched each line of a document that
 // serves.
 func (c *Console) touches(kept []Kept, doc schema.File, branch string) []*Kept {
-	kept = slices.DeleteFunc(slices.Clone(kept), func(k Kept) bool { return k.Error != "" })
-	if i := slices.IndexFunc(kept, func(k Kept) bool { return k.Live }); i > 0 {
-		kept = kept[i:] // those after it are what somebody went back from
-	}
+	kept = upToLive(kept)
 	if len(kept) == 0 {
 		return nil
 	}
@@ -118,6 +124,16 @@ func (c *Console) touches(kept []Kept, doc schema.File, branch string) []*Kept {
 	by := c.blame(kept, doc, branch)
 	c.history.files[doc.Path] = touched{kept[0].Number, string(doc.Data), by}
 	return by
+}
+
+// upToLive are the kept revisions that can be read, from the one that serves on: those after
+// it are what somebody went back from.
+func upToLive(kept []Kept) []Kept {
+	kept = slices.DeleteFunc(slices.Clone(kept), func(k Kept) bool { return k.Error != "" })
+	if i := slices.IndexFunc(kept, func(k Kept) bool { return k.Live }); i > 0 {
+		kept = kept[i:]
+	}
+	return kept
 }
 
 // blame reads the document as each revision that changed it has left it.

@@ -67,10 +67,10 @@ func (c *Console) logIn(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		user, _ := who()
-		c.sessions.Begin(w, who, r.TLS != nil, login.LongestSession)
+		c.sessions.Begin(w, who, c.secure(r), login.LongestSession)
 		c.loggedIn(user)
 		http.Redirect(w, r, page.To, http.StatusSeeOther)
-	case errors.As(err, &wait):
+	case errors.As(err, &wait), errors.Is(err, login.ErrBusy):
 		page.Problem = sentence(err.Error())
 		v.showLogin(http.StatusTooManyRequests, page)
 	case errors.Is(err, login.ErrWrong), errors.Is(err, login.ErrWrongToken):
@@ -79,11 +79,17 @@ func (c *Console) logIn(w http.ResponseWriter, r *http.Request) {
 		v.showLogin(http.StatusUnauthorized, page)
 	case errors.Is(err, errNobody):
 		v.showLogin(http.StatusForbidden, page)
+	case r.Context().Err() != nil: // who waited has left
 	default:
 		c.o.Logger.Error().Err(err).Str("event", "console").Msg("the users of the console cannot be read")
 		page.Problem = "Nobody can log in: the file of users cannot be read. The log says why."
 		v.showLogin(http.StatusInternalServerError, page)
 	}
+}
+
+// secure reports whether the browser speaks TLS, be it to a proxy in front.
+func (c *Console) secure(r *http.Request) bool {
+	return r.TLS != nil || strings.HasPrefix(c.o.URL, "https:")
 }
 
 // errNobody is the answer to a login of a sort that there is not.
@@ -99,7 +105,7 @@ func (c *Console) identify(r *http.Request) (login.Who, error) {
 	case given.Has("admin"), c.o.Users == nil:
 		return nil, errNobody
 	}
-	user, err := c.o.Users.Check(given.Get("name"), given.Get("password"), remote(r))
+	user, err := c.o.Users.Check(r.Context(), given.Get("name"), given.Get("password"), remote(r))
 	return c.o.Users.Still(user), err
 }
 
@@ -142,7 +148,7 @@ func (c *Console) endLogin(v *visit) {
 		return
 	}
 	// What the provider said counts for so long: then it is to say it again.
-	c.sessions.Begin(v.w, func() (login.User, bool) { return user, true }, v.r.TLS != nil, c.o.Issuer.Lasts())
+	c.sessions.Begin(v.w, func() (login.User, bool) { return user, true }, c.secure(v.r), c.o.Issuer.Lasts())
 	c.loggedIn(user)
 	// A redirect would still count as coming from the provider's site, and the
 	// browser leave the session's cookie out. A page that goes on by itself does not.
@@ -175,7 +181,7 @@ func (c *Console) logOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if v.session != nil && v.session.Carries(r.PostForm.Get("token")) {
-		c.sessions.End(w, r)
+		c.sessions.End(w, r, c.secure(r))
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }

@@ -111,6 +111,21 @@ func TestAnEditorOfTheProviderChangesSomething(t *testing.T) {
 	}
 }
 
+// A browser that speaks TLS to a proxy in front sends the session nowhere without it.
+func TestSessionsStayWithinTLS(t *testing.T) {
+	for at, want := range map[string]bool{"": false, "http://127.0.0.1:9090": false, "https://switchyard.example.com": true} {
+		s := newStage(t, split(), func(o *console.Options) { o.URL = at })
+		token := s.logIn("viewer")
+		if s.cookie.Secure != want {
+			t.Errorf("%q: the cookie is secure: %v", at, s.cookie.Secure)
+		}
+		got := s.send(http.MethodPost, "/console/logout", url.Values{"token": {token}}, nil)
+		if gone := (&http.Response{Header: got.header}).Cookies(); len(gone) != 1 || gone[0].Secure != want || gone[0].MaxAge >= 0 {
+			t.Errorf("%q: the logout sets %v", at, gone)
+		}
+	}
+}
+
 // throughProvider begins a login, and comes back from the provider.
 func (s *stage) throughProvider(path string) answer {
 	s.t.Helper()

@@ -21,6 +21,7 @@ type Options struct {
 	Version   string
 	Loopback  bool   // the listener takes connections from this machine only
 	Certified bool   // the listener takes connections only from who shows a certificate that it trusts
+	URL       string // at which browsers reach the console; empty: that is not known
 	CallURL   string // what callers call, such as http://:8080; an empty host is that of the console
 	Logger    zerolog.Logger
 	Snapshot  func() *gateway.Snapshot

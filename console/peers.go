@@ -42,7 +42,7 @@ func (p *peers) ask(ctx context.Context, o Peers, now time.Time) []peer {
 	if now.Sub(p.at) < peersEvery {
 		return p.last
 	}
-	ctx, cancel := context.WithTimeout(ctx, peersWithin)
+	ctx, cancel := forAll(ctx, peersWithin)
 	defer cancel()
 	all := make([]peer, len(o.URLs))
 	var asking sync.WaitGroup

@@ -109,8 +109,10 @@ type requestPage struct {
 	Rows []recordRow
 }
 
+// showRequest shows the records of a request, whose id is in the query: callers choose it, and
+// a path would not hold each.
 func (c *Console) showRequest(v *visit) {
-	page := requestPage{ID: v.r.PathValue("id")}
+	page := requestPage{ID: cmp.Or(v.r.URL.Query().Get("id"), v.r.PathValue("id"))}
 	page.Rows = c.ofRequest(page.ID)
 	if len(page.Rows) == 0 {
 		v.fail(http.StatusNotFound, "No record of this request is kept in memory any more. The log has it.")

@@ -28,11 +28,9 @@ func (c *Console) showRevisions(v *visit) {
 	}
 	told := c.tell(kept)
 	for i, k := range kept {
-		row := keptRow{Kept: k, Oldest: i == len(kept)-1, Link: commitLink(v.follow.Repository, k.Commit)}
-		if r, ok := told[k.Number]; ok {
-			row.Routing = &r
-		}
-		page.Kept = append(page.Kept, row)
+		page.Kept = append(page.Kept, keptRow{
+			Kept: k, Routing: told[k.Number], Oldest: i == len(kept)-1, Link: commitLink(v.follow.Repository, k.Commit),
+		})
 	}
 	v.show(http.StatusOK, "revisions", "Revisions", "revisions", "", page)
 }

@@ -77,15 +77,23 @@ func (c *Console) isToken(token string) bool {
 // askToLogIn answers who may not read the page. Who asked for no page is told by
 // the status.
 func (c *Console) askToLogIn(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/console/events/") {
+	if r.Method != http.MethodGet || isStream(r) {
 		http.Error(w, "log in first", http.StatusUnauthorized)
 		return
 	}
 	http.Redirect(w, r, "/console/login?"+url.Values{"to": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
 }
 
-// session is who sends the request; false if it is nobody who has logged in.
-func (c *Console) session(r *http.Request) (login.Session, bool) { return c.sessions.Of(r) }
+// session is who sends the request; false if it is nobody who has logged in. That a page
+// listens is no use of the session: it does so as long as it is open.
+func (c *Console) session(r *http.Request) (login.Session, bool) {
+	if isStream(r) {
+		return c.sessions.Seen(r)
+	}
+	return c.sessions.Of(r)
+}
+
+func isStream(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/console/events/") }
 
 // change registers a page that changes something: for editors, with the token of
 // their session.

@@ -34,9 +34,10 @@ type tryPage struct {
 // tried is what became of a copy.
 type tried struct {
 	recordRow
-	Lines []beside.Line // of its answer, beside the live one
-	Cut   bool
-	Same  bool // the answers are the same, whatever the rules of comparison leave out
+	Lines  []beside.Line // of its answer, beside the live one
+	Cut    bool
+	Marked bool // the whole of both answers is there, so that what differs is marked
+	Same   bool // the answers are the same, whatever the rules of comparison leave out
 }
 
 // answer is what a caller got.
@@ -137,16 +138,27 @@ func (p *tryPage) compare(rows []recordRow, heard *answers) {
 		}
 		t := tried{recordRow: rows[i]}
 		if m, ok := heard.of(rows[i].Backend); ok {
-			live, mirror := beside.Lines(p.Answer.body, m.Body)
-			t.Lines, t.Cut, t.Same = mirror, m.Cut, true
-			for k, l := range live {
-				t.Same = t.Same && !l.Differs
-				if k < len(p.Answer.Lines) {
-					p.Answer.Lines[k].Differs = p.Answer.Lines[k].Differs || l.Differs
-				}
-			}
+			t.Cut, t.Marked = m.Cut, !m.Cut && !p.Answer.Cut
+			p.put(&t, m.Body)
 		}
 		p.Copies = append(p.Copies, t)
+	}
+}
+
+// put puts the answer of a mirror beside the live one. Of the beginning of an answer nobody
+// can tell what is the same.
+func (p *tryPage) put(t *tried, body []byte) {
+	if !t.Marked {
+		t.Lines = beside.Text(body)
+		return
+	}
+	live, mirror := beside.Lines(p.Answer.body, body)
+	t.Lines, t.Same = mirror, true
+	for k, l := range live {
+		t.Same = t.Same && !l.Differs
+		if k < len(p.Answer.Lines) {
+			p.Answer.Lines[k].Differs = p.Answer.Lines[k].Differs || l.Differs
+		}
 	}
 }
 

@@ -119,3 +119,25 @@ func TestTheReportOfASplitComparesBackends(t *testing.T) {
 		t.Error("the report does not stay up to date")
 	}
 }
+
+// Of answers that are not there as a whole nobody can tell where they differ.
+func TestAnswersThatAreCutAreNotMarked(t *testing.T) {
+	const line = `{"name": "a line of an answer", "value": 1},`
+	long := `{"data": [` + strings.Repeat(line, (300<<10)/len(line)) + `1]}`
+	for name, test := range map[string]struct{ live, mirror string }{
+		"both":           {long, long},
+		"that of mirror": {`{"data": 1}`, long},
+		"the live one":   {long, `{"data": 1}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, mirrored(t, test.live, test.mirror), nil)
+			_, page, _ := strings.Cut(s.try(t, "{}"), ">Answers<")
+			if n := strings.Count(page, "<mark>"); n > 0 {
+				t.Errorf("%d lines are marked", n)
+			}
+			if !strings.Contains(page, "not marked in answers that are not shown whole") || strings.Contains(page, "within what <code>compare</code> allows") {
+				t.Errorf("it is not said:\n%.3000s", page)
+			}
+		})
+	}
+}

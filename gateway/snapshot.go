@@ -63,6 +63,16 @@ func (s *Snapshot) Endpoint(name string) *endpoints.Endpoint {
 	return nil
 }
 
+// Access is what an endpoint asks of its callers, also where it does not say; empty if there is
+// none of the name.
+func (s *Snapshot) Access(name string) schema.Access {
+	e := s.find(name)
+	if e == nil {
+		return ""
+	}
+	return s.door.asks(e.guard)
+}
+
 func (s *Snapshot) find(name string) *endpoint {
 	i, found := slices.BinarySearchFunc(s.endpoints, name, func(e *endpoint, name string) int { return strings.Compare(e.Name, name) })
 	if !found {

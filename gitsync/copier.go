@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -32,10 +33,21 @@ func (s *store) head(h plumbing.Hash, folders []string) (Head, error) {
 	}
 	subject, _, _ := strings.Cut(strings.TrimSpace(commit.Message), "\n")
 	return Head{
-		Commit: h.String(), Author: commit.Author.Name, Subject: strings.TrimSpace(subject),
+		Commit: h.String(), Author: shown(commit.Author.Name), Subject: shown(subject),
 		Time: commit.Committer.When.UTC(), Tree: tree{root: folder(".", nodes)},
 		object: s.objects[h].data,
 	}, nil
+}
+
+// shown is a text of a commit without control characters, with which whoever gets it merged
+// would move the cursor of a terminal, or begin lines of his own.
+func shown(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text))
 }
 
 // top is a folder that was asked for with its files, or a mark of what else

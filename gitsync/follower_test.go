@@ -224,3 +224,14 @@ func TestFirstSyncReadsEndpointsAndNamedBranches(t *testing.T) {
 		}
 	})
 }
+
+// Whoever gets a commit merged writes no lines and moves no cursor where it is shown.
+func TestTextsOfCommitsHaveNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	r.commit("main", "one\rtwo \x1b[2Jthree\u0085four\tfive\n\nbody", files{"endpoints/a.yaml": "a\n"})
+	f := follow(t, options(r.bare), nil)
+	if h := f.mustSync().Heads["main"]; h.Subject != "one two  [2Jthree four five" {
+		t.Errorf("the subject is %q", h.Subject)
+	}
+}

@@ -19,8 +19,8 @@ type Revision struct {
 // Head is the tip of one branch.
 type Head struct {
 	Commit  string    // full object name, 40 hexadecimal digits
-	Author  string    // the author's name, without the address
-	Subject string    // first line of the message
+	Author  string    // the author's name, without the address and without control characters
+	Subject string    // first line of the message, likewise
 	Time    time.Time // when it was committed
 	Tree    fs.FS     // the folders asked for; see Options.Folders
 	object  []byte    // the commit's content, which its signature is over; nil if it was not kept

@@ -29,7 +29,7 @@ func consoleOptions(p process, s settings) (*serve.ConsoleOptions, error) {
 	case !s.flag("console"):
 		return nil, nil
 	}
-	o := &serve.ConsoleOptions{Write: s.flag("consoleWrite")}
+	o := &serve.ConsoleOptions{Write: s.flag("consoleWrite"), URL: s.text("consoleUrl")}
 	var err error
 	if o.Auth, err = pushAuth(p, s); err != nil {
 		return nil, err
@@ -109,7 +109,10 @@ func consolePeers(p process, s settings) (peers console.Peers, err error) {
 
 // consoleIssuer is the OpenID provider at which people log in; nil: none.
 func consoleIssuer(p process, s settings) (*issuer.Issuer, error) {
-	o := issuer.Options{URL: s.text("consoleOidcIssuer"), ClientID: s.text("consoleOidcClientId"), Scopes: s.list("consoleOidcScopes"), Lasts: s.duration("consoleOidcSession")}
+	o := issuer.Options{
+		URL: s.text("consoleOidcIssuer"), ClientID: s.text("consoleOidcClientId"), Scopes: s.list("consoleOidcScopes"),
+		Lasts: s.duration("consoleOidcSession"), TrustEmail: s.flag("consoleOidcTrustEmail"),
+	}
 	if o.URL == "" {
 		return nil, nil
 	}

@@ -42,16 +42,68 @@ function replace(html) {
     tellTimes(piece);
     old.replaceWith(piece);
   }
+  tellRevision();
 }
 
-function listen(url) {
-  const source = new EventSource(url);
-  source.onmessage = (event) => replace(event.data);
-  return source;
+// What does not move on a page is of the revision that served when it was made.
+function tellRevision() {
+  const anew = document.querySelector("[data-anew]");
+  const now = document.getElementById("status")?.dataset.commit;
+  if (anew && now) anew.hidden = now === document.body.dataset.commit;
 }
 
-let events = document.body.dataset.events ? listen(document.body.dataset.events) : null;
-addEventListener("pagehide", () => events?.close());
+// A page listens while it can be seen: a browser has six connections to a server of HTTP/1.1,
+// for all of its tabs together, and would load nothing more when they all listen.
+const live = {
+  url: document.body.dataset.events,
+  source: null,
+  failures: 0,
+  again: null,
+
+  listen(url = this.url) {
+    this.stop();
+    this.url = url;
+    if (!url || document.hidden) return;
+    this.source = new EventSource(url);
+    this.source.onmessage = (event) => {
+      this.failures = 0;
+      replace(event.data);
+    };
+    this.source.onerror = () => this.lost();
+  },
+
+  stop() {
+    clearTimeout(this.again);
+    this.source?.close();
+    this.source = null;
+  },
+
+  // The browser tries again by itself, but for answers that are none: after a session, from a
+  // proxy whose gateway starts anew, and while too many pages listen.
+  lost() {
+    this.tell();
+    if (this.source.readyState !== EventSource.CLOSED) return;
+    const pause = Math.min(60, 5 * 2 ** this.failures++);
+    this.again = setTimeout(() => this.listen(), 1000 * pause);
+  },
+
+  // The next piece that comes takes the word away.
+  tell() {
+    const status = document.getElementById("status");
+    if (!status || status.querySelector("[data-lost]")) return;
+    const word = document.createElement("span");
+    word.className = "tag bad";
+    word.dataset.lost = "";
+    word.setAttribute("role", "alert");
+    word.textContent = "not live: load the page anew, or log in";
+    status.append(word);
+  },
+};
+
+live.listen();
+document.addEventListener("visibilitychange", () => document.hidden ? live.stop() : live.listen());
+addEventListener("pagehide", () => live.stop());
+addEventListener("pageshow", (event) => { if (event.persisted) live.listen(); });
 
 function later(wait, run) {
   let timer;
@@ -65,17 +117,35 @@ search?.addEventListener("input", later(150, async () => {
   const answer = await fetch(`/?${query}`);
   if (!answer.ok || query.get("q") !== search.value) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.getElementById("list").replaceWith(page.getElementById("list"));
+  const list = page.getElementById("list");
+  if (!list) { // the session is over, and this is the login
+    location.assign(`/?${query}`);
+    return;
+  }
+  document.getElementById("list").replaceWith(list);
+  document.body.dataset.commit = page.body.dataset.commit ?? "";
+  tellRevision();
   history.replaceState(null, "", `/?${query}`);
-  events?.close();
-  events = listen(`/console/events/endpoints?${query}`);
+  live.listen(`/console/events/endpoints?${query}`);
 }));
+
+// The text of an element goes to the clipboard; false if it is selected and no more. For pages
+// that come over plain HTTP from elsewhere browsers have the old way alone.
+async function copyText(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    return true;
+  } catch {
+    getSelection().selectAllChildren(element);
+    return document.execCommand("copy");
+  }
+}
 
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) {
-    await navigator.clipboard.writeText(copy.parentElement.querySelector("code").textContent);
-    copy.textContent = "Copied";
+    const copied = await copyText(copy.parentElement.querySelector("code"));
+    copy.textContent = copied ? "Copied" : "Selected";
     setTimeout(() => { copy.textContent = "Copy"; }, 1500);
   }
   const line = event.target.closest("[data-line]");
@@ -114,12 +184,12 @@ function offer(form) {
   async function load(branch) {
     if (branch === "" || read.has(branch)) return;
     read.add(branch);
-    const answer = await fetch(`/console/choices?${new URLSearchParams({ branch })}`);
-    if (!answer.ok) {
-      read.delete(branch); // the checker says what is wrong with it
+    const answer = await fetch(`/console/choices?${new URLSearchParams({ branch })}`).catch(() => null);
+    const found = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+    if (!found?.getElementById("deployments")) { // the checker says what is wrong, or the session is over
+      read.delete(branch);
       return;
     }
-    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const kind of Object.keys(known)) known[kind].push(...found.getElementById(kind).options);
     narrow(document.activeElement);
   }

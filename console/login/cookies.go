@@ -15,8 +15,8 @@ type CookieOptions struct {
 	Path     string
 	SameSite http.SameSite
 	Life     time.Duration
-	Idle     time.Duration // without being looked at; 0: as long as it lives
-	Most     int           // what was looked at least lately goes first
+	Idle     time.Duration // without being used, see Of; 0: as long as it lives
+	Most     int           // what was used least lately goes first
 }
 
 // Cookies keep a value for each browser that was given a cookie: the browser holds a
@@ -74,13 +74,22 @@ func (c *Cookies[V]) set(w http.ResponseWriter, token string, maxAge int, secure
 	})
 }
 
-// Of is what is kept for the browser that asks; false if there is nothing, or no longer.
+// Of is what is kept for the browser that asks, which uses it; false if there is nothing, or
+// no longer.
 func (c *Cookies[V]) Of(r *http.Request) (value V, ok bool) {
-	return c.look(r, true)
+	return c.look(r, use)
 }
 
-// look is Of that keeps the value or drops it.
-func (c *Cookies[V]) look(r *http.Request, keep bool) (value V, ok bool) {
+// effect is what a look does to what is kept.
+type effect int
+
+const (
+	see  effect = iota // nothing
+	use                // it has been used now
+	drop               // it is kept no longer
+)
+
+func (c *Cookies[V]) look(r *http.Request, does effect) (value V, ok bool) {
 	held, err := r.Cookie(c.o.Name)
 	if err != nil {
 		return value, false
@@ -90,13 +99,15 @@ func (c *Cookies[V]) look(r *http.Request, keep bool) (value V, ok bool) {
 	defer c.mu.Unlock()
 	k := c.all[id]
 	valid := k != nil && !c.over(k, now)
-	if !valid || !keep {
+	if !valid || does == drop {
 		delete(c.all, id)
 	}
 	if !valid {
 		return value, false
 	}
-	k.used = now
+	if does == use {
+		k.used = now
+	}
 	return k.value, true
 }
 
@@ -106,7 +117,7 @@ func (c *Cookies[V]) Take(w http.ResponseWriter, r *http.Request, secure bool) (
 	if _, err := r.Cookie(c.o.Name); err == nil {
 		c.set(w, "", -1, secure)
 	}
-	return c.look(r, false)
+	return c.look(r, drop)
 }
 
 // sweep drops what is over, and one more if there is too much.

@@ -17,7 +17,7 @@
 // stands in the file, one of a token as long as that is valid. Each has a token of its own that forms must carry, against requests
 // that other sites make the browser send.
 //
-// A wrong password costs the time of a hash, whether the user exists or not, at
-// most two at a time; and after five of them those who try have to wait, by
-// address and by name.
+// A wrong password costs the time of a hash, whether the user exists or not. Two are
+// made at a time, and few wait for that. After five of them, however many come at
+// once, those who try have to wait, by address and by name.
 package login

@@ -1,13 +1,19 @@
 package login_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/console/login"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 const password = "correct horse battery"
@@ -36,19 +42,19 @@ func TestOnlyTheRightPasswordLogsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := users.Check("a", password, "192.0.2.1")
+	u, err := users.Check(t.Context(), "a", password, "192.0.2.1")
 	if err != nil || u.Display != "Some Body" || u.Email != "body@example.com" || !u.Editor() {
 		t.Errorf("%+v %v", u, err)
 	}
 	for name, with := range map[string]string{"a": password + " ", "b": password, "": ""} {
-		if _, err := users.Check(name, with, "192.0.2.2"); !errors.Is(err, login.ErrWrong) {
+		if _, err := users.Check(t.Context(), name, with, "192.0.2.2"); !errors.Is(err, login.ErrWrong) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
 	if err := os.WriteFile(path, []byte(line(t, "other")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := users.Check("a", password, "192.0.2.3"); !errors.Is(err, login.ErrWrong) {
+	if _, err := users.Check(t.Context(), "a", password, "192.0.2.3"); !errors.Is(err, login.ErrWrong) {
 		t.Errorf("who was taken out of the file comes in: %v", err)
 	}
 }
@@ -59,19 +65,108 @@ func TestWhoFailsOftenHasToWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		if _, err := users.Check("a", "wrong", "192.0.2.1"); !errors.Is(err, login.ErrWrong) {
+		if _, err := users.Check(t.Context(), "a", "wrong", "192.0.2.1"); !errors.Is(err, login.ErrWrong) {
 			t.Fatal(err)
 		}
 	}
 	wait := &login.WaitError{}
 	for name, address := range map[string]string{"a": "192.0.2.9", "b": "192.0.2.1"} {
-		if _, err := users.Check(name, password, address); !errors.As(err, &wait) || wait.For <= 0 {
+		if _, err := users.Check(t.Context(), name, password, address); !errors.As(err, &wait) || wait.For <= 0 {
 			t.Errorf("%s from %s: %v", name, address, err)
 		}
 	}
-	if _, err := users.Check("b", password, "192.0.2.9"); err != nil {
+	if _, err := users.Check(t.Context(), "b", password, "192.0.2.9"); err != nil {
 		t.Errorf("somebody else from elsewhere has to wait: %v", err)
 	}
+}
+
+// Guesses that come at once are no more than those that come one after the other, from
+// whatever addresses.
+func TestGuessesAtOnceAreNotFree(t *testing.T) {
+	users, err := login.Open(file(t, line(t, "a")+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wrong, others atomic.Int64
+	var guessing sync.WaitGroup
+	for i := range 40 {
+		guessing.Go(func() {
+			_, err := users.Check(t.Context(), "a", "wrong", fmt.Sprint("192.0.2.", i))
+			wait := &login.WaitError{}
+			switch {
+			case errors.Is(err, login.ErrWrong):
+				wrong.Add(1)
+			case errors.As(err, &wait), errors.Is(err, login.ErrBusy):
+			default:
+				others.Add(1)
+			}
+		})
+	}
+	guessing.Wait()
+	if wrong.Load() > 5 || others.Load() > 0 {
+		t.Errorf("%d guesses were looked at instead of 5, and %d came to something else", wrong.Load(), others.Load())
+	}
+}
+
+// Few wait for a hash: the next are told to come later, and who leaves waits no longer.
+func TestFewWaitForAHash(t *testing.T) {
+	users, err := login.Open(file(t, line(t, "a")+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	const browsers = 40
+	came := make(chan error, browsers)
+	for i := range browsers {
+		go func() {
+			_, err := users.Check(ctx, fmt.Sprint("b", i), "wrong", fmt.Sprint("192.0.2.", i))
+			came <- err
+		}()
+	}
+	left, busy := 0, 0
+	for i := range browsers {
+		err := testbed.Receive(t, "an answer", came)
+		switch {
+		case errors.Is(err, login.ErrBusy):
+			busy++
+		case errors.Is(err, context.Canceled):
+			left++
+		case !errors.Is(err, login.ErrWrong):
+			t.Errorf("%v", err)
+		}
+		if i == 0 {
+			leave()
+		}
+	}
+	if busy == 0 && left == 0 {
+		t.Error("all were served: nobody was told to come later, and nobody who left was let go")
+	}
+}
+
+// Names that nobody can have are not kept in mind, however long they are.
+func TestLongNamesAreNotKept(t *testing.T) {
+	users, err := login.Open(file(t, line(t, "a")+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	for i := range 20 {
+		if _, err := users.Check(t.Context(), strings.Repeat(fmt.Sprint(i), 1<<19), "wrong", fmt.Sprint("192.0.2.", i)); !errors.Is(err, login.ErrWrong) {
+			t.Fatal(err)
+		}
+	}
+	if held := heap() - before; held > 4<<20 {
+		t.Errorf("%d bytes are held", held)
+	}
+	runtime.KeepAlive(users)
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 func TestMistakesAreSaidWithTheirLine(t *testing.T) {

@@ -42,26 +42,32 @@ func NewSessions() *Sessions {
 }
 
 // Begin logs somebody in for so long, LongestSession at most: the browser gets the
-// cookie. secure is whether it comes over TLS.
+// cookie. secure is whether it comes over
+// TLS, be it to a proxy in front.
 func (s *Sessions) Begin(w http.ResponseWriter, who Who, secure bool, lasts time.Duration) {
 	s.cookies.GiveFor(w, session{who: who, secret: Random()}, secure, lasts)
 }
 
-// Of is the session of a request; false if there is none, or it is over.
-func (s *Sessions) Of(r *http.Request) (Session, bool) {
-	begun, ok := s.cookies.Of(r)
+// Of is the session of a request, which uses it; false if there is none, or it is over.
+func (s *Sessions) Of(r *http.Request) (Session, bool) { return s.look(r, use) }
+
+// Seen is Of that is no use: for what a page asks by itself while it is open.
+func (s *Sessions) Seen(r *http.Request) (Session, bool) { return s.look(r, see) }
+
+func (s *Sessions) look(r *http.Request, does effect) (Session, bool) {
+	begun, ok := s.cookies.look(r, does)
 	if !ok {
 		return Session{}, false
 	}
 	user, ok := begun.who()
 	if !ok {
-		s.cookies.look(r, false) // for good: who comes back logs in
+		s.cookies.look(r, drop) // for good: who comes back logs in
 		return Session{}, false
 	}
 	return Session{User: user, Secret: begun.secret}, true
 }
 
-// End logs out.
-func (s *Sessions) End(w http.ResponseWriter, r *http.Request) {
-	s.cookies.Take(w, r, r.TLS != nil)
+// End logs out. secure is as for Begin.
+func (s *Sessions) End(w http.ResponseWriter, r *http.Request, secure bool) {
+	s.cookies.Take(w, r, secure)
 }

@@ -18,7 +18,7 @@ type failing struct {
 }
 
 const (
-	freeFails    = 5                // before there is any waiting
+	freeFails    = 5                // before there is any waiting, those that are not decided among them
 	longestWait  = time.Minute      // else others could lock a user out
 	forgetAfter  = 15 * time.Minute // without a failure
 	mostWatched  = 10_000           // names and addresses
@@ -27,20 +27,18 @@ const (
 
 func newThrottle() *throttle { return &throttle{fails: map[string]failing{}} }
 
-// wait is how long somebody has to wait who goes by these keys.
-func (t *throttle) wait(keys []string, now time.Time) time.Duration {
+// try counts an attempt of somebody who goes by these keys, as a failure until forget says
+// otherwise: of those that come at once none is free beyond what is. If he has to wait, it is
+// how long, and the attempt is none.
+func (t *throttle) try(keys []string, now time.Time) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	longest := time.Duration(0)
 	for _, k := range keys {
-		longest = max(longest, t.fails[k].until.Sub(now))
+		wait = max(wait, t.fails[k].until.Sub(now))
 	}
-	return longest
-}
-
-func (t *throttle) failed(keys []string, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	if wait > 0 {
+		return wait
+	}
 	for _, k := range keys {
 		f := t.fails[k]
 		if now.Sub(f.until) > forgetAfter {
@@ -58,6 +56,7 @@ func (t *throttle) failed(keys []string, now time.Time) {
 			t.fails[k] = f
 		}
 	}
+	return 0
 }
 
 // sweep drops those that need not wait any more.
@@ -69,6 +68,7 @@ func (t *throttle) sweep(now time.Time) {
 	}
 }
 
+// forget is for who has succeeded.
 func (t *throttle) forget(keys []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

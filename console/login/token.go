@@ -27,11 +27,10 @@ var holder = User{Name: "token", Role: Viewer, Display: "Whoever holds the token
 // valid. The error is ErrWrongToken or a *WaitError.
 func (t *Token) Check(token, address string) (Who, error) {
 	keys := []string{"address " + address}
-	if wait := t.throttle.wait(keys, time.Now()); wait > 0 {
+	if wait := t.throttle.try(keys, time.Now()); wait > 0 {
 		return nil, &WaitError{For: wait}
 	}
 	if !t.valid(token) {
-		t.throttle.failed(keys, time.Now())
 		return nil, ErrWrongToken
 	}
 	t.throttle.forget(keys)

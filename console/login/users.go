@@ -2,6 +2,7 @@ package login
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -122,9 +123,10 @@ const longestPassword = 1024
 
 // Users are those of a file. They are safe for concurrent use.
 type Users struct {
-	path string
-	busy chan struct{} // capacity 2: hashes under way, since each takes memory; who comes later waits
-	none hash          // is compared with where there is no such user
+	path  string
+	queue chan struct{} // capacity mostQueued: who is being checked, or waits for that; who finds it full is told to come later
+	busy  chan struct{} // capacity 2: hashes under way, since each takes memory; who comes later waits in the queue
+	none  hash          // is compared with where there is no such user
 
 	mu       sync.Mutex
 	all      []User
@@ -132,9 +134,15 @@ type Users struct {
 	throttle *throttle
 }
 
+// mostQueued bounds those whose passwords are checked or wait for that: some tenths of a
+// second of hashes.
+const mostQueued = 16
+
 // Open reads the file of users.
 func Open(path string) (*Users, error) {
-	u := &Users{path: path, busy: make(chan struct{}, 2), none: newHash("nobody's"), throttle: newThrottle()}
+	u := &Users{
+		path: path, queue: make(chan struct{}, mostQueued), busy: make(chan struct{}, 2), none: newHash("nobody's"), throttle: newThrottle(),
+	}
 	_, err := u.list()
 	return u, err
 }
@@ -182,6 +190,9 @@ func (u *Users) Still(user User) Who {
 // ErrWrong is the answer to a wrong name or password; which of them is not told.
 var ErrWrong = errors.New("the name or the password is wrong")
 
+// ErrBusy is the answer while too many log in.
+var ErrBusy = errors.New("too many log in at once; try again in a moment")
+
 // WaitError is the answer to somebody who has tried too often.
 type WaitError struct{ For time.Duration }
 
@@ -191,14 +202,24 @@ func (e *WaitError) Error() string {
 }
 
 // Check is the user of a name and a password that come from an address. The
-// error is ErrWrong, a *WaitError, or says that the file cannot be read.
-func (u *Users) Check(name, password, address string) (User, error) {
+// error is ErrWrong, ErrBusy, a *WaitError, that of ctx, or says that the file
+// cannot be read.
+func (u *Users) Check(ctx context.Context, name, password, address string) (User, error) {
 	all, err := u.list()
 	if err != nil {
 		return User{}, err
 	}
-	keys := []string{"name " + name, "address " + address}
-	if wait := u.throttle.wait(keys, time.Now()); wait > 0 {
+	select {
+	case u.queue <- struct{}{}:
+		defer func() { <-u.queue }()
+	default:
+		return User{}, ErrBusy
+	}
+	keys := []string{"address " + address}
+	if schema.IsLabel(name) { // nobody goes by another one, which may be as long as a request
+		keys = append(keys, "name "+name)
+	}
+	if wait := u.throttle.try(keys, time.Now()); wait > 0 {
 		return User{}, &WaitError{For: wait}
 	}
 	i := slices.IndexFunc(all, func(o User) bool { return o.Name == name })
@@ -206,13 +227,24 @@ func (u *Users) Check(name, password, address string) (User, error) {
 	if i >= 0 {
 		against = all[i].hash
 	}
-	u.busy <- struct{}{}
-	matches := len(password) <= longestPassword && against.matches(password)
-	<-u.busy
-	if i < 0 || !matches {
-		u.throttle.failed(keys, time.Now())
+	matches, err := u.matches(ctx, against, password)
+	switch {
+	case err != nil:
+		return User{}, err
+	case i < 0, !matches:
 		return User{}, ErrWrong
 	}
 	u.throttle.forget(keys)
 	return all[i], nil
+}
+
+// matches waits until there is memory for a hash.
+func (u *Users) matches(ctx context.Context, against hash, password string) (bool, error) {
+	select {
+	case u.busy <- struct{}{}:
+		defer func() { <-u.busy }()
+	case <-ctx.Done():
+		return false, fmt.Errorf("wait for the check of a password: %w", ctx.Err())
+	}
+	return len(password) <= longestPassword && against.matches(password), nil
 }

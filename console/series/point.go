@@ -126,11 +126,14 @@ func (s *Store) Points(k Key, now time.Time, n, steps int) []Point {
 }
 
 // Total is all that a series counted in the last span up to now, the step that
-// is not over among it.
+// is not over among it: the span of the point is what has passed of it, less than a
+// step below the one that was asked for.
 func (s *Store) Total(k Key, now time.Time, span time.Duration) Point {
 	end := now.UnixNano()/int64(s.step) + 1
-	p := Point{Start: now.Add(-span), Span: span}
-	s.each(k, end-int64(span/s.step), end, func(_ int64, counted *slot) { p.add(counted) })
+	begin := end - int64(span/s.step)
+	p := Point{Start: time.Unix(0, begin*int64(s.step))}
+	p.Span = now.Sub(p.Start)
+	s.each(k, begin, end, func(_ int64, counted *slot) { p.add(counted) })
 	return p
 }
 

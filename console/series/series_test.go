@@ -90,12 +90,12 @@ func TestQuantilesAreNearTheTruth(t *testing.T) {
 }
 
 func TestWhatIsTooOldIsForgotten(t *testing.T) {
-	s := series.New(series.Options{Span: 2 * time.Minute})
+	end := now.Add(9 * time.Minute)
+	s := series.New(series.Options{Span: 2 * time.Minute, Now: func() time.Time { return end }})
 	key := series.Key{Endpoint: "e", Name: "b"}
 	for minute := range 10 {
 		s.Add(attempt("e", record.Live, now.Add(time.Duration(minute)*time.Minute), time.Millisecond, record.OK))
 	}
-	end := now.Add(9 * time.Minute)
 	if got := s.Total(key, end, time.Hour); got.Requests < 2 || got.Requests > 4 {
 		t.Errorf("%d of 10 minutes are remembered", got.Requests)
 	}
@@ -106,13 +106,66 @@ func TestWhatIsTooOldIsForgotten(t *testing.T) {
 }
 
 func TestWhatComesLateIsCounted(t *testing.T) {
-	s := series.New(series.Options{})
+	s := series.New(series.Options{Now: func() time.Time { return now }})
 	key := series.Key{Endpoint: "e", Name: "b"}
 	s.Add(attempt("e", record.Live, now, time.Millisecond, record.OK))
 	s.Add(attempt("e", record.Live, now.Add(-5*time.Second), time.Millisecond, record.OK))
 	s.Add(attempt("e", record.Live, now.Add(-time.Minute), time.Millisecond, record.OK)) // after it waited to be compared
 	if points := s.Points(key, now.Add(5*time.Second), 2, 1); points[0].Requests != 2 || points[1].Requests != 1 {
 		t.Errorf("%d and %d requests instead of 2 and 1", points[0].Requests, points[1].Requests)
+	}
+}
+
+// Ten requests a second are ten at any time of a step, the one that has begun among them.
+func TestARateIsOfTheTimeThatHasPassed(t *testing.T) {
+	s := series.New(series.Options{})
+	key := series.Key{Endpoint: "e", Name: "b"}
+	const every = 100 * time.Millisecond
+	for i := range int(2 * time.Minute / every) {
+		at := now.Add(time.Duration(i) * every)
+		s.Add(attempt("e", record.Live, at, time.Millisecond, record.OK))
+		if at.Sub(now) < time.Minute {
+			continue
+		}
+		if total := s.Total(key, at, time.Minute); total.Rate() < 9.9 || total.Rate() > 10.1 {
+			t.Fatalf("%v after the first request: %v a second, %d in %v", at.Sub(now), total.Rate(), total.Requests, total.Span)
+		}
+	}
+}
+
+// A clock that was ahead, and is set right, costs what was counted before.
+func TestAClockThatWasAheadSilencesNothing(t *testing.T) {
+	for _, ahead := range []time.Duration{2 * time.Minute, 50 * time.Minute, 100 * time.Hour} {
+		at := now.Add(ahead)
+		s := series.New(series.Options{Now: func() time.Time { return at }})
+		key := series.Key{Endpoint: "e", Name: "b"}
+		for range 3 {
+			s.Add(attempt("e", record.Live, at, time.Millisecond, record.OK))
+			at = at.Add(5 * time.Second)
+		}
+		at = now
+		for range 24 {
+			s.Add(attempt("e", record.Live, at, time.Millisecond, record.OK))
+			at = at.Add(5 * time.Second)
+		}
+		if got := s.Total(key, at, 10*time.Minute); got.Requests != 24 {
+			t.Errorf("%v ahead: %d of 24 requests are counted", ahead, got.Requests)
+		}
+	}
+}
+
+// One that is set right by seconds costs nothing.
+func TestAClockMayBeSetRight(t *testing.T) {
+	at := now
+	s := series.New(series.Options{Now: func() time.Time { return at }})
+	for range 24 {
+		s.Add(attempt("e", record.Live, at, time.Millisecond, record.OK))
+		at = at.Add(5 * time.Second)
+	}
+	at = at.Add(-30 * time.Second)
+	s.Add(attempt("e", record.Live, at, time.Millisecond, record.OK))
+	if got := s.Total(series.Key{Endpoint: "e", Name: "b"}, now.Add(2*time.Minute), time.Hour); got.Requests != 25 {
+		t.Errorf("%d of 25 requests are counted", got.Requests)
 	}
 }
 

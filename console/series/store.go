@@ -15,6 +15,8 @@ type Options struct {
 	Step   time.Duration // what one slot counts; 5 s
 	Span   time.Duration // how far back the store remembers; an hour
 	Budget int64         // bytes of memory for all series; 64 MiB
+
+	Now func() time.Time // is asked where a record is late; time.Now
 }
 
 func (o Options) withDefaults() Options {
@@ -26,6 +28,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Budget <= 0 {
 		o.Budget = 64 << 20
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return o
 }
@@ -45,6 +50,7 @@ const shards = 16
 // use.
 type Store struct {
 	step   time.Duration
+	now    func() time.Time
 	seed   maphash.Seed
 	shards [shards]shard
 }
@@ -77,7 +83,7 @@ type slot struct {
 // New makes a store that has counted nothing yet.
 func New(o Options) *Store {
 	o = o.withDefaults()
-	s := &Store{step: o.Step, seed: maphash.MakeSeed()}
+	s := &Store{step: o.Step, now: o.Now, seed: maphash.MakeSeed()}
 	for i := range s.shards {
 		s.shards[i] = shard{series: map[Key]*line{}, span: int64((o.Span + o.Step - 1) / o.Step), budget: o.Budget / shards}
 	}
@@ -93,7 +99,8 @@ func (s *Store) shard(k Key) *shard {
 
 // Add counts a record at the time at which it ended, and keeps nothing of it. A
 // record that comes more than a step late, such as that of a copy which waited to
-// be compared, counts in the last step but one.
+// be compared, counts in the last step but one. A series that has counted in the
+// future, because the clock was ahead, begins anew once the clock is set back.
 func (s *Store) Add(r *record.Record) {
 	k := Key{Endpoint: r.Endpoint, Name: r.Backend, Mirror: r.Role == record.Mirror}
 	at := r.End.UnixNano() / int64(s.step)
@@ -101,8 +108,8 @@ func (s *Store) Add(r *record.Record) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	l := sh.series[k]
-	if l == nil {
-		l = sh.begin(k, at)
+	if l == nil || at < l.at-1 && s.isAhead(l) {
+		l = sh.begin(k, at) // what it has kept goes when its time comes
 	}
 	switch {
 	case at > l.at:
@@ -114,6 +121,13 @@ func (s *Store) Add(r *record.Record) {
 	}
 	l.open[at&1].add(r)
 }
+
+// mostAhead is how many steps a series may be in the future before it begins anew: a clock
+// that is set right by less costs no past.
+const mostAhead = 12
+
+// isAhead reports whether a series has counted in the future.
+func (s *Store) isAhead(l *line) bool { return l.at > s.now().UnixNano()/int64(s.step)+mostAhead }
 
 // begin makes a series, and looks whether one or two others have been silent for
 // so long that they can go. There are as many series, then, as endpoints need.

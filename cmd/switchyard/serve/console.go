@@ -21,6 +21,7 @@ import (
 // ConsoleOptions is how the console of a process is.
 type ConsoleOptions struct {
 	Write  bool           // editors may change endpoints
+	URL    string         // at which browsers reach it; empty: that is not known
 	Users  *login.Users   // nil: there are none
 	Issuer *issuer.Issuer // nil: there is none
 	Peers  console.Peers
@@ -42,7 +43,7 @@ func (p *process) consoleHandler() http.Handler {
 	p.console = console.New(console.Options{
 		Version: p.options.Version, Logger: p.logger, Loopback: loopback(p.admin.Addr()), CallURL: scheme + p.listen.Addr().String(),
 		Snapshot: p.gateway.Current, Health: p.gateway.Health, Series: p.series, Recent: p.recent, Gateway: p.gateway, Watch: p.gateway.WatchCopies,
-		Peers:     o.Peers,
+		URL: o.URL, Peers: o.Peers,
 		Following: p.following, Revisions: p.keptRevisions, Kept: p.keptRevision,
 		Certified: p.certified(), Tokens: p.options.AdminTokens, Users: o.Users, Issuer: o.Issuer,
 		Pins: p.options.Repository.StateDir != "", Branches: p.branches, Branch: p.branch,

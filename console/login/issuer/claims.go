@@ -39,11 +39,14 @@ type claims struct {
 	Email             string `json:"email"`
 	EmailVerified     any    `json:"email_verified"` // some providers send it as a text
 
-	all map[string]json.RawMessage
+	all   map[string]json.RawMessage
+	trust bool // see Options.TrustEmail
 }
 
 // verified reports whether the provider has made sure of the address.
-func (c *claims) verified() bool { return fmt.Sprint(c.EmailVerified) == "true" }
+func (c *claims) verified() bool {
+	return fmt.Sprint(c.EmailVerified) == "true" || c.trust && c.EmailVerified == nil
+}
 
 // has reports whether a claim is made. An address counts only if it is verified:
 // at many providers people choose it themselves.
@@ -77,7 +80,7 @@ func (c *claims) user(o *Options) (login.User, error) {
 	default:
 		return u, &RefusedError{"you are known to the provider, but nothing that it says of you lets you in here"}
 	}
-	if a, err := mail.ParseAddress(c.Email); err != nil || a.Address != c.Email || strings.ContainsAny(c.Email, "<>\r\n") || fmt.Sprint(c.EmailVerified) == "false" {
+	if a, err := mail.ParseAddress(c.Email); err != nil || a.Address != c.Email || strings.ContainsAny(c.Email, "<>\r\n") || !c.verified() {
 		return u, &RefusedError{"the provider tells no verified address of yours, which your commits need for their author"}
 	}
 	return u, nil

@@ -27,6 +27,10 @@ type Options struct {
 	Editors  []Claim                // one of them lets somebody change something
 	Viewers  []Claim                // one of them lets somebody look
 	Lasts    time.Duration          // how long what the provider said of somebody counts; DefaultLasts if 0
+
+	// TrustEmail takes addresses of which the provider does not say whether they are verified
+	// as such: for one at which nobody sets his own.
+	TrustEmail bool
 }
 
 // Issuer logs people in. It is safe for concurrent use.
@@ -142,7 +146,7 @@ func (i *Issuer) redeem(ctx context.Context, code string, begun attempt) (*claim
 	if subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(begun.nonce)) != 1 {
 		return nil, errors.New("check the nonce: the token was issued for another login")
 	}
-	said := &claims{}
+	said := &claims{trust: i.o.TrustEmail}
 	if err := errors.Join(token.Claims(said), token.Claims(&said.all)); err != nil {
 		return nil, fmt.Errorf("read the claims: %w", err)
 	}

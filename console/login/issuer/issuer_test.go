@@ -175,15 +175,16 @@ func TestAttacksOnALoginAtTheProviderFail(t *testing.T) {
 		"another key": {prepare: func(s *stage) {
 			s.provider.Sign = func(c map[string]any) string { return issuertest.Signed(other, c) }
 		}},
-		"no signature":            {prepare: func(s *stage) { s.provider.Sign = func(c map[string]any) string { return bare("none", c) + "." } }},
-		"signed by the secret":    {prepare: func(s *stage) { s.provider.Sign = signedBySecret }},
-		"no token":                {prepare: func(s *stage) { s.provider.Give = func(a map[string]any) { delete(a, "id_token") } }},
-		"nobody of the lists":     {prepare: say("groups", []string{"visitors", "model"}), want: &issuer.RefusedError{}},
-		"an address as a group":   {prepare: func(s *stage) { s.provider.Say["groups"], s.provider.Say["email"] = nil, "groups=models@example.com" }, want: &issuer.RefusedError{}},
-		"an unverified address":   {prepare: func(s *stage) { s.provider.Say = map[string]any{"email": "admin@example.com"} }, want: &issuer.RefusedError{}},
-		"an author that is two":   {prepare: say("email", "jo@example.com> <admin@example.com"), want: &issuer.RefusedError{}},
-		"an editor of no address": {prepare: say("email", ""), want: &issuer.RefusedError{}},
-		"an unverified author":    {prepare: say("email_verified", "false"), want: &issuer.RefusedError{}},
+		"no signature":                   {prepare: func(s *stage) { s.provider.Sign = func(c map[string]any) string { return bare("none", c) + "." } }},
+		"signed by the secret":           {prepare: func(s *stage) { s.provider.Sign = signedBySecret }},
+		"no token":                       {prepare: func(s *stage) { s.provider.Give = func(a map[string]any) { delete(a, "id_token") } }},
+		"nobody of the lists":            {prepare: say("groups", []string{"visitors", "model"}), want: &issuer.RefusedError{}},
+		"an address as a group":          {prepare: func(s *stage) { s.provider.Say["groups"], s.provider.Say["email"] = nil, "groups=models@example.com" }, want: &issuer.RefusedError{}},
+		"an unverified address":          {prepare: func(s *stage) { s.provider.Say = map[string]any{"email": "admin@example.com"} }, want: &issuer.RefusedError{}},
+		"an author that is two":          {prepare: say("email", "jo@example.com> <admin@example.com"), want: &issuer.RefusedError{}},
+		"an editor of no address":        {prepare: say("email", ""), want: &issuer.RefusedError{}},
+		"an author of whom nobody knows": {prepare: say("email_verified", nil), want: &issuer.RefusedError{}},
+		"an unverified author":           {prepare: say("email_verified", "false"), want: &issuer.RefusedError{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := stageOf(t, provider)
@@ -231,6 +232,25 @@ func signedBySecret(claims map[string]any) string {
 	mac := hmac.New(sha256.New, []byte(issuertest.Secret))
 	mac.Write([]byte(text))
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// Where addresses are trusted of which the provider says nothing, those of which it says that
+// they are not verified are not.
+func TestAddressesAreTrustedWhereThatIsSaid(t *testing.T) {
+	provider := issuertest.New(t)
+	for verified, comes := range map[any]bool{nil: true, true: true, false: false, "false": false} {
+		s := stageOf(t, provider)
+		s.provider.Say["email_verified"] = verified
+		s.issuer = issuer.New(issuer.Options{
+			URL: provider.URL, ClientID: issuertest.ID, Secret: func() (string, error) { return issuertest.Secret, nil }, Back: back,
+			Editors: claims(t, "groups=models"), TrustEmail: true,
+		})
+		user, _, err := s.end(s.begin())
+		refused := &issuer.RefusedError{}
+		if (err == nil) != comes || err != nil && !errors.As(err, &refused) {
+			t.Errorf("verified %v: %+v, %v", verified, user, err)
+		}
+	}
 }
 
 func TestAProviderThatIsDownIsAskedAgain(t *testing.T) {
