@@ -190,7 +190,7 @@ func TestPiecesAreOfTheRevisionThatServes(t *testing.T) {
 	}
 	tell("/console/events/endpoints", `<div id="backends-e">`, "a <span class=\"muted\">75 %</span>")
 	before := commit()
-	if _, err := s.publish(t.Context(), console.Commit{Files: map[string][]byte{
+	if _, err := s.publish(t.Context(), console.Commit{Base: commit(), Files: map[string][]byte{
 		"endpoints/e.yaml": []byte(strings.Replace(split()["endpoints/e.yaml"], "weight: 3", "weight: 1", 1)), "endpoints/f.yaml": []byte(split()["endpoints/e.yaml"]),
 	}}); err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func TestPiecesAreOfTheRevisionThatServes(t *testing.T) {
 	}
 	tell("/console/events/endpoints", `<div id="backends-e">`, "a <span class=\"muted\">50 %</span>")
 	tell("/console/events/endpoints/e", `<div id="live">`, "<td>50 % <span class=\"muted\">weight 1")
-	if _, err := s.publish(t.Context(), console.Commit{Files: map[string][]byte{"endpoints/e.yaml": nil}}); err != nil {
+	if _, err := s.publish(t.Context(), console.Commit{Base: commit(), Files: map[string][]byte{"endpoints/e.yaml": nil}}); err != nil {
 		t.Fatal(err)
 	}
 	s.read()
