@@ -1,6 +1,8 @@
 package console
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"strings"
@@ -23,7 +25,7 @@ type proposal struct {
 	about    string
 	name     string // of the endpoint
 	base     string // the commit that the form was made of
-	was      []byte // the document at that commit, its lines as lineFeeds has them
+	was      []byte // the document at that commit, its lines as draft.LineFeeds has them
 	sum      string // by which that document is known again
 	text     []byte // the document that is wanted, likewise; nil: none
 	whole    bool   // text was written as a whole
@@ -41,7 +43,7 @@ type step struct {
 func propose(form url.Values) proposal {
 	p := proposal{
 		about: form.Get("about"), name: strings.TrimSpace(form.Get("endpoint")), base: form.Get("base"),
-		was: []byte(lineFeeds(form.Get("was"))), sum: form.Get("sum"),
+		was: []byte(draft.LineFeeds(form.Get("was"))), sum: form.Get("sum"),
 	}
 	if !schema.IsEndpointName(p.name) {
 		p.problems = append(p.problems, "An endpoint needs a name of small letters, digits and _.")
@@ -50,7 +52,7 @@ func propose(form url.Values) proposal {
 	switch {
 	case p.about == aboutDelete:
 	case form.Get("mode") == "yaml":
-		p.text, p.whole = []byte(lineFeeds(form.Get("yaml"))), true
+		p.text, p.whole = []byte(draft.LineFeeds(form.Get("yaml"))), true
 	case p.about == aboutNew:
 		p.writeNew(form)
 	case p.about == aboutChange:
@@ -59,6 +61,13 @@ func propose(form url.Values) proposal {
 		p.problems = append(p.problems, "The form says not what it is about.")
 	}
 	return p
+}
+
+// sumOf is what a document is known by again when a form comes back. Its text does
+// not do: browsers send all lines with the same end, and no bytes that are no text.
+func sumOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 func (p *proposal) applySteps(form url.Values) {
@@ -141,7 +150,7 @@ func (p proposal) onto(rev schema.Revision) (draft.Change, *conflict) {
 	now, found := draft.Find(rev, p.name)
 	switch {
 	case p.about == aboutNew:
-		change.Data = restore(string(p.text), nil)
+		change.Data = draft.Restore(string(p.text), nil)
 		return change, nil
 	case found && p.about == aboutChange && !p.whole:
 		if text, ok := p.redo(now); ok {
@@ -150,13 +159,13 @@ func (p proposal) onto(rev schema.Revision) (draft.Change, *conflict) {
 		}
 	case found && p.sum == sumOf(now.Data):
 		if p.about == aboutChange {
-			change.Data = restore(string(p.text), now.Data)
+			change.Data = draft.Restore(string(p.text), now.Data)
 		}
 		return change, nil
 	}
 	return change, &conflict{
 		Name: p.name, Tip: rev.Trees[rev.Branch].Commit,
-		Mine: draft.Diff(p.was, p.text), Theirs: draft.Diff(p.was, []byte(lineFeeds(string(now.Data)))),
+		Mine: draft.Diff(p.was, p.text), Theirs: draft.Diff(p.was, []byte(draft.LineFeeds(string(now.Data)))),
 	}
 }
 

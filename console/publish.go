@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/switchyard-gateway/switchyard/console/draft"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -89,7 +90,9 @@ func (c *Console) commit(v *visit, p proposal, judged *verdict) Commit {
 }
 
 // writtenMessage is the commit's message that a form has.
-func writtenMessage(form url.Values) string { return strings.TrimSpace(lineFeeds(form.Get("message"))) }
+func writtenMessage(form url.Values) string {
+	return strings.TrimSpace(draft.LineFeeds(form.Get("message")))
+}
 
 // readTip reads the repository until the tip is what was read last. That the new
 // revision is refused or held is no matter here.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/console/beside"
+	"github.com/switchyard-gateway/switchyard/console/draft"
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/records"
 )
@@ -83,7 +84,7 @@ func (c *Console) send(v *visit) {
 		return
 	}
 	page := tryPage{
-		Name: name, Method: form.Get("method"), Rest: form.Get("rest"), Headers: lineFeeds(form.Get("headers")), Body: form.Get("body"), May: true,
+		Name: name, Method: form.Get("method"), Rest: form.Get("rest"), Headers: draft.LineFeeds(form.Get("headers")), Body: form.Get("body"), May: true,
 	}
 	_, page.Mirrors = parts(e)
 	ctx, cancel := context.WithTimeout(v.r.Context(), tryWithin)
