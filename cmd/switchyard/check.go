@@ -92,6 +92,7 @@ func (f checkFlags) run(ctx context.Context, p process, s settings, given []stri
 		found = assumeSecrets(found)
 	}
 	declared, problems := gateway.Check(rev, found)
+	problems = append(problems, withoutEndpoints(rev)...).Sort()
 	if err := schema.Print(p.stdout, problems, schema.Format(f.format), colored(p.stdout, p.env)); err != nil {
 		return err
 	}
@@ -204,12 +205,24 @@ func holdsDocuments(command, path string) error {
 	if !info.IsDir() {
 		return usagef("%s %s: it is a file; give the folder that holds endpoints/ and deployments/", command, path)
 	}
-	for _, folder := range []string{"endpoints", "deployments"} {
+	for _, folder := range []string{schema.EndpointsFolder, schema.DeploymentsFolder, schema.KeysFolder} {
 		if _, err := os.Stat(filepath.Join(path, folder)); err == nil {
 			return nil
 		}
 	}
-	return usagef("%s %s: there is neither an endpoints nor a deployments folder in it", command, path)
+	return usagef("%s %s: there is no folder endpoints, deployments or keys in it", command, path)
+}
+
+// withoutEndpoints is the problem of a revision in which there is no folder of endpoints,
+// or, as git keeps no empty ones, nothing in it. Gateways do not even read such.
+func withoutEndpoints(rev schema.Revision) schema.Diagnostics {
+	if hasEndpoints(rev) {
+		return nil
+	}
+	return schema.Diagnostics{{
+		Position: schema.Position{File: schema.EndpointsFolder}, Rule: schema.RuleFile,
+		Message: fmt.Sprintf("there is no such folder, or nothing in it, and it is what gateways read of the branch %s; they refuse a commit without it", rev.Branch),
+	}}
 }
 
 // assumeSecrets takes what is not set for set.

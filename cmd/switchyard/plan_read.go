@@ -41,13 +41,15 @@ func (f planFlags) read(ctx context.Context, p process, s settings, given []stri
 	return from, to, notes, nil
 }
 
+// hasEndpoints reports whether git can have a folder of endpoints in a revision: it keeps
+// none that is empty. What is none, such as a file, is for the check to tell.
 func hasEndpoints(rev schema.Revision) bool {
 	tree := rev.Trees[rev.Branch]
 	if tree.FS == nil {
 		return false
 	}
-	_, err := fs.Stat(tree.FS, schema.EndpointsFolder)
-	return err == nil
+	in, err := fs.ReadDir(tree.FS, schema.EndpointsFolder)
+	return len(in) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist)
 }
 
 // readRepository reads both sides from --repo.
