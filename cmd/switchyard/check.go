@@ -68,7 +68,7 @@ func newCheck(p process) *cobra.Command {
 	command.Flags().StringVar(&f.rev, "rev", "", "With --repo: a branch, tag or commit in place of the tip of the branch.")
 	command.Flags().StringVar(&f.format, "format", string(schema.FormatText), "How problems are printed: text, json, or github for annotations.")
 	command.Flags().BoolVar(&f.skipSecrets, "skip-secrets", false, "Take secrets that are not set on this machine for set.")
-	addSettings(command, append(gitSettings(), "branch", "gitTimeout", "secretsDir")...)
+	addSettings(command, readingSettings("secretsDir")...)
 	return command
 }
 

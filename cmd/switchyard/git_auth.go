@@ -12,13 +12,14 @@ const (
 	gitPassphraseEnv = "SWITCHYARD_GIT_SSH_PASSPHRASE"
 )
 
-// gitSettings are those of signing in at a git server.
-func gitSettings() []string {
-	return []string{
-		"gitUsername", "gitTokenFile", "gitCredentialsFile", "gitAppId", "gitAppInstallation", "gitAppKeyFile", "gitAppApi",
+// readingSettings are those of reading a repository: which branch, within what time, and
+// how to sign in, with more of a command's own.
+func readingSettings(more ...string) []string {
+	return append([]string{
+		"branch", "gitTimeout", "gitUsername", "gitTokenFile", "gitCredentialsFile", "gitAppId", "gitAppInstallation", "gitAppKeyFile", "gitAppApi",
 		"gitSshKeyFile", "gitSshPassphraseFile", "gitKnownHostsFile", "gitCaFile",
 		"gitClientCertFile", "gitClientKeyFile",
-	}
+	}, more...)
 }
 
 // gitAuth finds the credentials for the git server. Where two would serve for

@@ -19,7 +19,7 @@ import (
 func addKeySource(c *cobra.Command, f *checkFlags) {
 	c.Flags().StringVar(&f.repo, "repo", "", "URL or path of a git repository to read instead of a work tree.")
 	c.Flags().StringVar(&f.rev, "rev", "", "With --repo: a branch, tag or commit in place of the tip of the branch.")
-	addSettings(c, append(gitSettings(), "branch", "gitTimeout")...)
+	addSettings(c, readingSettings()...)
 }
 
 func newKey(p process) *cobra.Command {

@@ -81,7 +81,7 @@ func newPlan(p process) *cobra.Command {
 	command.Flags().StringVar(&f.format, "format", string(plan.FormatText), "How the plan is printed: text, markdown, or json.")
 	command.Flags().BoolVar(&f.skipSecrets, "skip-secrets", false, "Take secrets that are not set on this machine for set.")
 	command.Flags().BoolVar(&f.exitCode, "exit-code", false, "End with exit code 1 if there are changes.")
-	addSettings(command, append(gitSettings(), "branch", "gitTimeout", "secretsDir")...)
+	addSettings(command, readingSettings("secretsDir")...)
 	return command
 }
 

@@ -84,7 +84,7 @@ func newReplay(p process) *cobra.Command {
 	flags.StringVar(&f.format, "format", string(report.FormatText), "How the report is printed: text, json, markdown or html.")
 	flags.BoolVar(&f.gate, "gate", false, gateHelp)
 	f.gates.add(command)
-	addSettings(command, append(gitSettings(), "branch", "gitTimeout", "secretsDir")...)
+	addSettings(command, readingSettings("secretsDir")...)
 	return command
 }
 

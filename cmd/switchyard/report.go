@@ -81,12 +81,9 @@ func newReport(p process) *cobra.Command {
 	flags.StringVar(&f.format, "format", string(report.FormatText), "How the report is printed: text, json, markdown or html.")
 	flags.BoolVar(&f.gate, "gate", false, gateHelp)
 	f.gates.add(command)
-	addSettings(command, repositoryKeys...)
+	addSettings(command, readingSettings()...)
 	return command
 }
-
-// repositoryKeys are the settings that say how a repository is read.
-var repositoryKeys = []string{"branch", "gitUsername", "gitTokenFile", "gitSshKeyFile", "gitKnownHostsFile", "gitCaFile", "gitClientCertFile", "gitClientKeyFile", "gitTimeout"}
 
 func oneEndpoint(command *cobra.Command, given []string) error {
 	if len(given) != 1 {
