@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/internal/retryafter"
 )
 
 // maxAnswer is how much of an answer is read.
@@ -107,15 +109,10 @@ func (r *Reporter) judge(response *http.Response, message string) *sendError {
 	return e
 }
 
-// silence is for how long the forge wants no calls: Retry-After (RFC 9110,
-// section 10.2.3), or the time at which GitHub's limit is lifted.
+// silence is for how long the forge wants no calls: Retry-After, or the time at which GitHub's limit is lifted.
 func silence(h http.Header, now time.Time) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, at.Sub(now))
+	if after := retryafter.Parse(h.Get("Retry-After"), now); after > 0 {
+		return after
 	}
 	if h.Get("X-Ratelimit-Remaining") != "0" {
 		return 0

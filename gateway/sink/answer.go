@@ -3,8 +3,9 @@ package sink
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/internal/retryafter"
 )
 
 // Judge says what an HTTP status of a receiver, called who, means for a batch: 2xx
@@ -18,20 +19,8 @@ func Judge(who string, status int, retryAfter string) error {
 	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
 		return &RefusedError{Err: err}
 	}
-	if after := parseRetryAfter(retryAfter, time.Now()); after > 0 {
+	if after := retryafter.Parse(retryAfter, time.Now()); after > 0 {
 		return &BusyError{Err: err, After: after}
 	}
 	return err
-}
-
-// parseRetryAfter reads a number of seconds or a date (RFC 9110 10.2.3); 0 is for
-// neither.
-func parseRetryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(date.Sub(now), 0)
-	}
-	return 0
 }
