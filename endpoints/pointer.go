@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // maxJSONDepth bounds the nesting of a body in which a member is looked for. A
@@ -49,7 +51,7 @@ func (s *scanner) value(pointer string, depth int) bool {
 		}
 		s.at++
 		if first == '{' {
-			return s.object(unescaped(token), rest, depth+1)
+			return s.object(schema.UnescapeToken(token), rest, depth+1)
 		}
 		return s.array(token, rest, depth+1)
 	}
@@ -60,15 +62,6 @@ func (s *scanner) value(pointer string, depth int) bool {
 		s.found = text(s.data[start:s.at])
 	}
 	return true
-}
-
-// unescaped is a reference token of a pointer as a name. The order of the
-// replacements is that of RFC 6901, section 4.
-func unescaped(token string) string {
-	if !strings.Contains(token, "~") {
-		return token
-	}
-	return strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
 }
 
 // object goes over the members of an object. The first of the name counts.

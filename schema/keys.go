@@ -65,6 +65,15 @@ func headerKey(name string) (Key, error) {
 	return Key{KeyHeader, canonical}, nil
 }
 
+// UnescapeToken is a token of a pointer as the name that it stands for. The order of
+// the replacements is that of RFC 6901, section 4.
+func UnescapeToken(token string) string {
+	if !strings.Contains(token, "~") {
+		return token
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
+}
+
 // pointerProblem says why s is no JSON pointer of RFC 6901 to a part of a body;
 // it is empty for a good one.
 func pointerProblem(s, example string) string {

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
-	"github.com/switchyard-gateway/switchyard/gateway/pointer"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Edit is what is changed in bodies. It is immutable and safe for concurrent use;
@@ -66,7 +66,7 @@ func Of(r deployments.Rules) *Edit {
 // at finds or makes the node that a pointer leads to.
 func (n *node) at(path string) *node {
 	for token := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
-		name := pointer.Unescape(token)
+		name := schema.UnescapeToken(token)
 		next := n.find(name)
 		if next == nil {
 			next = &node{name: name, index: index(name)}

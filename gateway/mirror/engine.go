@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,16 +38,16 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	byDefault(&o.MaxBody, 1<<20)
-	byDefault(&o.Budget, 64<<20)
-	byDefault(&o.Queue, 256)
-	byDefault(&o.Workers, 16)
-	byDefault(&o.Timeout, 5*time.Second)
-	byDefault(&o.MaxAnswer, 1<<20)
-	byDefault(&o.Idle, 10*time.Second)
-	byDefault(&o.BreakerFailures, 5)
-	byDefault(&o.BreakerMin, time.Second)
-	byDefault(&o.BreakerMax, 30*time.Second)
+	o.MaxBody = cmp.Or(max(o.MaxBody, 0), 1<<20)
+	o.Budget = cmp.Or(max(o.Budget, 0), 64<<20)
+	o.Queue = cmp.Or(max(o.Queue, 0), 256)
+	o.Workers = cmp.Or(max(o.Workers, 0), 16)
+	o.Timeout = cmp.Or(max(o.Timeout, 0), 5*time.Second)
+	o.MaxAnswer = cmp.Or(max(o.MaxAnswer, 0), 1<<20)
+	o.Idle = cmp.Or(max(o.Idle, 0), 10*time.Second)
+	o.BreakerFailures = cmp.Or(max(o.BreakerFailures, 0), 5)
+	o.BreakerMin = cmp.Or(max(o.BreakerMin, 0), time.Second)
+	o.BreakerMax = cmp.Or(max(o.BreakerMax, 0), 30*time.Second)
 	if o.Done == nil {
 		o.Done = func(c *Copy) { c.Tap.Release() }
 	}
@@ -54,12 +55,6 @@ func (o Options) withDefaults() Options {
 		o.Panicked = func(any, []byte) {}
 	}
 	return o
-}
-
-func byDefault[T int | int64 | time.Duration](v *T, otherwise T) {
-	if *v <= 0 {
-		*v = otherwise
-	}
 }
 
 // settleTime is how long Drain waits, after it has cut copies off, until their

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // Pattern is a parsed pointer.
@@ -23,7 +25,7 @@ func Parse(s string) (Pattern, error) {
 		if err := escapes(token); err != nil {
 			return Pattern{}, err
 		}
-		tokens[i] = Unescape(token)
+		tokens[i] = schema.UnescapeToken(token)
 	}
 	return Pattern{tokens}, nil
 }
@@ -36,15 +38,6 @@ func escapes(token string) error {
 		}
 	}
 	return nil
-}
-
-// Unescape is a token as the name that it stands for. The order of the
-// replacements is that of RFC 6901, section 4.
-func Unescape(token string) string {
-	if !strings.Contains(token, "~") {
-		return token
-	}
-	return strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
 }
 
 // AppendToken appends a name as a token, with its slash in front.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/gateway/pointer"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // enter goes down a way of tokens; those in brackets are elements of arrays.
@@ -99,7 +100,7 @@ func FuzzWalk(f *testing.F) {
 		var last pointer.Marks
 		var written []byte
 		for i, step := range steps {
-			name := pointer.Unescape(step)
+			name := schema.UnescapeToken(step)
 			written = pointer.AppendToken(written, name)
 			last = w.Member([]byte(name))
 			leads = leads && (want[i] == "*" || want[i] == step)

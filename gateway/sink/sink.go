@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -61,20 +62,14 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	byDefault(&o.Buffer, 8<<20)
-	byDefault(&o.Every, time.Second)
-	byDefault(&o.BatchSize, 128<<10)
-	byDefault(&o.Timeout, 10*time.Second)
+	o.Buffer = cmp.Or(max(o.Buffer, 0), 8<<20)
+	o.Every = cmp.Or(max(o.Every, 0), time.Second)
+	o.BatchSize = cmp.Or(max(o.BatchSize, 0), 128<<10)
+	o.Timeout = cmp.Or(max(o.Timeout, 0), 10*time.Second)
 	if o.Grace == nil {
 		o.Grace = record.DefaultGrace
 	}
 	return o
-}
-
-func byDefault[T int | int64 | time.Duration](v *T, otherwise T) {
-	if *v <= 0 {
-		*v = otherwise
-	}
 }
 
 // Sink brings records to one receiver. It is safe for concurrent use.

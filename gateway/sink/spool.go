@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ type spooled struct {
 
 // openSpool finds what an earlier process left.
 func openSpool(o Spool) (*spool, error) {
-	byDefault(&o.MaxBytes, 1<<30)
+	o.MaxBytes = cmp.Or(max(o.MaxBytes, 0), 1<<30)
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}

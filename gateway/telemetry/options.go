@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -32,19 +33,13 @@ type Options struct {
 }
 
 func (o Options) withDefaults(every time.Duration) Options {
-	byDefault(&o.Timeout, 10*time.Second)
+	o.Timeout = cmp.Or(max(o.Timeout, 0), 10*time.Second)
 	if o.Grace == nil {
 		o.Grace = record.DefaultGrace
 	}
-	byDefault(&o.Queue, 4096)
-	byDefault(&o.Every, every)
+	o.Queue = cmp.Or(max(o.Queue, 0), 4096)
+	o.Every = cmp.Or(max(o.Every, 0), every)
 	return o
-}
-
-func byDefault[T int | time.Duration](v *T, otherwise T) {
-	if *v <= 0 {
-		*v = otherwise
-	}
 }
 
 // NewResource says who sends: the service, its version, a random id of this process,
