@@ -78,22 +78,6 @@ func (g Gate) Bound(live float64) float64 {
 	return g.Factor*live + g.Offset
 }
 
-// Holds reports whether a figure of the mirror passes, given the live one.
-func (g Gate) Holds(figure, live float64) bool {
-	bound := g.Bound(live)
-	switch g.Operator {
-	case AtLeast:
-		return figure >= bound
-	case Above:
-		return figure > bound
-	case AtMost:
-		return figure <= bound
-	case Below:
-		return figure < bound
-	}
-	panic("schema: a gate has no operator " + string(g.Operator))
-}
-
 // String is the gate as it is written in YAML, such as "<= live * 1.2".
 func (g Gate) String() string {
 	if !g.Live {

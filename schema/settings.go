@@ -34,7 +34,6 @@ type Setting struct {
 	Default string
 	Help    string // one sentence with the units and the range
 	Group   string // heading in help texts
-	Secret  bool   // the value must not be shown
 
 	min, max string                   // of the kind; empty: none
 	oneOf    []string                 // empty: any
