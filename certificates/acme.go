@@ -2,15 +2,15 @@ package certificates
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"net/http"
 	"path/filepath"
 	"time"
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+
+	"github.com/switchyard-gateway/switchyard/certificates/authorities"
 )
 
 // ACME says which certificates are issued, and by whom (RFC 8555). The server
@@ -35,13 +35,9 @@ func (a *ACME) apply(config *tls.Config) error {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if a.CAFile != "" {
-		text, err := readFile(a.CAFile)
+		roots, err := authorities.File(a.CAFile)
 		if err != nil {
 			return err
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(text) {
-			return fmt.Errorf("%s: %w", a.CAFile, errNoCertificate)
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}

@@ -5,11 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/certificates/authorities"
 )
 
 // maxFile is how much a file can hold: some thousand certificates of CAs.
@@ -99,15 +100,13 @@ func (f files) parse(base *tls.Config) (*material, error) {
 	if f.caFile == "" {
 		return m, nil
 	}
-	m.config.ClientCAs = x509.NewCertPool()
-	if !m.config.ClientCAs.AppendCertsFromPEM(f.clients) {
-		return nil, fmt.Errorf("%s: %w", f.caFile, errNoCertificate)
+	var err error
+	if m.config.ClientCAs, err = authorities.Pool(f.clients); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.caFile, err)
 	}
 	m.config.ClientAuth = tls.RequireAndVerifyClientCert
 	return m, nil
 }
-
-var errNoCertificate = errors.New("there is no certificate in PEM in it")
 
 // useless are the certificates that callers refuse at that time.
 func (m *material) useless(now time.Time) (all []*uselessError) {

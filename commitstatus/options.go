@@ -3,16 +3,16 @@ package commitstatus
 import (
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/switchyard-gateway/switchyard/certificates/authorities"
 )
 
 // DefaultContext is the name of the status at the forge.
@@ -28,8 +28,8 @@ type Options struct {
 	Context    string // DefaultContext if empty
 	// Token gives the token, for each call, so that it can be exchanged.
 	Token func() (string, error)
-	// CAFile has PEM certificates that are trusted beside those of the system;
-	// empty: none.
+	// CAFile has PEM certificates that are trusted in place of those of the system;
+	// empty: the system's.
 	CAFile string
 	// Proxy chooses a proxy, as in http.Transport; nil means none.
 	Proxy  func(*http.Request) (*url.URL, error)
@@ -74,18 +74,11 @@ func (o Options) client() (*http.Client, error) {
 		TLSHandshakeTimeout: callTime,
 	}
 	if o.CAFile != "" {
-		pool, err := x509.SystemCertPool()
+		roots, err := authorities.File(o.CAFile)
 		if err != nil {
-			pool = x509.NewCertPool()
+			return nil, fmt.Errorf("CA certificates: %w", err)
 		}
-		text, err := os.ReadFile(o.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the CA certificates: %w", err)
-		}
-		if !pool.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s holds no PEM certificates", o.CAFile)
-		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
 	return &http.Client{Transport: transport, CheckRedirect: sameHost}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/switchyard-gateway/switchyard/certificates/authorities"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -73,16 +74,13 @@ func (t *TLS) placeholders() [3]schema.Value[string] {
 	return [...]schema.Value[string]{t.declared.CA, t.declared.Cert, t.declared.Key}
 }
 
-var errNoCertificate = errors.New("there is no certificate in PEM in it")
-
 // parse makes use of the texts. An error is about what stands at the placeholder;
 // it tells nothing of the text.
 func (t *TLS) parse(texts [3]string) (m *material, at schema.Value[string], err error) {
 	m = &material{}
 	if t.declared.CA.V != "" {
-		m.roots = x509.NewCertPool()
-		if !m.roots.AppendCertsFromPEM([]byte(texts[0])) {
-			return nil, t.declared.CA, errNoCertificate
+		if m.roots, err = authorities.Pool([]byte(texts[0])); err != nil {
+			return nil, t.declared.CA, err
 		}
 	}
 	if t.declared.Cert.V != "" {

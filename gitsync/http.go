@@ -5,17 +5,17 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/certificates/authorities"
+	"github.com/switchyard-gateway/switchyard/internal/retryafter"
 )
 
 // httpWire speaks smart HTTP. It has a client of its own, so that connections
@@ -80,15 +80,9 @@ func (a Auth) tls() (*tls.Config, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if a.CAFile != "" {
-		pem, err := os.ReadFile(a.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("certificates: %w", err)
-		}
-		if config.RootCAs, err = x509.SystemCertPool(); err != nil {
-			config.RootCAs = x509.NewCertPool()
-		}
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("certificates: no PEM certificate in %s", a.CAFile)
+		var err error
+		if config.RootCAs, err = authorities.File(a.CAFile); err != nil {
+			return nil, fmt.Errorf("CA certificates: %w", err)
 		}
 	}
 	if a.ClientCertFile != "" || a.ClientKeyFile != "" {
@@ -287,17 +281,10 @@ func (w *httpWire) judge(method string, resp *http.Response) *problem {
 	return nil
 }
 
-// pauseAsked reads the Retry-After of a 429 or 503: seconds or a date.
+// pauseAsked is what the Retry-After of a 429 or 503 asks for.
 func pauseAsked(resp *http.Response, now time.Time) time.Duration {
 	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
 		return 0
 	}
-	text := strings.TrimSpace(resp.Header.Get("Retry-After"))
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(text); err == nil {
-		return max(0, date.Sub(now))
-	}
-	return 0
+	return retryafter.Parse(resp.Header.Get("Retry-After"), now)
 }

@@ -86,7 +86,7 @@ type Auth struct {
 	// git-credential-store(1); for http. It is read again when the server refuses access.
 	CredentialsFile string
 	App             *GitHubApp // for https; nil: none
-	CAFile          string     // for https; PEM certificates trusted beside those of the system
+	CAFile          string     // for https; PEM certificates trusted in place of those of the system
 	// ClientCertFile and ClientKeyFile hold a certificate, in PEM, that is shown to
 	// servers that ask for one, and its key; for https, beside whatever else is
 	// given. They are read anew for each connection.

@@ -70,7 +70,7 @@ func repositorySettings() []Setting {
 		{Key: "gitSshKeyFile", Kind: KindString, Help: "File with the private key for the git server over ssh; empty: the ssh agent."},
 		{Key: "gitSshPassphraseFile", Kind: KindString, Help: "File with the passphrase of the private key; or the variable SWITCHYARD_GIT_SSH_PASSPHRASE; neither: it has none."},
 		{Key: "gitKnownHostsFile", Kind: KindString, Help: "File with the known host keys for ssh; empty: the user's and the system's known_hosts."},
-		{Key: "gitCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the git server's is checked by; empty: the system's."},
+		{Key: "gitCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that the git server's is checked by, and that of the forge's API for commit statuses or a GitHub App; empty: the system's."},
 		{Key: "gitClientCertFile", Kind: KindString, Help: "File with the certificate, in PEM, that is shown to a git server over https that asks for one; read anew for each connection."},
 		{Key: "gitClientKeyFile", Kind: KindString, Help: "File with the key of gitClientCertFile, in PEM."},
 		{Key: "verify", Kind: KindString, Default: "off", oneOf: []string{"off", "tip"}, Help: "Whose commits serve: off is everybody's, tip is those signed by a trusted key, on every branch that is used."},

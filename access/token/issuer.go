@@ -3,18 +3,17 @@ package token
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
 
+	"github.com/switchyard-gateway/switchyard/certificates/authorities"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -42,15 +41,9 @@ func NewTransport(caFile string, proxy func(*http.Request) (*url.URL, error)) (*
 	if caFile == "" {
 		return t, nil
 	}
-	pem, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, err
-	}
-	t.TLSClientConfig.RootCAs = x509.NewCertPool()
-	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", caFile)
-	}
-	return t, nil
+	var err error
+	t.TLSClientConfig.RootCAs, err = authorities.File(caFile)
+	return t, err
 }
 
 // fetch reads the keys of the issuer.

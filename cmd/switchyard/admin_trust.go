@@ -2,10 +2,11 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"net/http"
 	"os"
 	"strings"
+
+	"github.com/switchyard-gateway/switchyard/certificates/authorities"
 )
 
 // Variables that say how a command shows the admin listener who it is, and knows
@@ -73,13 +74,9 @@ func (f trustFiles) config() (*tls.Config, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.ca != "" {
-		text, err := os.ReadFile(f.ca)
-		if err != nil {
+		var err error
+		if config.RootCAs, err = authorities.File(f.ca); err != nil {
 			return nil, usagef("%s: %w", f.caName, err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, usagef("%s: there is no certificate in PEM in %s", f.caName, f.ca)
 		}
 	}
 	if f.cert != "" || f.key != "" {

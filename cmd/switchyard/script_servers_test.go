@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -74,12 +76,14 @@ func newModel(ts *testscript.TestScript, slope, base string) http.HandlerFunc {
 type gitServer struct {
 	handler http.Handler
 	address string
+	secure  bool             // over TLS
 	server  *httptest.Server // nil while it is down
 }
 
-// gitserver DIR VARIABLE | gitserver down | gitserver up: serves the
+// gitserver DIR VARIABLE [FILE] | gitserver down | gitserver up: serves the
 // repositories in DIR over HTTP at the URL that VARIABLE is set to; down takes
-// it away, up brings it back at the same address.
+// it away, up brings it back at the same address. With FILE it speaks HTTPS, and
+// its certificate is written there.
 func cmdGitServer(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	switch strings.Join(args, " ") {
@@ -90,12 +94,12 @@ func cmdGitServer(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(w.git.up())
 		return
 	}
-	if len(args) != 2 {
-		ts.Fatalf("usage: gitserver DIR VARIABLE")
+	if len(args) != 2 && len(args) != 3 {
+		ts.Fatalf("usage: gitserver DIR VARIABLE [FILE]")
 	}
 	path, err := exec.Command("git", "--exec-path").Output()
 	ts.Check(err)
-	w.git = &gitServer{address: "127.0.0.1:0", handler: &cgi.Handler{
+	w.git = &gitServer{address: "127.0.0.1:0", secure: len(args) == 3, handler: &cgi.Handler{
 		Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"),
 		Env: []string{
 			"GIT_PROJECT_ROOT=" + ts.MkAbs(args[0]), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1",
@@ -107,6 +111,10 @@ func cmdGitServer(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(w.git.up())
 	w.closers = append(w.closers, w.git.down)
 	ts.Setenv(args[1], w.git.server.URL)
+	if w.git.secure {
+		certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.git.server.Certificate().Raw})
+		ts.Check(os.WriteFile(ts.MkAbs(args[2]), certificate, 0o600))
+	}
 }
 
 func (g *gitServer) up() error {
@@ -118,7 +126,11 @@ func (g *gitServer) up() error {
 	g.server = httptest.NewUnstartedServer(g.handler)
 	_ = g.server.Listener.Close()
 	g.server.Listener = listener
-	g.server.Start()
+	if g.secure {
+		g.server.StartTLS()
+	} else {
+		g.server.Start()
+	}
 	return nil
 }
 
