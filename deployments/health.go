@@ -98,14 +98,16 @@ func (h *health) aside() time.Duration {
 
 // ConnectFailed reports whether err says that no connection to the server could
 // be made, so that no byte of the request has been sent: the name could not be
-// resolved, the address not be connected to, or the server's certificate not be
-// trusted. What cannot be told from a later failure does not count.
+// resolved, the address not be connected to, or there was no handshake of TLS. A request
+// that a server of TLS 1.3 has refused for the gateway's certificate counts as well, as it
+// was not looked at. What cannot be told from a later failure does not count.
 func ConnectFailed(err error) bool {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		return true
 	}
+	var handshake *HandshakeError
 	var certificate *tls.CertificateVerificationError
 	var noTLS tls.RecordHeaderError
-	return errors.As(err, &certificate) || errors.As(err, &noTLS)
+	return errors.As(err, &handshake) || errors.As(err, &certificate) || errors.As(err, &noTLS) || refusedCertificate(err)
 }

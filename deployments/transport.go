@@ -54,7 +54,8 @@ type TransportOptions struct {
 // NewTransport makes connections for a gateway: what passes through is not
 // changed (no compression is asked for), the environment has no say (no proxy),
 // and nothing waits that the caller's context does not bound. Where o does not say
-// otherwise, HTTP/2 is spoken where a TLS server offers it, except for WebSockets.
+// otherwise, HTTP/2 is spoken where a TLS server offers it, except for WebSockets; see
+// WebSocketKey.
 func NewTransport(o TransportOptions) *http.Transport {
 	connect := cmp.Or(o.ConnectTimeout, DefaultConnectTimeout)
 	dialer := &net.Dialer{
@@ -65,11 +66,10 @@ func NewTransport(o TransportOptions) *http.Transport {
 	}
 	secure := &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(16)}
 	o.TLS.configure(secure, o.Host)
-	return &http.Transport{
-		DialContext:         dialing(dialer, o.Address),
-		TLSHandshakeTimeout: connect,
-		TLSClientConfig:     secure,
-		Protocols:           protocols(o.Protocol),
+	t := &http.Transport{
+		DialContext:     dialing(dialer, o.Address),
+		TLSClientConfig: secure,
+		Protocols:       protocols(o.Protocol),
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout: 15 * time.Second, // an HTTP/2 connection carries all requests: notice when it is dead
 			PingTimeout:     10 * time.Second,
@@ -87,6 +87,8 @@ func NewTransport(o TransportOptions) *http.Transport {
 		WriteBufferSize: 16 << 10,
 		ReadBufferSize:  8 << 10,
 	}
+	t.DialTLSContext = securing(t, connect)
+	return t
 }
 
 // protocols is what a transport may speak.

@@ -139,6 +139,9 @@ func (t *attempt) Value(key any) any {
 	if _, ok := key.(deployments.ConnectTimeoutKey); ok && t.spec.Timeout.Connect > 0 {
 		return t.spec.Timeout.Connect
 	}
+	if _, ok := key.(deployments.WebSocketKey); ok {
+		return t.websocket
+	}
 	return t.parent.Value(key)
 }
 

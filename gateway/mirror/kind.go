@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 
@@ -14,9 +13,8 @@ import (
 // kindOf names the cause of an attempt's failure.
 func kindOf(ctx context.Context, err error) record.ErrorKind {
 	var timeout net.Error
-	var alert tls.AlertError
 	switch {
-	case deployments.ConnectFailed(err), errors.As(err, &alert):
+	case deployments.ConnectFailed(err):
 		return record.Connect
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return record.Timeout
