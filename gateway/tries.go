@@ -19,8 +19,8 @@ import (
 // whose answer begins is the last: of an answer that has begun the caller knows.
 //
 // The rules that keep it from doing harm: what may have been processed is only sent
-// again if its method is safe or its version idempotent; a body that was not kept is
-// never sent again; retries stay with the backend and within its budget; a fallback
+// again if its method is safe or its version idempotent; a body that was not kept, or is
+// still being read, is never sent again; retries stay with the backend and within its budget; a fallback
 // is called once and leaves the assignment as it is.
 type tries struct {
 	q      *request
@@ -88,6 +88,9 @@ func (t *tries) attempt() forward.Result {
 	}
 	a := q.spec()
 	a.Yield, a.Tried = t.yield, t.tried
+	if t.replay != nil {
+		a.Answering = func(bool) { t.replay.Forget() }
+	}
 	if q.edited == nil {
 		a.Body = t.body()
 	}
@@ -105,27 +108,34 @@ func (t *tries) edit() (refused *forward.Failure) {
 }
 
 // static answers with the fallback's own value. What failed attempts have left of the
-// body is read first where that is little; else the connection is not used again, for
-// what follows on it might be taken for a request.
+// body is read first where that is little and there; else the connection is not used
+// again, for what follows on it might be taken for a request.
 func (t *tries) static() forward.Result {
 	q := t.q
-	if t.replay != nil && !t.finishBody() && q.r.ProtoMajor == 1 {
-		q.w.Header()["Connection"] = []string{"close"}
+	if t.replay == nil || t.finishBody() || q.r.ProtoMajor != 1 {
+		return q.static()
 	}
-	return q.static()
+	q.w.Header()["Connection"] = []string{"close"}
+	result := q.static()
+	q.e.gateway.live.Linger(q.w, q.live())
+	return result
 }
 
 const (
 	mostRest     = 64 << 10
-	restPatience = 5 * time.Second
+	restPatience = 100 * time.Millisecond
+	copyPatience = 5 * time.Second
 )
 
 // finishBody reads the rest of the body, and reports whether it has come to its end.
 func (t *tries) finishBody() bool {
+	t.replay.Free() // nobody reads it from its beginning any more
 	// The server sets the deadline anew for the next request.
-	_ = http.NewResponseController(t.q.w).SetReadDeadline(time.Now().Add(restPatience))
+	control := http.NewResponseController(t.q.w)
+	_ = control.SetReadDeadline(time.Now().Add(restPatience))
 	_, err := io.CopyN(io.Discard, t.replay, mostRest)
-	return err == io.EOF //nolint:errorlint // io.CopyN's contract
+	_ = control.SetReadDeadline(time.Now().Add(copyPatience)) // copies want the body all the same
+	return err == io.EOF                                      //nolint:errorlint // io.CopyN's contract
 }
 
 // deduct takes what earlier attempts have spent from the time that is given to all
@@ -165,16 +175,14 @@ func (t *tries) leave(result *forward.Result) {
 func (t *tries) yield(f forward.Failed) bool {
 	t.next = answer
 	cause := causeOf(f.Result)
-	if t.replay != nil && !t.replay.Whole() {
-		return false
-	}
+	whole := !f.Unread && (t.replay == nil || t.replay.Whole())
 	if f.Replica != nil {
 		t.tried = append(t.tried, f.Replica)
 	}
 	switch {
-	case t.mayRepeat(cause, f.Unsent):
+	case whole && t.mayRepeat(cause, f.Unsent):
 		t.next = again
-	case t.mayFallBack(cause, f.Unsent):
+	case t.mayFallBack(cause, f.Unsent, whole):
 		t.next = fallBack
 	}
 	return t.next != answer
@@ -189,8 +197,9 @@ func (t *tries) mayRepeat(cause schema.Failures, unsent bool) bool {
 		t.inTime(b, t.backoff(r)) && !b.group.Refusing() && b.group.TryRetry()
 }
 
-// mayFallBack reports whether the endpoint's fallback may answer.
-func (t *tries) mayFallBack(cause schema.Failures, unsent bool) bool {
+// mayFallBack reports whether the endpoint's fallback may answer. whole tells that it
+// could read all of the body.
+func (t *tries) mayFallBack(cause schema.Failures, unsent, whole bool) bool {
 	q := t.q
 	if q.e.Fallback == nil || !q.e.Fallback.On.Has(cause) || q.fallbackFrom != "" {
 		return false
@@ -201,6 +210,8 @@ func (t *tries) mayFallBack(cause schema.Failures, unsent bool) bool {
 		return false
 	case to.group == nil:
 		return true // nothing is sent to it
+	case !whole:
+		return false
 	case !allows(to.Deployment.Methods, q.r.Method):
 		return false
 	}

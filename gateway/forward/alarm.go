@@ -29,6 +29,10 @@ type alarm struct {
 // which memory that nobody uses any more is kept by it.
 const horizon = 5 * time.Second
 
+// lastWords is for how long a caller of gRPC may be in the way of the status with which
+// its call ends.
+const lastWords = 5 * time.Second
+
 // setAlarm has the attempt expire at the limit, instead of at any before, and when
 // its whole time is over anyway.
 func (t *attempt) setAlarm(limit time.Time) {
@@ -103,9 +107,12 @@ func (t *attempt) unblock() bool {
 	if t.sent != nil && !t.sent.whole.Load() {
 		_ = t.control().SetReadDeadline(past)
 	}
-	if t.result.Committed || !t.writing.TryLock() {
+	switch {
+	case t.rpc != nil && !t.rpc.writing:
+		_ = t.control().SetWriteDeadline(time.Now().Add(lastWords)) // the end of the call is still to be written
+	case t.result.Committed || !t.writing.TryLock():
 		_ = t.control().SetWriteDeadline(past)
-	} else {
+	default:
 		t.writing.Unlock()
 	}
 	return true

@@ -112,11 +112,8 @@ func (t *attempt) write(p []byte, flush bool) bool {
 		t.cutShort(t.answerTooLarge())
 		return false
 	}
-	n, err := t.w.Write(p)
+	n, err := t.pass(p, flush)
 	t.result.ResponseBytes += int64(n)
-	if err == nil && flush {
-		err = t.control().Flush()
-	}
 	if t.spec.Tap != nil {
 		_, _ = t.spec.Tap.Write(p) // after it was passed on, whether it arrived or not
 	}
@@ -125,6 +122,17 @@ func (t *attempt) write(p []byte, flush bool) bool {
 		return false
 	}
 	return true
+}
+
+func (t *attempt) pass(p []byte, flush bool) (int, error) {
+	if t.rpc != nil {
+		return t.rpc.write(t, p, flush)
+	}
+	n, err := t.w.Write(p)
+	if err == nil && flush {
+		err = t.control().Flush()
+	}
+	return n, err
 }
 
 // conclude ends an answer whose body ended with err.
@@ -156,7 +164,7 @@ func (t *attempt) cutShort(f Failure) {
 	if f.Kind != record.CallerLeft {
 		t.result.Status = status // what the caller has seen
 	}
-	t.result.Abort = true
+	t.result.Abort = !t.rpc.end(t.w.Header(), f)
 	t.result.Took = time.Since(t.started)
 }
 
@@ -173,6 +181,9 @@ func (t *attempt) commit(res *http.Response) bool {
 	t.guard.Lock()
 	expired := t.expired
 	t.result.Committed = !expired
+	if IsGRPC(t.in) && holdsMessages(res.Header) {
+		t.rpc = new(answeredCall)
+	}
 	t.guard.Unlock()
 	if expired {
 		t.refuse(t.explain(errTimeout))
@@ -180,6 +191,9 @@ func (t *attempt) commit(res *http.Response) bool {
 	}
 	if t.spec.Tap != nil {
 		t.spec.Tap.Begin(res.Header)
+	}
+	if t.spec.Answering != nil {
+		t.answering()
 	}
 	t.mergeHeader(res)
 	h := t.w.Header()
@@ -191,6 +205,15 @@ func (t *attempt) commit(res *http.Response) bool {
 	}
 	t.w.WriteHeader(res.StatusCode)
 	return true
+}
+
+// answering tells that there is an answer, and lets go of a body that was read.
+func (t *attempt) answering() {
+	read := t.sent.letGo()
+	if read {
+		t.spec.Body = nil
+	}
+	t.spec.Answering(read)
 }
 
 // mergeHeader adds the end-to-end fields of the answer to the gateway's own.

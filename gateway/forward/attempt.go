@@ -53,6 +53,7 @@ type doing struct {
 	body      body
 	trailer   http.Header // of the request as sent, filled in when the body has been read
 	websocket bool
+	rpc       *answeredCall // of gRPC, once its answer has begun; else nil
 	url       url.URL
 	forwarded [forwardedFields]string
 

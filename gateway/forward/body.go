@@ -132,21 +132,37 @@ func (b *body) Whole() bool { return b.whole.Load() }
 // caller.
 func (b *body) free() bool { return b.closed.Load() && b.whole.Load() && b.kept == nil }
 
-// retire ends the transport's reading; it returns when no Read is in progress.
-// Such a Read is cut short at the deadline.
-func (b *body) retire(deadline time.Time) {
+// retire ends the transport's reading; it returns when no Read is in progress, and
+// reports whether that is so. Such a Read is cut short at the deadline.
+func (b *body) retire(deadline time.Time) bool {
 	if b.mu.TryLock() {
 		b.retired = true
 		b.mu.Unlock()
-		return
+		return true
 	}
 	// Where the body is whole, Read does not ask the caller.
 	if !b.whole.Load() && b.attempt.control().SetReadDeadline(deadline) != nil {
-		return // not a connection: nothing that can be waited for
+		return false // not a connection: nothing that can be waited for
 	}
 	b.mu.Lock()
 	b.retired = true
 	b.mu.Unlock()
+	return true
+}
+
+// letGo forgets where the body comes from if all of it has been read, and reports
+// whether it has.
+func (b *body) letGo() bool {
+	if b == nil {
+		return true
+	}
+	if !b.whole.Load() {
+		return false
+	}
+	b.mu.Lock()
+	b.from = nil
+	b.mu.Unlock()
+	return true
 }
 
 // drain reads what the caller still sends, and forgets it: until it ends, falls
@@ -154,22 +170,47 @@ func (b *body) retire(deadline time.Time) {
 func (b *body) drain(end time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	buf := b.attempt.f.buffers.Get().(*[]byte)
-	defer b.attempt.f.buffers.Put(buf)
-	control := b.attempt.control()
-	for seen := int64(0); seen < lingerBytes && !b.whole.Load(); {
+	if b.whole.Load() {
+		return
+	}
+	left := int64(-1)
+	if b.length >= 0 {
+		left = b.length - b.read.Load()
+	}
+	if b.attempt.f.drain(b.attempt.control(), b.from, left, end) {
+		b.whole.Store(true)
+	}
+}
+
+// drain reads what a caller still sends, left bytes or an unknown number of them, and
+// reports whether that was all.
+func (f *Forwarder) drain(control *http.ResponseController, from io.Reader, left int64, end time.Time) bool {
+	buf := f.buffers.Get().(*[]byte)
+	defer f.buffers.Put(buf)
+	for seen := int64(0); seen < lingerBytes; {
 		now := time.Now()
 		if now.After(end) || control.SetReadDeadline(now.Add(lingerSilence)) != nil {
-			return
+			return false
 		}
-		n, err := b.from.Read(*buf)
+		n, err := from.Read(*buf)
 		seen += int64(n)
-		if err == io.EOF || b.read.Load()+seen == b.length {
-			b.whole.Store(true)
+		if err == io.EOF || seen == left { //nolint:errorlint // io.Reader's contract
+			return true
 		}
 		if err != nil {
-			return
+			return false
 		}
+	}
+	return false
+}
+
+// Linger reads for a while what the caller of HTTP/1 still sends whose request has been
+// answered before it came to its end, as Serve does after an answer. Body is that of
+// the request, whose connection is not to be used again.
+func (f *Forwarder) Linger(w http.ResponseWriter, body io.Reader) {
+	control := http.NewResponseController(w)
+	if control.Flush() == nil {
+		f.drain(control, body, -1, time.Now().Add(lingerTime))
 	}
 }
 

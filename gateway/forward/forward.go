@@ -48,6 +48,7 @@ type Forwarder struct {
 	attempts   sync.Pool // *attempt that nobody else knows of
 
 	replayed atomic.Int64 // bytes that Replays hold above what each has anyway
+	unkept   unkept
 }
 
 // New returns a Forwarder with these settings.
@@ -94,9 +95,14 @@ type Attempt struct {
 	// Yield is asked, if it is not nil, about an attempt that has failed before anything
 	// of an answer was passed on, and by no fault of the caller's. If it says true
 	// nothing is written: w, the caller's body and what was not read of Body are fit for
-	// another attempt, for which whoever calls Serve has to make the header as it was.
+	// another attempt, unless the body is Unread, for which whoever calls Serve has to make
+	// the header as it was.
 	// It must not keep what it is given.
 	Yield func(Failed) bool
+	// Answering is called, if it is not nil, before the head of the deployment's answer is
+	// written: there is no other attempt from then on, and Yield is not asked any more. read
+	// tells that all of Body has been read, and that nothing holds on to it.
+	Answering func(read bool)
 	// Began is when the time of the attempt began, the zero time for now.
 	Began time.Time
 	// RequestID is what RequestID returned for the request; if empty, Serve calls

@@ -11,10 +11,12 @@ import (
 // IsGRPC reports whether a request is a call of gRPC over HTTP/2. gRPC-Web, which
 // has its errors in bodies, is not.
 func IsGRPC(r *http.Request) bool {
-	if r.ProtoMajor < 2 || r.Method != http.MethodPost {
-		return false
-	}
-	v := r.Header["Content-Type"]
+	return r.ProtoMajor >= 2 && r.Method == http.MethodPost && holdsMessages(r.Header)
+}
+
+// holdsMessages reports whether a body consists of messages of gRPC.
+func holdsMessages(h http.Header) bool {
+	v := h["Content-Type"]
 	if len(v) != 1 {
 		return false
 	}

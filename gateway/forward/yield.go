@@ -17,6 +17,9 @@ type Failed struct {
 	Replica *deployments.Replica // that was called last; nil: none was
 	// Unsent tells that no replica can have got any of the request.
 	Unsent bool
+	// Unread tells that the caller's body cannot be read by another attempt, though the
+	// caller may be answered: it is still coming, or the attempt's time was over first.
+	Unread bool
 }
 
 // yields leaves a failure that is the deployment's to another attempt, if there is
@@ -25,17 +28,14 @@ func (t *attempt) yields(f Failure, unsent bool) bool {
 	if t.spec.Yield == nil || t.result.Committed || !theirs(f.Kind) {
 		return false
 	}
-	if t.timedOut() && t.sent != nil && !t.sent.whole.Load() {
-		return false // whoever reads the body has been stopped
-	}
 	before := t.result
 	t.result.fail(f)
 	t.result.Took = time.Since(t.started)
 	if f.Kind == record.Status {
 		t.result.Err = nil // the deployment answered
 	}
-	if !t.sent.handOver(func() bool {
-		return t.spec.Yield(Failed{Result: &t.result, Replica: t.replica, Unsent: unsent})
+	if !t.sent.handOver(t.timedOut(), func(unread bool) bool {
+		return t.spec.Yield(Failed{Result: &t.result, Replica: t.replica, Unsent: unsent, Unread: unread})
 	}) {
 		t.result = before
 		return false
@@ -77,17 +77,19 @@ func unsent(err error) bool {
 }
 
 // handOver takes the body back from the transport if agree says so, and reports
-// whether that is done. A body that somebody reads at the moment, or whose reading
-// has failed, stays where it is.
-func (b *body) handOver(agree func() bool) bool {
+// whether that is done. agree is told whether nobody else can read the body: somebody
+// reads it at the moment, or was stopped in that because the time was over. A body whose
+// reading has failed by itself stays where it is.
+func (b *body) handOver(late bool, agree func(unread bool) bool) bool {
 	if b == nil {
-		return agree()
+		return agree(false)
 	}
 	if !b.mu.TryLock() {
-		return false
+		return agree(true) && b.retire(time.Now().Add(shortLinger))
 	}
 	defer b.mu.Unlock()
-	if b.err != nil || !agree() {
+	late = late && !b.whole.Load()
+	if b.err != nil && !late || !agree(late) {
 		return false
 	}
 	b.retired = true
