@@ -27,7 +27,7 @@ func (q *request) allotted() (time.Time, *forward.Failure) {
 	if len(q.e.CallerTimeout) == 0 {
 		return time.Time{}, nil
 	}
-	text, ok := q.e.CallerTimeout.Subject(q.r, q.read, q.claims())
+	text, ok := q.e.CallerTimeout.Subject(q.r, q.keyed(), q.claims())
 	if !ok {
 		return time.Time{}, nil
 	}

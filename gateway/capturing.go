@@ -67,7 +67,7 @@ func (q *request) isCaptured() bool {
 	if e.Capture.Percent >= 100 {
 		return true
 	}
-	if subject, keyed := e.Sampling.Subject(q.r, q.read, q.claims()); keyed {
+	if subject, keyed := e.Sampling.Subject(q.r, q.keyed(), q.claims()); keyed {
 		return e.Captured(subject)
 	}
 	return e.CapturedRandom()

@@ -87,7 +87,7 @@ func (q *request) eachSampled(f func(*mirrored)) {
 	var subject string
 	var keyed bool
 	if e.sampled {
-		subject, keyed = e.Sampling.Subject(q.r, q.read, q.claims())
+		subject, keyed = e.Sampling.Subject(q.r, q.keyed(), q.claims())
 	}
 	for i := range e.mirrors {
 		m := &e.mirrors[i]

@@ -8,10 +8,8 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
-	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gateway/edit"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
@@ -73,19 +71,13 @@ func (q *request) readObject() *forward.Failure {
 	case !object:
 		return nil
 	}
-	var read []byte
-	if q.r.ContentLength <= endpoints.MaxBodyKey {
-		read, err = io.ReadAll(io.LimitReader(ahead, endpoints.MaxBodyKey+1))
-	}
-	switch {
-	case err != nil:
-		f := forward.BodyError(q.r.Context(), err)
+	whole := q.e.gateway.whole
+	read, taken, err := whole.read(ahead, q.r.ContentLength)
+	if err != nil {
+		f := whole.unread(q.r, err, "up to which the gateway changes it for this deployment")
 		return &f
-	case read == nil || len(read) > endpoints.MaxBodyKey:
-		return &forward.Failure{Status: http.StatusRequestEntityTooLarge, Kind: record.TooLarge, Message: "the JSON body is above " +
-			strconv.Itoa(endpoints.MaxBodyKey) + " bytes, up to which the gateway changes it for this deployment"}
 	}
-	q.read, q.body = read, bytes.NewReader(read)
+	q.read, q.body, q.room = read, bytes.NewReader(read), taken
 	return nil
 }
 

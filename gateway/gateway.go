@@ -35,6 +35,7 @@ type Options struct {
 	Mirror   mirror.Options // Done and Panicked are the gateway's own
 	Pair     pair.Options   // likewise
 	Overload Overload       // what it takes upon itself, all endpoints together
+	JSON     JSON           // the bodies that it reads as a whole
 	Records  *record.Log
 	// Observers are told of each record besides the log, in its goroutine, which may
 	// be that of a live request: they must not block, and must not keep the record.
@@ -65,6 +66,7 @@ type Gateway struct {
 	traces  *telemetry.Traces // nil: no spans are kept
 	logger  zerolog.Logger
 
+	whole    *wholeBodies
 	bodies   *tap.Budget
 	captures *capture.Writer
 
@@ -112,6 +114,7 @@ func New(o Options) *Gateway {
 		shared:  o.Shared,
 		webhook: o.Webhook,
 		mux:     newMux(),
+		whole:   newWholeBodies(o.JSON),
 		bodies:  tap.NewBudget(cmp.Or(o.CaptureBudget, DefaultCaptureBudget)),
 	}
 	g.captures = capture.NewWriter(capture.Options{Done: g.write})
@@ -255,6 +258,10 @@ func (g *Gateway) collect(ch chan<- prometheus.Metric) {
 	ch <- counter(descOmitted, g.bodies.Refused(), capture.OmittedMemory)
 	ch <- counter(descOmitted, g.captures.Omitted(), capture.OmittedQueue)
 	g.overload.collect(ch)
+	g.whole.collect(ch)
+	large, noRoom := g.live.NotKept()
+	ch <- counter(descNotKept, large, string(record.TooLarge))
+	ch <- counter(descNotKept, noRoom, string(record.Memory))
 	counts := g.pool.Counts()
 	ch <- counter(descEjections, counts.Ejected)
 	ch <- counter(descNoneUp, counts.NoneUp)

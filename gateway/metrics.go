@@ -169,6 +169,9 @@ var (
 	descOmitted = prometheus.NewDesc("switchyard_capture_omitted_total",
 		"Bodies that were not captured whole because the budget was used up (memory), and records written without theirs because more came than could be written (queue_full).",
 		[]string{"reason"}, nil)
+	descNotKept = prometheus.NewDesc("switchyard_bodies_not_kept_total",
+		"Bodies of live requests that could not be sent to another attempt, because they were too large to be kept (too_large) or the memory for that was used up (memory).",
+		[]string{"reason"}, nil)
 	descLost = prometheus.NewDesc("switchyard_records_lost_total",
 		"Records that could not be kept because the log did not take them.", nil, nil)
 )
@@ -179,7 +182,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 		descRequests, descStatus, descDuration, descInFlight, descCopies, descCaptured, descCompared, descHeld,
 		descRevision, descEndpoints, descLost, descKept, descOmitted,
 		descReplicaUp, descReplicaInFlight, descEjections, descNoneUp,
-		descInFlightAll, descShed, descWaiting, descHeldOff, descBreakerOpen, descRetries, descRetriesDenied, descSuperseded,
+		descInFlightAll, descShed, descWhole, descWholeRefused, descNotKept, descWaiting, descHeldOff, descBreakerOpen, descRetries, descRetriesDenied, descSuperseded,
 	} {
 		ch <- d
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -43,18 +44,20 @@ func serveModel(w http.ResponseWriter, r *http.Request, path, rest string) {
 	if !ok {
 		return
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(schema.DefaultTimeout)) // as in readAhead
-	whole, body, err := readBody(r.Body, r.ContentLength)
-	_ = control.SetReadDeadline(time.Time{})
-	if err != nil {
-		f := forward.BodyError(r.Context(), err)
-		forward.WriteError(w, r, f.Status, f.Message, id)
+	g := at.snapshot.gateway
+	served := g.overload.enter()
+	defer g.overload.leave()
+	if !served {
+		forward.Refuse(w, r, id, overloaded())
 		return
 	}
-	if whole == nil && (body != nil || r.ContentLength > endpoints.MaxBodyKey) {
-		forward.WriteError(w, r, http.StatusRequestEntityTooLarge, "the body is above "+strconv.Itoa(endpoints.MaxBodyKey)+
-			" bytes, in which the gateway looks for the model; call "+prefix+"NAME"+rest+" instead", id)
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(schema.DefaultTimeout)) // as in readAhead
+	whole, taken, err := g.whole.read(r.Body, r.ContentLength)
+	defer taken.release()
+	_ = control.SetReadDeadline(time.Time{})
+	if err != nil {
+		forward.Refuse(w, r, id, g.whole.unread(r, err, "in which the gateway looks for the model; call "+prefix+"NAME"+rest+" instead"))
 		return
 	}
 	name, named := modelKey.Subject(r, whole, nil)
@@ -67,7 +70,10 @@ func serveModel(w http.ResponseWriter, r *http.Request, path, rest string) {
 		noModel(w, r, name)
 		return
 	}
-	at.snapshot.serve(w, r, i, target{path: path, rest: rest, read: whole, body: body, caller: asked, identified: at.snapshot.door.looks()}) //nolint:contextcheck // the attempt derives its context from the request's
+	at.snapshot.serve(w, r, i, target{ //nolint:contextcheck // the attempt derives its context from the request's
+		path: path, rest: rest, read: whole, body: bytes.NewReader(whole), room: taken, entered: true,
+		caller: asked, identified: at.snapshot.door.looks(),
+	})
 }
 
 // ask finds out who calls before it is known which endpoint, and answers who may call

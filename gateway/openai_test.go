@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/gateway"
 )
 
 // models is a repository with two endpoints, of which one has a model of its own
@@ -98,7 +99,7 @@ func TestOpenAIListsEndpoints(t *testing.T) {
 
 // Errors have the shape that clients of that API read, also those of the attempt.
 func TestOpenAIErrors(t *testing.T) {
-	s := newStage(t, options{})
+	s := newStage(t, options{json: gateway.JSON{MaxBody: endpoints.MaxBodyKey}})
 	f := models(&replica{url: "http://127.0.0.1:1"})
 	s.serve(f)
 	large := `{"a": "` + strings.Repeat("x", endpoints.MaxBodyKey) + `", "model": "chat"}`

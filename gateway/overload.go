@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"net/http"
+	"runtime"
 	runtimemetrics "runtime/metrics"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +23,8 @@ type Overload struct {
 	// Memory is what the process aims to stay below, in bytes, such as
 	// debug.SetMemoryLimit tells; 0: none. Compared with it is what was alive after the
 	// last garbage collection, as what lies about until the next one may fill it up
-	// at any time.
+	// at any time. While requests are refused for it, few would bring a collection about,
+	// so that one of them does.
 	Memory int64
 }
 
@@ -33,6 +36,10 @@ const (
 	sparingMemory, sheddingMemory = 0.75, 0.9
 	// How long one look at the memory holds.
 	lookAtMemory = 100 * time.Millisecond
+	// How old the last collection is when a refused request makes another one, and how
+	// many times as long as that one takes nothing else of the kind is done.
+	staleMemory     = time.Second
+	betweenRelieves = 10
 )
 
 // overload tells whether there is too much to do. A nil one says that there never
@@ -46,6 +53,11 @@ type overload struct {
 	start  time.Time
 	looked atomic.Int64 // when the memory was looked at last, since start
 	alive  atomic.Int64 // bytes, by then
+
+	relieving sync.Mutex    // held by the request that collects
+	cycles    atomic.Uint64 // collections, by the last look
+	collected atomic.Int64  // when a look has found that there was another one, since start
+	relieve   int64         // when the next one may be made, since start; guarded by relieving
 }
 
 func newOverload(o Overload) *overload {
@@ -65,7 +77,7 @@ func (o *overload) enter() bool {
 		return true
 	}
 	n := o.inFlight.Add(1)
-	if o.most > 0 && n > o.most || o.full(sheddingMemory) {
+	if o.most > 0 && n > o.most || o.full(sheddingMemory) && !o.relieved() {
 		o.shed.Add(1)
 		return false
 	}
@@ -90,23 +102,53 @@ func (o *overload) full(share float64) bool {
 	}
 	now, looked := int64(time.Since(o.start)), o.looked.Load()
 	if now-looked >= int64(lookAtMemory) && o.looked.CompareAndSwap(looked, now) {
-		o.alive.Store(aliveMemory())
+		o.look(now)
 	}
 	return float64(o.alive.Load()) >= share*float64(o.memory.Memory)
 }
 
+// look takes over what the runtime tells.
+func (o *overload) look(now int64) {
+	alive, cycles := aliveMemory()
+	o.alive.Store(alive)
+	if o.cycles.Swap(cycles) != cycles {
+		o.collected.Store(now)
+	}
+}
+
+// relieved has the garbage collected if that was long ago, and reports whether requests
+// need not be refused after that. One request at a time does it; it waits for that as long
+// as it takes, and others are refused meanwhile.
+func (o *overload) relieved() bool {
+	if int64(time.Since(o.start))-o.collected.Load() < int64(staleMemory) || !o.relieving.TryLock() {
+		return false
+	}
+	defer o.relieving.Unlock()
+	began := time.Since(o.start)
+	if int64(began) < o.relieve {
+		return false
+	}
+	runtime.GC()
+	ended := time.Since(o.start)
+	o.relieve = int64(ended + betweenRelieves*(ended-began))
+	o.look(int64(ended))
+	return !o.full(sheddingMemory)
+}
+
 // aliveMemory is what was alive on the heap after the last garbage collection, and
-// the stacks. It stops nobody.
-func aliveMemory() int64 {
-	samples := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+// the stacks, and how many collections there were. It stops nobody.
+func aliveMemory() (bytes int64, cycles uint64) {
+	samples := []runtimemetrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}, {Name: "/gc/cycles/total:gc-cycles"},
+	}
 	runtimemetrics.Read(samples)
-	var sum uint64
-	for _, s := range samples {
+	var values [3]uint64
+	for i, s := range samples {
 		if s.Value.Kind() == runtimemetrics.KindUint64 {
-			sum += s.Value.Uint64()
+			values[i] = s.Value.Uint64()
 		}
 	}
-	return int64(sum)
+	return int64(values[0] + values[1]), values[2]
 }
 
 // overloaded is the answer to a request that is not served.

@@ -134,7 +134,9 @@ type target struct {
 	rest string    // what of it comes below the endpoint's
 	read []byte    // the whole body, if it was read to find the endpoint
 	body io.Reader // likewise
+	room *room     // likewise: what it takes of the budget
 
+	entered    bool   // it is counted by the overload, and counted out by whoever says so
 	caller     caller // if it was asked before the body was read
 	identified bool   // it was
 }
@@ -143,7 +145,7 @@ type target struct {
 func (s *Snapshot) serve(w http.ResponseWriter, r *http.Request, i int, to target) {
 	q := requests.Get().(*request)
 	q.s, q.e, q.w, q.r, q.path, q.rest, q.read, q.body = s, s.endpoints[i], w, r, to.path, to.rest, to.read, to.body
-	q.caller, q.identified = to.caller, to.identified
+	q.room, q.entered, q.caller, q.identified = to.room, to.entered, to.caller, to.identified
 	q.serve()
 	*q = request{}
 	requests.Put(q) // not after a panic: the server may look at the header still

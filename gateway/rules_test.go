@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/endpoints"
+	"github.com/switchyard-gateway/switchyard/gateway"
 )
 
 // ruled is a repository with one endpoint, whose version 1 answers live requests and
@@ -195,7 +196,7 @@ func TestBodiesAreChangedOnTheirWay(t *testing.T) {
 // is refused.
 func TestBodiesThatCannotBeChanged(t *testing.T) {
 	r := newReplica(t, "m")
-	s := newStage(t, options{})
+	s := newStage(t, options{json: gateway.JSON{MaxBody: endpoints.MaxBodyKey}})
 	s.serve(ruled(r.url, ", body: {remove: [/secret]}", "", ", enabled: false"))
 	large := strings.Repeat(" ", 1000) + `{"a": "` + strings.Repeat("x", endpoints.MaxBodyKey) + `"}`
 	for name, tt := range map[string]struct {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/pair"
@@ -42,6 +43,8 @@ type request struct {
 
 	read    []byte          // the whole body, when a key asked for it and it could be read ahead
 	body    io.Reader       // the whole body, when its beginning was read ahead; else nil
+	room    *room           // what read takes of the budget for large ones
+	entered bool            // counted by the overload already
 	capture *mirror.Capture // nil without mirrors
 
 	captured bool // body is captured as it is read
@@ -84,8 +87,11 @@ func (q *request) serve() {
 	if (q.e.guard != nil || !q.s.open) && !q.admitted() {
 		return
 	}
-	served := q.e.gateway.overload.enter()
-	defer q.e.gateway.overload.leave()
+	served := q.entered
+	if !served {
+		served = q.e.gateway.overload.enter()
+		defer q.e.gateway.overload.leave()
+	}
 	var err error
 	if served {
 		err = q.readAhead()
@@ -147,6 +153,15 @@ func (q *request) readAhead() (err error) {
 	return err
 }
 
+// keyed is the body as keys may look at it: they read so much of it and no more, whoever
+// else has read all of it.
+func (q *request) keyed() []byte {
+	if len(q.read) > endpoints.MaxBodyKey {
+		return nil
+	}
+	return q.read
+}
+
 // live is the caller's body as far as it was not read.
 func (q *request) live() io.Reader {
 	if q.body != nil {
@@ -159,7 +174,7 @@ func (q *request) live() io.Reader {
 func (q *request) assign() {
 	e := q.e
 	if len(e.Assignment) > 0 {
-		if subject, ok := e.Assignment.Subject(q.r, q.read, q.claims()); ok {
+		if subject, ok := e.Assignment.Subject(q.r, q.keyed(), q.claims()); ok {
 			q.subject = subject
 			q.backend = &e.backends[e.Assign(subject)]
 			return
@@ -220,7 +235,18 @@ func (q *request) spec() forward.Attempt {
 	if q.edited != nil {
 		a.Body, a.Length = q.edited.again(), q.edited.length
 	}
+	if q.room != nil {
+		a.Answering = q.answering
+	}
 	return a
+}
+
+// answering lets go of a large body that has been sent: its answer may go on for hours.
+func (q *request) answering(read bool) {
+	if read {
+		q.read, q.body, q.edited = nil, nil, nil
+		q.room.release()
+	}
 }
 
 // refuse answers the request without an attempt. Its copies are accounted for,
@@ -253,6 +279,7 @@ func (q *request) finish(result *forward.Result) {
 		q.capture.Finish()
 	}
 	q.held.Release(q.held.bytes)
+	q.room.release()
 	q.backend.series.inFlight.Add(-1)
 	q.write(result)
 	if q.spans.request != nil {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,6 +90,19 @@ func Check(rev schema.Revision, secrets deployments.Secrets) ([]*endpoints.Endpo
 		return nil, problems
 	}
 	return declared, nil
+}
+
+// Warnings are what of good endpoints has no effect.
+func Warnings(declared []*endpoints.Endpoint) (all []string) {
+	for _, e := range declared {
+		for i := range e.Backends {
+			b := &e.Backends[i]
+			if b.Deployment != nil && b.Deployment.Serving.Balance == schema.Hash && len(e.Assignment) == 0 {
+				all = append(all, fmt.Sprintf("endpoint %s has no assignment, so that backend %s gets its requests by least-requests and not by hash", e.Name, b.Name))
+			}
+		}
+	}
+	return all
 }
 
 // endpoint is a declared endpoint bound to what runs: replicas, queues of

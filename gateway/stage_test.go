@@ -77,6 +77,7 @@ type options struct {
 	pair     pair.Options
 	forward  forward.Options
 	overload gateway.Overload
+	json     gateway.JSON
 	secrets  map[string]string
 	access   schema.Access // of endpoints that do not say
 
@@ -104,7 +105,7 @@ func newStage(t *testing.T, o options) *stage {
 	pool := deployments.NewPool(connections)
 	writer.Go(func() { _ = pool.Run(ctx) })
 	s.gateway = gateway.New(gateway.Options{
-		Pool: pool, Forward: o.forward, Mirror: o.mirror, Pair: o.pair, Overload: o.overload, Records: s.records, Logger: zerolog.New(s.records),
+		Pool: pool, Forward: o.forward, Mirror: o.mirror, Pair: o.pair, Overload: o.overload, JSON: o.json, Records: s.records, Logger: zerolog.New(s.records),
 		Observers: o.observers, Traces: o.traces, Access: o.access, Tokens: o.tokens, Shared: o.shared,
 		Secrets: deployments.Secrets{Env: func(name string) (string, bool) { v, ok := o.secrets[name]; return v, ok }},
 	})

@@ -107,6 +107,8 @@ func servingSettings() []Setting {
 		{Key: "maxConnections", Kind: KindInt, Default: "0", min: "0", max: "10000000", Help: "Connections of callers that are open at a time; others wait until one of them ends; 0: half of the file descriptors that the process may open."},
 		{Key: "minBodyRate", Kind: KindSize, Default: "240", max: "1GiB", Help: "Bytes a second at which a request's body has to come, once it was waited for 10s in all; a slower request is cut off, unless it is gRPC; 0: no bound."},
 		{Key: "maxRequestBytes", Kind: KindSize, Default: "0", Help: "Size of a request's body above which the answer is 413; 0: no limit."},
+		{Key: "jsonMaxBody", Kind: KindSize, Default: "16MiB", min: "1MiB", max: "1GiB", Help: "Size above which the answer is 413 to a JSON body that is read as a whole, for the model in it or to be changed for a deployment, 1MiB to 1GiB."},
+		{Key: "jsonBudget", Kind: KindSize, Default: "64MiB", min: "1MiB", Help: "Memory that all such bodies above 1MiB share, 1MiB or more; a body takes half as much again while it comes; what does not fit gets 503."},
 		{Key: "maxInFlight", Kind: KindInt, Default: "0", min: "0", max: "1000000", Help: "Live requests in flight above which further ones get 503; from four fifths of it on nothing is mirrored; 0: no limit."},
 		{Key: "memoryLimit", Kind: KindSize, Default: "0", Help: "Memory that the process aims to stay below: when nine tenths of it are in use requests get 503, from three quarters on nothing is mirrored; 0: what GOMEMLIMIT says, else nine tenths of what the cgroup allows, else no limit."},
 		{Key: "trustedProxies", Kind: KindStrings, check: checkPrefixes, Help: "Addresses or CIDR prefixes of the proxies in front, whose X-Forwarded-For is believed; empty: nobody's."},

@@ -33,6 +33,8 @@ instead, at the tip of the branch or at --rev.
 Headers of deployments may hold ${env:NAME} and ${file:PATH}; each must be there,
 unless --skip-secrets says that this machine does not hold them.
 
+What is allowed and of no effect is a warning, on standard error.
+
 The exit code is 0 when nothing is wrong, 1 when there are problems, 2 when the
 call is wrong, and 3 when it could not be checked.`
 
@@ -99,6 +101,9 @@ func (f checkFlags) run(ctx context.Context, p process, s settings, given []stri
 	if len(problems) > 0 {
 		fmt.Fprintln(p.stderr, summarizeProblems(problems))
 		return errProblems
+	}
+	for _, warning := range gateway.Warnings(declared) {
+		fmt.Fprintln(p.stderr, "warning:", warning)
 	}
 	fmt.Fprintln(p.stderr, summarize(rev, len(declared)))
 	return nil

@@ -145,6 +145,7 @@ func serveOptions(p process, s settings) serve.Options {
 			MaxRequestBytes: s.size("maxRequestBytes"),
 		},
 		Overload: gateway.Overload{MaxInFlight: s.number("maxInFlight"), Memory: s.size("memoryLimit")},
+		JSON:     gateway.JSON{MaxBody: s.size("jsonMaxBody"), Budget: s.size("jsonBudget")},
 		Mirror: mirror.Options{
 			MaxBody: s.size("mirrorMaxBody"),
 			Budget:  s.size("mirrorBudget"),

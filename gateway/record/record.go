@@ -41,7 +41,7 @@ const (
 	Incomplete   ErrorKind = "incomplete"    // the request body never became whole, so its copy was not sent
 	QueueFull    ErrorKind = "queue_full"    // the mirror's queue has no slot; of a live request: as many wait for the version as may
 	QueueTimeout ErrorKind = "queue_timeout" // the live request waited for the version as long as it may
-	Memory       ErrorKind = "memory"        // the budget for captured bodies is used up
+	Memory       ErrorKind = "memory"        // the budget for captured bodies is used up; of a live request: that for JSON bodies
 	BreakerOpen  ErrorKind = "breaker_open"  // the mirror failed too often lately
 	Loop         ErrorKind = "loop"          // the request is itself a copy
 	Refused      ErrorKind = "refused"       // the gateway refused the live request, so there is nothing to copy

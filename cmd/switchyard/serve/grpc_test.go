@@ -191,7 +191,21 @@ func TestGRPCIsRoutedByMetadata(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// What the gateway ends after the first message has a status as well.
+		hasty, err := c.NewStream(named("hasty"), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, streamInfer)
+		if err != nil {
+			t.Fatal(err)
+		}
 		out := new(wrapperspb.StringValue)
+		if err := hasty.SendMsg(wrapperspb.String("1")); err != nil {
+			t.Fatal(err)
+		}
+		if err := hasty.RecvMsg(out); err != nil {
+			t.Fatal(err)
+		}
+		if err := hasty.RecvMsg(out); status.Code(err) != codes.DeadlineExceeded || !strings.Contains(err.Error(), "did not answer in time") {
+			t.Errorf("the gateway's end of a stream: %v", err)
+		}
 		for _, text := range []string{"1", "fail"} {
 			if err := failing.SendMsg(wrapperspb.String(text)); err != nil {
 				t.Fatal(err)

@@ -91,6 +91,7 @@ func (p *process) makeGateway() {
 		Webhook:       p.webhook.handler(),
 
 		Overload:  p.options.overload(),
+		JSON:      p.options.JSON,
 		Observers: p.observers(),
 		Traces:    p.telemetry.Traces,
 	})

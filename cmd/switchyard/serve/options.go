@@ -72,6 +72,7 @@ type Options struct {
 	// Overload is what the process takes upon itself. Its Memory is made the limit of
 	// Go's garbage collector as well; 0: the limit is that one's, if it has one.
 	Overload gateway.Overload
+	JSON     gateway.JSON // the bodies that are read as a whole
 
 	OwnFront    bool // serve plain HTTP/1.1 with the gateway's own server instead of net/http's
 	OwnUpstream bool // call replicas with the gateway's own client instead of net/http's, where Pool does not say
