@@ -13,8 +13,8 @@ help: ## list what can be made
 demo: build ## run the whole of it: a git repository, model servers, a gateway, traffic
 	bin/switchyard demo
 
-build: ## compile bin/switchyard
-	$(GO) build -trimpath -o bin/switchyard ./cmd/switchyard
+build: ## compile bin/switchyard, which needs no library of the system
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/switchyard ./cmd/switchyard
 
 test: ## run the tests (PACKAGES='./gateway/...')
 	$(GO) test -timeout 30m -shuffle=on $(PACKAGES)
@@ -31,7 +31,7 @@ guarantees: ## run the tests and write how they ended, and what they measured, t
 test-console: ## run the console in a real browser (needs Chromium and npm), and take the screenshots of docs/console.md
 	.ci/console
 
-soak: ## the same for the guarantees at full size, ten minutes of replicas at fault, and long histories of git; 40 minutes in all (ARGS='-run TestM02 -engines "front=own upstream=own"')
+soak: ## run the tests of the guarantees at full size and write docs/guarantees.md, ten minutes of replicas at fault, and long histories of git; 40 minutes in all (ARGS='-run TestM02 -engines "front=own upstream=own"')
 	$(GO) test -count=1 -timeout 60m ./gitsync -run 'RandomHistory|CutConnections' -soak
 	$(GO) test -json -count=1 -timeout 60m ./gateway/soak -soak $(ARGS) | $(GO) run ./internal/guarantees/write
 

@@ -20,7 +20,7 @@ var (
 	descRetries = prometheus.NewDesc("switchyard_version_retries_total",
 		"Attempts after which the same backend was tried again.", versionLabels, nil)
 	descRetriesDenied = prometheus.NewDesc("switchyard_version_retries_denied_total",
-		"Attempts after which it was not, because of the budget.", versionLabels, nil)
+		"Attempts after which the same backend was not tried again, because the budget was used up.", versionLabels, nil)
 )
 
 // gated is a version with limits.

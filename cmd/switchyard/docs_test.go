@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -288,4 +289,47 @@ func TestDocumentedHooksStopMistakes(t *testing.T) {
 	r.gitFails("git add --all && git commit -qm Bad", "endpoints/a.yaml:2:1: unknown key")
 	r.git("git commit -q --no-verify -m Bad")
 	r.gitFails("git push -q origin main", "endpoints/a.yaml:2:1: unknown key")
+}
+
+// The page of operating names every kind of event that the log may have, and no other.
+func TestEventsAreDocumented(t *testing.T) {
+	shown := map[string]bool{"inference": true} // has pages of its own
+	_, table, _ := strings.Cut(readPage(t, "docs/operating.md").text, "| `event` | tells of |\n|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for row := range strings.Lines(table) {
+		cell, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " |")
+		for name := range strings.SplitSeq(cell, ", ") {
+			shown[strings.Trim(name, "`")] = true
+		}
+	}
+	written := map[string]bool{}
+	constant := regexp.MustCompile(`\b[eE]vent[A-Z]\w* *= "(\w+)"|"event", "(\w+)"`)
+	for _, path := range sources(t) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range constant.FindAllStringSubmatch(string(text), -1) {
+			written[m[1]+m[2]] = true
+		}
+	}
+	if diff := cmp.Diff(written, shown); diff != "" {
+		t.Errorf("docs/operating.md, The log (-written +shown):\n%s", diff)
+	}
+}
+
+// sources are the Go files of the module that are no tests.
+func sources(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			all = append(all, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

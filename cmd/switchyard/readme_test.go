@@ -112,7 +112,7 @@ func (r *reader) run(command string) string {
 		r.serve()
 		return ""
 	case strings.HasPrefix(command, "git "):
-		r.git("git init -q -b main && " + command)
+		r.git(command)
 		return ""
 	case curl != nil:
 		return r.call(curl[2], curl[1])

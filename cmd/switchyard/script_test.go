@@ -43,13 +43,13 @@ func TestScripts(t *testing.T) {
 }
 
 func setUpScript(env *testscript.Env) error {
-	examples, err := filepath.Abs(filepath.Join("testdata", "modelbit"))
+	examples, err := filepath.Abs(filepath.Join("..", "..", "examples"))
 	if err != nil {
 		return err
 	}
 	for name, value := range map[string]string{
 		"HOME":                env.WorkDir,
-		"MODELBIT":            examples,
+		"EXAMPLES":            examples,
 		"GIT_CONFIG_NOSYSTEM": "1",
 		"GIT_AUTHOR_NAME":     "Script", "GIT_AUTHOR_EMAIL": "script@example.com",
 		"GIT_COMMITTER_NAME": "Script", "GIT_COMMITTER_EMAIL": "script@example.com",

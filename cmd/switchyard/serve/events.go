@@ -13,6 +13,7 @@ import (
 const (
 	eventStart = "start"
 	eventStop  = "stop"
+	eventLog   = "log" // a file of records could not be opened anew
 )
 
 // Fields of these events.

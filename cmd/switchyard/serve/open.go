@@ -70,9 +70,6 @@ func (p *process) makeGateway() {
 	}
 	forwarding, mirroring := p.options.Forward, p.options.Mirror
 	forwarding.ErrorLog = p.errorLog()
-	mirroring.Panicked = func(value any, stack []byte) {
-		p.logger.Error().Interface("panic", value).Bytes("stack", stack).Msg("a copy ran into a bug")
-	}
 	connections.Changed = gateway.LogChanges(p.logger)
 	p.pool = deployments.NewPool(connections)
 	p.gateway = gateway.New(gateway.Options{

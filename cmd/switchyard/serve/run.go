@@ -182,11 +182,11 @@ func (p *process) hangups(ctx context.Context) error {
 		}
 		if p.file != nil {
 			if err := p.file.Reopen(); err != nil {
-				p.logger.Error().Err(err).Msg("the log file could not be opened anew")
+				p.logger.Error().Str(record.FieldEvent, eventLog).Err(err).Msg("the log file could not be opened anew")
 			}
 		}
 		if err := p.sinks.reopen(); err != nil {
-			p.logger.Error().Err(err).Msg("the file of a sink could not be opened anew")
+			p.logger.Error().Str(record.FieldEvent, eventLog).Err(err).Msg("the file of a sink could not be opened anew")
 		}
 		for _, store := range []*certificates.Store{p.certificates, p.adminCertificates} {
 			if store != nil {
