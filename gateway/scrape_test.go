@@ -20,7 +20,7 @@ func (s *stage) stuck(name string) {
 		s.gateway.Collector().Collect(metrics)
 	}()
 	s.t.Cleanup(func() {
-		for range metrics { //nolint:revive // what is left is of no interest
+		for range metrics { // what is left is of no interest
 		}
 	})
 	for m := range metrics {
