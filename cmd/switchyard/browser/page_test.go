@@ -100,8 +100,8 @@ func (s *stage) logIn(name, to string) {
 // commits commits what the form says.
 func (s *stage) commits() {
 	s.t.Helper()
-	s.until("the checker finds no problem", `document.querySelector("#verdict")?.innerText.includes("The checker finds no problem.") && !document.querySelector("[data-commit]").disabled`)
-	s.click("[data-commit]")
+	s.until("the checker finds no problem", `document.querySelector("#verdict")?.innerText.includes("The checker finds no problem.") && !document.querySelector("button[data-commit]").disabled`)
+	s.click("button[data-commit]")
 }
 
 // picture takes a screenshot, and looks for what is in the way of those who do

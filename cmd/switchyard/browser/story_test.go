@@ -238,7 +238,7 @@ func TestAChangeIsMadeAgainUponWhatOthersPushed(t *testing.T) {
 	s.fill("b.a.weight", "3")
 	s.sees("The checker finds no problem.")
 	s.push("Somebody else's", map[string]string{"endpoints/e.yaml": "schemaVersion: 1\nbackends:\n  a: {static: 1, weight: 1}   # old\n  b: {static: 2, weight: 7}\n"})
-	s.click("[data-commit]")
+	s.click("button[data-commit]")
 	s.sees("your change was made again upon theirs")
 	if got := s.file("endpoints/e.yaml"); !strings.Contains(got, "a: {static: 1, weight: 3}   # old") || !strings.Contains(got, "b: {static: 2, weight: 7}") {
 		t.Errorf("both changes are not there:\n%s", got)
@@ -248,7 +248,7 @@ func TestAChangeIsMadeAgainUponWhatOthersPushed(t *testing.T) {
 	s.fill("b.a.weight", "4")
 	s.sees("The checker finds no problem.")
 	s.push("The same", map[string]string{"endpoints/e.yaml": strings.Replace(s.file("endpoints/e.yaml"), "weight: 3", "weight: 9", 1) + "\n"})
-	s.click("[data-commit]")
+	s.click("button[data-commit]")
 	s.sees("Somebody else was faster")
 	s.picture("conflict")
 	if got := s.file("endpoints/e.yaml"); !strings.Contains(got, "weight: 9") {
@@ -308,7 +308,7 @@ func TestDiagnosticsComeWhileSomebodyTypes(t *testing.T) {
 	s.sees(`unknown key "weigth"; did you mean "weight"?`)
 	s.sees("line 5")
 	s.picture("diagnostics")
-	if !get(s, chromedp.Evaluate[bool](`document.querySelector("[data-commit]").disabled`)) {
+	if !get(s, chromedp.Evaluate[bool](`document.querySelector("button[data-commit]").disabled`)) {
 		t.Error("what is refused can be committed")
 	}
 	s.push("A mistake", map[string]string{"endpoints/bad.yaml": "schemaVersion: 1\nbackends:\n  a: {deployment: {branch: main, name: pricing_v9, version: latest}}\n"})
