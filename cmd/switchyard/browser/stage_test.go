@@ -35,6 +35,9 @@ var (
 
 const password = "correct horse battery"
 
+// elsewhere is another name of this machine for the browser.
+const elsewhere = "gateway.example.com"
+
 // stage is a process that serves, its repository behind git's own server, and a
 // browser.
 type stage struct {
@@ -208,6 +211,7 @@ func (s *stage) open() {
 		chromedp.ExecPath(*browser), chromedp.UserDataDir(dir), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1280, 860),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("host-resolver-rules", "MAP "+elsewhere+" 127.0.0.1"),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true),
 	}
 	allocated, free := chromedp.NewExecAllocator(context.Background(), options...)
