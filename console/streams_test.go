@@ -174,7 +174,7 @@ func TestPiecesAreOfTheRevisionThatServes(t *testing.T) {
 	s := newStage(t, split(), nil)
 	commit := func() string { return s.following.Live.Commit }
 	page := s.get("/").body
-	for _, want := range []string{`<body data-events="/console/events/endpoints?" data-commit="` + commit() + `">`, `data-anew hidden`} {
+	for _, want := range []string{`<body data-events="/console/events/endpoints?" data-revision="` + commit() + `">`, `data-anew hidden`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)
 		}
@@ -182,7 +182,7 @@ func TestPiecesAreOfTheRevisionThatServes(t *testing.T) {
 	tell := func(path string, all ...string) {
 		t.Helper()
 		got := s.event(path)
-		for _, want := range append(all, `<div id="status" class="status" data-commit="`+commit()+`">`) {
+		for _, want := range append(all, `<div id="status" class="status" data-revision="`+commit()+`">`) {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s: no %q in\n%s", path, want, got)
 			}

@@ -48,8 +48,8 @@ function replace(html) {
 // What does not move on a page is of the revision that served when it was made.
 function tellRevision() {
   const anew = document.querySelector("[data-anew]");
-  const now = document.getElementById("status")?.dataset.commit;
-  if (anew && now) anew.hidden = now === document.body.dataset.commit;
+  const now = document.getElementById("status")?.dataset.revision;
+  if (anew && now) anew.hidden = now === document.body.dataset.revision;
 }
 
 // A page listens while it can be seen: a browser has six connections to a server of HTTP/1.1,
@@ -123,7 +123,7 @@ search?.addEventListener("input", later(150, async () => {
     return;
   }
   document.getElementById("list").replaceWith(list);
-  document.body.dataset.commit = page.body.dataset.commit ?? "";
+  document.body.dataset.revision = page.body.dataset.revision ?? "";
   tellRevision();
   history.replaceState(null, "", `/?${query}`);
   live.listen(`/console/events/endpoints?${query}`);

@@ -11,7 +11,7 @@ import (
 )
 
 // listens is true while the page gets what moves.
-const listens = `document.querySelector("#status [data-commit], #status[data-commit]") !== null && document.querySelector("[data-lost]") === null`
+const listens = `document.querySelector("#status[data-revision]") !== null && document.querySelector("[data-lost]") === null`
 
 // Tabs that nobody sees leave the browser its connections.
 func TestManyTabsAreOpen(t *testing.T) {
