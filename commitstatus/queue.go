@@ -23,7 +23,7 @@ type waiting struct {
 type queue struct {
 	mu     sync.Mutex
 	all    []waiting // by age
-	latest Status    // what was noted last
+	latest []Status  // what was noted last of each of the last commits, the newest last
 	paused time.Time // the forge asked for silence until then
 }
 
@@ -33,16 +33,33 @@ type queue struct {
 func (q *queue) add(s Status, now time.Time) (added, dropped bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if s == q.latest || s.Commit == q.latest.Commit && s.State == Pending && q.latest.State != Pending {
+	last := q.of(s.Commit)
+	if last != nil && (s == *last || s.State == Pending && last.State != Pending) {
 		return false, false
 	}
-	q.latest = s
+	q.note(s)
 	q.remove(s.Commit)
 	if len(q.all) == maxWaiting {
 		q.all, dropped = slices.Delete(q.all, 0, 1), true
 	}
 	q.all = append(q.all, waiting{Status: s, due: now})
 	return true, dropped
+}
+
+// of is what was noted last of a commit; nil if that is not known.
+func (q *queue) of(commit string) *Status {
+	if i := slices.IndexFunc(q.latest, func(s Status) bool { return s.Commit == commit }); i >= 0 {
+		return &q.latest[i]
+	}
+	return nil
+}
+
+func (q *queue) note(s Status) {
+	q.latest = slices.DeleteFunc(q.latest, func(o Status) bool { return o.Commit == s.Commit })
+	if len(q.latest) == maxWaiting {
+		q.latest = slices.Delete(q.latest, 0, 1)
+	}
+	q.latest = append(q.latest, s)
 }
 
 func (q *queue) remove(commit string) {

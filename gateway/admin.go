@@ -21,6 +21,7 @@ type AdminOptions struct {
 	Gatherer prometheus.Gatherer         // what /metrics shows
 	Sync     func(context.Context) error // syncs now, answers when done
 	Status   func() any                  // how syncing goes; shown under "sync" in /status
+	Refused  func() *Refusal             // the newest revision if it was refused, else nil; nil: nobody knows
 	Version  string
 	Records  http.Handler // what /records shows; nil: no records are kept
 
@@ -128,11 +129,11 @@ func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request) {
 
 // statusAnswer is what /status shows.
 type statusAnswer struct {
-	Version  string           `json:"version"`
-	Ready    bool             `json:"ready"`
-	Revision *revisionAnswer  `json:"revision"` // what serves; null before the first
-	Rejected *rejectionAnswer `json:"rejected"` // the newest revision if it was refused, else null
-	Sync     any              `json:"sync"`
+	Version  string          `json:"version"`
+	Ready    bool            `json:"ready"`
+	Revision *revisionAnswer `json:"revision"` // what serves; null before the first
+	Rejected *Refusal        `json:"rejected"` // the newest revision if it was refused, else null
+	Sync     any             `json:"sync"`
 }
 
 type revisionAnswer struct {
@@ -144,10 +145,11 @@ type revisionAnswer struct {
 	AgeSeconds float64           `json:"ageSeconds"` // how long it has been serving
 }
 
-type rejectionAnswer struct {
+// Refusal is a revision that was refused, and why.
+type Refusal struct {
 	Commit      string    `json:"commit"`
 	Time        time.Time `json:"time"`
-	Diagnostics []string  `json:"diagnostics"`
+	Diagnostics []string  `json:"diagnostics"` // or the one reason that is none
 }
 
 func (g *Gateway) status(o AdminOptions) statusAnswer {
@@ -158,8 +160,8 @@ func (g *Gateway) status(o AdminOptions) statusAnswer {
 			Since: s.compiled, AgeSeconds: time.Since(s.compiled).Seconds(),
 		}
 	}
-	if r := g.Refused(); r != nil {
-		answer.Rejected = &rejectionAnswer{Commit: r.Commit, Time: r.Time, Diagnostics: lines(r.Problems)}
+	if o.Refused != nil {
+		answer.Rejected = o.Refused()
 	}
 	return answer
 }

@@ -24,7 +24,8 @@ func (s *stage) admin(method, path string, sync func(context.Context) error) ans
 	registry.MustRegister(s.gateway.Collector())
 	handler := s.gateway.Admin(gateway.AdminOptions{
 		Gatherer: registry, Sync: sync, Version: "test",
-		Status: func() any { return map[string]string{"lastSuccess": "now"} },
+		Status:  func() any { return map[string]string{"lastSuccess": "now"} },
+		Refused: func() *gateway.Refusal { return &gateway.Refusal{Diagnostics: []string{"endpoints/e.yaml:1:16: no"}} },
 	})
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequest(method, path, http.NoBody))
@@ -92,7 +93,6 @@ timeout: 10s
 `,
 		"deployments/m.yaml": "schemaVersion: 1\nversions:\n  1:\n    url: " + r.url + "\n    headers: {Authorization: 'Bearer ${env:TOKEN}'}\n",
 	})
-	_ = s.apply(files{"endpoints/e.yaml": "schemaVersion: 2\n"})
 	var status struct {
 		Ready    bool
 		Revision struct {

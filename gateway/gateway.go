@@ -83,20 +83,13 @@ type Gateway struct {
 	current atomic.Pointer[Snapshot]
 	stopped atomic.Bool
 
-	mu      sync.Mutex // guards loaders and bound: one revision at a time
+	mu      sync.Mutex // guards loaders, bound and told: one revision at a time
 	loaders loaders
-	bound   []*endpoint // since the last swap, whether they serve or not
-	refusal atomic.Pointer[Refusal]
+	bound   []*endpoint             // since the last swap, whether they serve or not
+	told    map[string]string       // what commits were refused for since the last swap
 	applied atomic.Pointer[Applied] // nil before the first
 
 	watches watches
-}
-
-// Refusal is a revision that was refused, and why.
-type Refusal struct {
-	Commit   string             `json:"commit"`
-	Time     time.Time          `json:"time"`
-	Problems schema.Diagnostics `json:"-"`
 }
 
 // New makes a gateway that serves no snapshot yet: it answers 503.
@@ -115,6 +108,7 @@ func New(o Options) *Gateway {
 		webhook: o.Webhook,
 		mux:     newMux(),
 		whole:   newWholeBodies(o.JSON),
+		told:    map[string]string{},
 		bodies:  tap.NewBudget(cmp.Or(o.CaptureBudget, DefaultCaptureBudget)),
 	}
 	g.captures = capture.NewWriter(capture.Options{Done: g.write})
@@ -148,8 +142,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Apply compiles a revision and swaps it in. If anything is wrong with it, the
-// current snapshot stays, and the refusal is logged, counted and kept for
-// /status; the error is the schema.Diagnostics.
+// current snapshot stays, and the refusal is counted and, if it is another than
+// before, logged; the error is the schema.Diagnostics.
 func (g *Gateway) Apply(rev schema.Revision) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -178,7 +172,7 @@ func (g *Gateway) Swap(s *Snapshot) {
 func (g *Gateway) swap(s *Snapshot) {
 	before := g.current.Swap(s)
 	g.loaders.keep()
-	g.refusal.Store(nil)
+	clear(g.told)
 	g.metrics.swaps.Inc()
 	g.release(before, s)
 	g.warnInsecure(s)
@@ -186,25 +180,40 @@ func (g *Gateway) swap(s *Snapshot) {
 }
 
 func (g *Gateway) refuse(rev schema.Revision, err error) {
-	refusal := &Refusal{Commit: rev.Trees[rev.Branch].Commit, Time: time.Now()}
-	problems := zerolog.Arr()
-	if errors.As(err, &refusal.Problems) {
-		for _, d := range refusal.Problems {
+	g.metrics.rejects.Inc()
+	commit := rev.Trees[rev.Branch].Commit
+	if g.said(commit, err.Error()) {
+		return
+	}
+	problems, found := zerolog.Arr(), schema.Diagnostics(nil)
+	if errors.As(err, &found) {
+		for _, d := range found {
 			problems.Str(d.String())
 		}
 	}
-	g.refusal.Store(refusal)
-	g.metrics.rejects.Inc()
-	g.logger.Error().Str(record.FieldEvent, eventReject).Str(record.FieldCommit, refusal.Commit).Str(record.FieldBranch, rev.Branch).
-		Int(fieldProblems, len(refusal.Problems)).Array(fieldDiagnostics, problems).
+	g.logger.Error().Str(record.FieldEvent, eventReject).Str(record.FieldCommit, commit).Str(record.FieldBranch, rev.Branch).
+		Int(fieldProblems, len(found)).Array(fieldDiagnostics, problems).
 		Msg("revision refused; the last good one goes on serving")
+}
+
+// mostTold bounds of how many commits is known what was logged of them.
+const mostTold = 100
+
+// said tells whether the log has this of a commit since the last swap, and notes
+// that it has: what is refused may be offered again at each poll.
+func (g *Gateway) said(commit, why string) bool {
+	if g.told[commit] == why {
+		return true
+	}
+	if len(g.told) >= mostTold {
+		clear(g.told)
+	}
+	g.told[commit] = why
+	return false
 }
 
 // Current is the snapshot that serves, nil before the first.
 func (g *Gateway) Current() *Snapshot { return g.current.Load() }
-
-// Refused is the newest revision if it was refused, else nil.
-func (g *Gateway) Refused() *Refusal { return g.refusal.Load() }
 
 // Ready reports whether requests should be sent here: a snapshot serves and the
 // gateway is not stopping.

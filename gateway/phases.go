@@ -37,9 +37,8 @@ func (g *Gateway) account(p Phases) {
 	g.applied.Store(&Applied{Count: a.Count + 1, Last: p, Total: a.Total.plus(p)})
 }
 
-// Check tells whether Apply would make a revision serve, which it does not. As
-// with Apply a refusal is logged, counted and kept for /status, and what it is
-// not refused for takes back the last one.
+// Check tells whether Apply would make a revision serve, which it does not. A
+// refusal is counted and logged as by Apply.
 func (g *Gateway) Check(rev schema.Revision) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -47,6 +46,5 @@ func (g *Gateway) Check(rev schema.Revision) error {
 		g.refuse(rev, problems)
 		return problems
 	}
-	g.refusal.Store(nil)
 	return nil
 }

@@ -14,10 +14,11 @@ import (
 )
 
 // archive is a state folder: the last revisions that served, one file each, and
-// which of them is pinned.
+// which of them is pinned; with signatures also how new each branch was.
 //
 //	0000000017-COMMIT.revision    see encodeKept
 //	pin                           see encodePin
+//	dates                         see encodeDates
 //
 // Each file is written beside its place, synced, and renamed, so that what is
 // found is whole whenever the process died, and checked by its checksum when
@@ -37,6 +38,7 @@ const (
 	keptSuffix = ".revision"
 	keptTemp   = ".kept-*.tmp"
 	pinName    = "pin"
+	datesName  = "dates"
 )
 
 // origin says what a kept revision was read from.
@@ -74,6 +76,8 @@ type keptFile struct {
 	commit string
 }
 
+func (k Kept) file() keptFile { return keptFile{k.Number, k.Commit()} }
+
 func newArchive(dir string, from origin, most int) *archive {
 	return &archive{dir: dir, from: from, most: most, heads: map[keptFile]Kept{}}
 }
@@ -82,7 +86,8 @@ func (a *archive) path(f keptFile) string {
 	return filepath.Join(a.dir, fmt.Sprintf("%010d-%s%s", f.number, f.commit, keptSuffix))
 }
 
-func (a *archive) pinFile() string { return filepath.Join(a.dir, pinName) }
+func (a *archive) pinFile() string   { return filepath.Join(a.dir, pinName) }
+func (a *archive) datesFile() string { return filepath.Join(a.dir, datesName) }
 
 // open sweeps the folder and lists its files; none if there is no folder yet.
 func (a *archive) open() ([]keptFile, error) {
@@ -241,14 +246,14 @@ func (a *archive) save(r, was *Revision, now time.Time) error {
 // the one that was just written as many are left as there may be. What is pinned
 // stays, and so does what cannot be removed.
 func (a *archive) prune(before []keptFile, key string) {
-	pin, _ := a.pinned()
+	pin, _ := a.pin(nil)
 	left := len(before) + 1
 	for _, f := range before {
 		again := false
 		if kept := a.head(f); kept.Err == nil {
 			again = kept.key() == key
 		}
-		if pin != nil && pin.Number == f.number || !again && left <= a.most {
+		if pin.is(f) || !again && left <= a.most {
 			continue
 		}
 		if os.Remove(a.path(f)) == nil {
@@ -273,24 +278,55 @@ func (a *archive) sweep() {
 	}
 }
 
-// pinned is what is pinned, or nil.
-func (a *archive) pinned() (*Pin, error) {
+// pin is what is pinned, or nil. A pin that cannot be read says that somebody went
+// back, but not to which of the files: it is taken for one of the newest, with the
+// error, so that nothing that is newer serves.
+func (a *archive) pin(files []keptFile) (*Pin, error) {
 	data, err := os.ReadFile(a.pinFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var pin *Pin
+	if err == nil {
+		pin, err = decodePin(data)
+	}
+	if err != nil && len(files) > 0 {
+		newest := files[len(files)-1]
+		return &Pin{Number: newest.number, Commit: newest.commit, Since: time.Now().UTC()}, err
+	}
+	return pin, err
+}
+
+func (a *archive) savePin(p Pin) error {
+	data, err := encodePin(p)
+	if err != nil {
+		return err
+	}
+	return a.write(a.pinFile(), data)
+}
+
+// dates are how new the branches of this repository were, or nil.
+func (a *archive) dates() (map[string]time.Time, error) {
+	data, err := os.ReadFile(a.datesFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return decodePin(data)
+	kept, err := decodeDates(data)
+	if err != nil || !a.from.equal(kept.From) {
+		return nil, err
+	}
+	return kept.Dates, nil
 }
 
-func (a *archive) pin(p Pin) error {
-	data, err := encodePin(p)
+func (a *archive) saveDates(dates map[string]time.Time) error {
+	data, err := encodeDates(keptDates{From: a.from, Dates: dates})
 	if err != nil {
 		return err
 	}
-	return a.write(a.pinFile(), data)
+	return a.write(a.datesFile(), data)
 }
 
 func (a *archive) unpin() error {

@@ -45,7 +45,7 @@ func write(dir string) {
 		r := numbered(n, 300)
 		err := a.save(r, last, time.Unix(int64(n), 0))
 		if err == nil {
-			err = a.pin(Pin{Number: n, Commit: r.Commit()})
+			err = a.savePin(Pin{Number: n, Commit: r.Commit()})
 		}
 		if err != nil {
 			fmt.Println(err)
@@ -88,7 +88,7 @@ func TestW04KilledWhileWriting(t *testing.T) {
 		if confirmed > 0 && files[len(files)-1].number < confirmed {
 			t.Fatalf("revision %d was confirmed, the newest is %+v", confirmed, files)
 		}
-		pin, err := a.pinned()
+		pin, err := a.pin(nil)
 		if err != nil || confirmed > 0 && (pin == nil || pin.Number < confirmed) {
 			t.Fatalf("pinned is %+v, %v; confirmed was %d", pin, err, confirmed)
 		}

@@ -9,21 +9,20 @@ import (
 
 // consider decides what becomes of a revision that was just read, for those who
 // asked for it. A revision that was refused is offered again when somebody
-// asked: what it was refused for may lie outside the repository, such as a
-// secret that was not set. The live one is offered again when it follows a
-// refused one, which is thereby forgotten.
+// asked, or when it may be taken by now; see settled. The live one is offered
+// again when it follows a refused one, which is thereby forgotten, and when the
+// same commits turn out to hold something else; see Fetched.Differed.
 func (f *Follower) consider(ctx context.Context, revision *Revision, asked []*asking, begin time.Time) error {
 	status := f.Status()
-	key := revision.key()
 	switch {
 	case status.Pin != nil:
 		return f.examine(ctx, revision, again(asked))
-	case status.Live != nil && status.Rejected == nil && status.Live.key() == key:
+	case status.Live != nil && status.Rejected == nil && same(status.Live, revision):
 		f.update(func(s *Status) { s.Source, s.Held, s.Pending = SourceGit, nil, nil })
 		f.base = status.Live
 		f.journal.unchanged(revision.Commit(), time.Since(begin))
 		return nil
-	case status.Rejected != nil && !again(asked) && status.Rejected.Revision.key() == key && !f.proof.moot():
+	case !again(asked) && f.settled(status.Rejected, revision):
 		f.journal.unchanged(revision.Commit(), time.Since(begin))
 		return &RejectedError{Commit: revision.Commit(), Err: status.Rejected.Err}
 	}
@@ -32,6 +31,21 @@ func (f *Follower) consider(ctx context.Context, revision *Revision, asked []*as
 		return held.asError()
 	}
 	return f.offer(ctx, revision, begin)
+}
+
+// settled tells whether a revision was refused before and would be again. What it
+// was refused for may lie outside the repository: keys that were not trusted, a
+// secret that was not there. While nothing serves, anything is worth another try.
+func (f *Follower) settled(r *Rejected, revision *Revision) bool {
+	switch {
+	case r == nil || !same(r.Revision, revision):
+		return false
+	case untrusted(r.Err):
+		return !f.proof.moot(r)
+	case f.Status().Live == nil:
+		return false
+	}
+	return f.outside == nil || !f.outside(r.Err)
 }
 
 // offer lets Take decide about a revision that was just read.
@@ -48,15 +62,14 @@ func (f *Follower) offer(ctx context.Context, revision *Revision, begin time.Tim
 // examine checks a revision that a pin holds back, once.
 func (f *Follower) examine(ctx context.Context, revision *Revision, asked bool) error {
 	status := f.Status()
-	key := revision.key()
 	pending := &PinnedError{Commit: revision.Commit(), Pinned: status.Pin.Commit}
 	switch {
-	case status.Live != nil && status.Live.key() == key:
+	case status.Live != nil && same(status.Live, revision):
 		f.update(func(s *Status) { s.Pending, s.Rejected, s.Held = nil, nil, nil })
 		return nil
-	case status.Pending != nil && status.Pending.key() == key:
+	case status.Pending != nil && same(status.Pending, revision):
 		return pending
-	case status.Rejected != nil && !asked && status.Rejected.Revision.key() == key && !f.proof.moot():
+	case !asked && f.settled(status.Rejected, revision):
 		return &RejectedError{Commit: revision.Commit(), Err: status.Rejected.Err}
 	}
 	if err := f.guard(ctx, revision, f.proven(SourceGit, f.check)); err != nil {
@@ -88,9 +101,10 @@ func (f *Follower) refuse(ctx context.Context, revision *Revision, err error) er
 	if ctx.Err() != nil {
 		return ErrStopped
 	}
-	now := time.Now()
+	rejected := &Rejected{Revision: revision, Err: err, Time: time.Now()}
+	f.proof.mark(rejected)
 	f.update(func(s *Status) {
-		s.Rejected = &Rejected{Revision: revision, Err: err, Time: now}
+		s.Rejected = rejected
 		s.Held, s.Pending = nil, nil
 		s.Totals.Refused++
 	})
@@ -107,95 +121,4 @@ func (f *Follower) guard(ctx context.Context, revision *Revision, call func(cont
 		}
 	}()
 	return call(ctx, revision)
-}
-
-// restore offers what the state folder holds: the pinned revision, else the
-// newest that is whole and taken.
-func (f *Follower) restore(ctx context.Context) {
-	if f.archive == nil {
-		return
-	}
-	files, err := f.archive.open()
-	if err != nil {
-		f.journal.state(err, f.archive.dir, "the state folder cannot be read")
-		return
-	}
-	f.proof.remember(f.archive)
-	pin := f.restorePin()
-	for _, file := range startOrder(files, pin) {
-		if ctx.Err() != nil || f.restoreFile(ctx, file, pin) {
-			return
-		}
-	}
-	if pin != nil {
-		f.journal.unpinned(pin.Commit, "the pinned revision is not kept any more; the newest one is followed")
-		f.dropPin()
-	}
-}
-
-// restorePin reads what is pinned. While the pin stands nothing else is taken.
-func (f *Follower) restorePin() *Pin {
-	pin, err := f.archive.pinned()
-	if err != nil {
-		f.journal.state(err, f.archive.pinFile(), "the pin is ignored")
-	}
-	f.update(func(s *Status) { s.Pin = pin })
-	return pin
-}
-
-// restoreFile tells whether a file's revision serves now.
-func (f *Follower) restoreFile(ctx context.Context, file keptFile, pin *Pin) bool {
-	revision, kept, err := f.archive.load(file)
-	if err != nil {
-		f.journal.state(err, f.archive.path(file), "the state file is ignored")
-		return false
-	}
-	if err := f.decide(ctx, revision, SourceState, f.take); err != nil {
-		f.journal.state(err, f.archive.path(file), "the revision in the state file was refused")
-		return false
-	}
-	f.update(func(s *Status) { s.Stale = true })
-	f.journal.restored(revision.Heads[revision.Branch], kept.Saved)
-	if pin == nil {
-		f.repo.resume(revision)
-		f.base, f.kept = revision, revision
-		return true
-	}
-	if kept.Number != pin.Number {
-		f.journal.state(fmt.Errorf("pinned is %s", pin.Commit), f.archive.path(file), "the pinned revision cannot be served; another one is, until unpinned")
-	}
-	return true
-}
-
-// keep writes the live revision to the state folder. That it cannot is no
-// reason not to serve it; the next round tries again.
-func (f *Follower) keep() {
-	s := f.Status()
-	if s.Live == nil {
-		return
-	}
-	var err error
-	switch {
-	case f.archive == nil:
-		if f.kept == nil || f.kept.key() != s.Live.key() {
-			f.recall.save(s.Live, f.kept, time.Now())
-			f.kept = s.Live
-		}
-		return
-	case s.Pin != nil && !f.unkept:
-		return
-	case s.Pin != nil:
-		err = f.archive.pin(*s.Pin)
-	case s.Source != SourceGit || f.kept != nil && s.Live.key() == f.kept.key():
-		return
-	default:
-		if err = f.archive.save(s.Live, f.kept, time.Now()); err == nil {
-			f.kept = s.Live
-		}
-	}
-	if err != nil && !f.unkept {
-		f.journal.state(err, f.archive.dir, "the live revision could not be kept for the next start")
-	}
-	f.unkept = err != nil
-	f.update(func(s *Status) { s.Unkept = err })
 }

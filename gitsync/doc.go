@@ -4,7 +4,8 @@
 // A [Follower] owns the repository: Run reads it, once at a time. Each time the
 // endpoints branch, or a branch that its tree names, has moved, a new immutable
 // [Revision] is offered to Options.Take. What Take refuses is remembered with
-// its error and not offered again until a commit changes or somebody calls Sync;
+// its error and not offered again until a commit changes or somebody calls Sync,
+// unless it may be taken without either, see Options.Outside, or nothing serves;
 // the last good revision stays live. Nothing but the end of its context makes
 // Run return: a server that is down, a force-push, a deleted branch, an emptied
 // repository or a missing endpoints folder are errors in [Status] and in the
@@ -20,7 +21,8 @@
 // (a path or file:// URL) is read in place. No git binary is needed for any of
 // them. Every tree and file of a revision is proven to be there before it is
 // offered, and on any error the store is thrown away and fetched once more. After
-// 100 changes, or a day, all is read anew and compared with what is held.
+// 100 changes, or a day, a read that finds nothing new reads all anew and compares
+// it with what is held; what was read anew serves if it differs.
 //
 // A revision without most of the endpoints of the last one, or a repository that
 // lost its endpoints folder, its branch or all its commits, is more likely a
@@ -36,7 +38,8 @@
 // that a gateway starts while its git server is down. Pin goes back to any of
 // them, whether there is a git server or not, and what is pinned stays, over
 // restarts, until Unpin; what is new meanwhile is read and checked, but not
-// taken, and so not kept. Without a folder the last revisions are in memory, for
+// taken, and so not kept. While nothing serves, what is kept is offered again at
+// each poll. Without a folder the last revisions are in memory, for
 // Revisions and Kept, and cannot be pinned.
 //
 // [Publish] makes a commit of changed files and pushes it, with credentials of

@@ -20,15 +20,17 @@ type Follower struct {
 	concluded func(Status)                           // nil: nobody wants to know
 	poll      time.Duration
 	journal   *journal
-	proof     *proof // nil: signatures are not looked at
+	proof     *proof           // nil: signatures are not looked at
+	outside   func(error) bool // nil: what Take refuses for lies in the commits
 
-	base    *Revision // what served last without a pin; nil if nothing has
-	kept    *Revision // what was kept last
-	unkept  bool      // the live revision or the pin could not be written
-	healthy time.Time // of the last success, or else of the last beginning anew
-	reading *round    // nil while none is under way
-	due     bool      // a read should begin
-	quiet   time.Time // until when the server has asked to be left alone
+	base    *Revision           // what served last without a pin; nil if nothing has
+	kept    *Revision           // what was kept last
+	unkept  bool                // the live revision or the pin could not be written
+	healthy time.Time           // of the last success, or else of the last beginning anew
+	reading *round              // nil while none is under way
+	due     bool                // a read should begin
+	quiet   time.Time           // until when the server has asked to be left alone
+	told    map[keptFile]string // why files do not serve, as the log says it once
 
 	mu      sync.Mutex
 	status  Status
@@ -54,9 +56,9 @@ func New(o Options) (*Follower, error) {
 	}
 	f := &Follower{
 		repo: repo, folder: o.Folders[0], take: o.Take, check: o.Check, concluded: o.Concluded, poll: o.Poll,
-		journal: newJournal(o.Logger, a.show, o.Branch),
-		status:  Status{Repository: a.show, Branch: o.Branch},
-		wake:    make(chan struct{}, 1),
+		journal: newJournal(o.Logger, a.show, o.Branch), outside: o.Outside, told: map[keptFile]string{},
+		status: Status{Repository: a.show, Branch: o.Branch},
+		wake:   make(chan struct{}, 1),
 	}
 	if f.proof, err = newProof(o.Verify); err != nil {
 		return nil, err
@@ -194,6 +196,7 @@ func (f *Follower) conclude(ctx context.Context, got read) time.Duration {
 		f.succeeded(r.begin, got.revision)
 		err = f.consider(ctx, got.revision, r.asked, r.begin)
 	}
+	f.revive(ctx)
 	f.answer(r.asked, func(a *asking) error { return f.reply(a, err) })
 	if f.concluded != nil {
 		f.concluded(f.Status())

@@ -15,24 +15,31 @@ import (
 func TestPollOffersNothingTwice(t *testing.T) {
 	t.Parallel()
 	r := newRepo(t)
-	r.commit("main", "one", files{"endpoints/a.yaml": endpoint("main")})
+	good := r.commit("main", "good", files{"endpoints/a.yaml": endpoint("main")})
 	refused := errors.New("refused")
-	f := follow(t, options(r.bare), func(*gitsync.Revision) error { return refused })
+	f := follow(t, options(r.bare), func(rev *gitsync.Revision) error {
+		if rev.Commit() == good {
+			return nil
+		}
+		return refused
+	})
+	f.mustSync()
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint("main") + "# 1\n"})
 	for range 3 {
 		if err := f.Poll(context.Background()); !errors.Is(err, refused) {
 			t.Fatal(err)
 		}
 	}
-	if n := f.offered(); n != 1 {
+	if n := f.offered(); n != 2 {
 		t.Errorf("offered %d times by polls", n)
 	}
 	_ = f.sync()
-	if n := f.offered(); n != 2 {
+	if n := f.offered(); n != 3 {
 		t.Errorf("offered %d times after Sync", n)
 	}
 	r.commit("main", "two", files{"endpoints/a.yaml": endpoint("main") + "# 2\n"})
 	_ = f.Poll(context.Background())
-	if n := f.offered(); n != 3 {
+	if n := f.offered(); n != 4 {
 		t.Errorf("offered %d times after a commit", n)
 	}
 }

@@ -24,8 +24,9 @@ import (
 // read than a start may; they are compressed, as ten revisions of them would
 // take more of a disk than what they say is worth.
 const (
-	keptMagic = "switchyard-revision 2 "
-	pinMagic  = "switchyard-pin 1 "
+	keptMagic  = "switchyard-revision 2 "
+	pinMagic   = "switchyard-pin 1 "
+	datesMagic = "switchyard-dates 1 "
 	// largestTrees bounds what a file may unfold to. It is far above what
 	// Options.MaxBytes lets in.
 	largestTrees = 1 << 30
@@ -159,6 +160,30 @@ func decodePin(data []byte) (*Pin, error) {
 		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	return p, nil
+}
+
+// keptDates are how new the branches were that served, so that none comes back
+// older.
+type keptDates struct {
+	From  origin               `json:"from"`
+	Dates map[string]time.Time `json:"dates"`
+}
+
+func encodeDates(d keptDates) ([]byte, error) {
+	body, err := json.Marshal(d)
+	return seal(datesMagic, body), err
+}
+
+func decodeDates(data []byte) (keptDates, error) {
+	var d keptDates
+	body, err := unseal(datesMagic, data)
+	if err != nil {
+		return d, err
+	}
+	if err := json.Unmarshal(body, &d); err != nil {
+		return d, fmt.Errorf("it is damaged: %w", err)
+	}
+	return d, nil
 }
 
 // seal puts a format's name and a checksum in front.

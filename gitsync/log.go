@@ -54,7 +54,7 @@ func (j *journal) taken(h Head, took time.Duration) {
 // asked about commits that nobody trusted has signed.
 func (j *journal) refused(commit string, took time.Duration, err error) {
 	j.succeeded(commit)
-	if errors.Is(err, ErrUnverified) || errors.Is(err, ErrRewound) {
+	if untrusted(err) {
 		j.log.Error().Err(err).Str(fieldCommit, commit).Int64(fieldDurationMs, took.Milliseconds()).Msg("new revision refused; what served goes on")
 		return
 	}
@@ -77,6 +77,10 @@ func (j *journal) held(h *Held) {
 
 func (j *journal) pinned(p Pin) {
 	j.log.Info().Str(fieldCommit, p.Commit).Int("number", p.Number).Msg("revision is pinned; newer ones do not serve until it is unpinned")
+}
+
+func (j *journal) stuck(p Pin) {
+	j.log.Error().Str(fieldPinned, p.Commit).Msg("nothing serves: the pinned revision is refused; it is offered again at each poll, until it is taken or unpinned")
 }
 
 func (j *journal) unpinned(commit, why string) {

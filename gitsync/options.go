@@ -42,8 +42,13 @@ type Options struct {
 	Named func(endpoints fs.FS) []string
 	// Take is called with each new revision, from Run's goroutine, never
 	// concurrently. An error refuses the revision: the last good one stays live,
-	// and this one is not offered again until a commit changes or Sync is called.
+	// and this one is not offered again until a commit changes or Sync is called; see
+	// also Outside.
 	Take func(ctx context.Context, revision *Revision) error
+	// Outside, if set, tells of an error of Take or Check whether the revision may be
+	// taken without another commit, such as when a secret comes late: then it is offered
+	// again at each poll. While nothing serves, every refused revision is.
+	Outside func(err error) bool
 	// Check, if set, is called instead of Take with each new revision that a pin
 	// holds back, to tell whether it would be taken.
 	Check func(ctx context.Context, revision *Revision) error

@@ -17,6 +17,12 @@ type Pin struct {
 	Since  time.Time `json:"since"`
 }
 
+// is tells whether a file holds what is pinned. A number alone says too little: in
+// a folder that was emptied they begin at 1 again.
+func (p *Pin) is(f keptFile) bool {
+	return p != nil && p.Number == f.number && p.Commit == f.commit
+}
+
 // PinnedError is the answer of Follower.Sync when the newest revision is good
 // but another one is pinned. It is ErrPinned.
 type PinnedError struct {
@@ -68,15 +74,15 @@ func (f *Follower) pinTo(ctx context.Context, which string) error {
 	before := f.Status()
 	if before.Live == nil || before.Live.key() != revision.key() {
 		if err := f.decide(ctx, revision, SourceState, f.take); err != nil {
-			f.update(func(s *Status) { s.Rejected, s.Held, s.Pending = before.Rejected, before.Held, before.Pending })
+			f.putBack(before)
 			return err
 		}
 	}
 	pin := Pin{Number: kept.Number, Commit: revision.Commit(), Since: time.Now().UTC()}
 	f.update(func(s *Status) { s.Pin, s.Held = &pin, nil })
 	f.journal.pinned(pin)
-	f.due = true // what the pin holds back is to be seen
-	if err := f.archive.pin(pin); err != nil {
+	f.soon() // what the pin holds back is to be seen
+	if err := f.archive.savePin(pin); err != nil {
 		f.unkept = true
 		f.update(func(s *Status) { s.Unkept = err })
 		return fmt.Errorf("the revision serves and is pinned, %w: %w", ErrUnrecorded, err)
@@ -94,17 +100,30 @@ func (f *Follower) unpin(ctx context.Context) error {
 	}
 	f.dropPin()
 	f.journal.unpinned(pin.Commit, "unpinned; the newest revision is followed")
-	f.due = true
+	f.soon()
 	if f.base == nil {
 		f.base = f.newestKept()
 	}
-	if newest := f.Status().Newest; newest != nil {
-		return f.consider(ctx, newest, []*asking{{}}, time.Now())
+	status := f.Status()
+	if status.Newest != nil {
+		return f.consider(ctx, status.Newest, []*asking{{}}, time.Now())
 	}
-	if f.base == nil || f.base.key() == f.Status().Live.key() {
+	if f.base == nil || status.Live != nil && same(f.base, status.Live) {
 		return nil
 	}
 	return f.decide(ctx, f.base, SourceState, f.take)
+}
+
+// soon has the repository read now, or as soon as the server may be asked again,
+// which is when the timer fires.
+func (f *Follower) soon() {
+	f.due = f.due || !time.Now().Before(f.quiet)
+}
+
+// putBack has what is known of the newest revision be as it was before an older
+// one was offered.
+func (f *Follower) putBack(before Status) {
+	f.update(func(s *Status) { s.Rejected, s.Held, s.Pending = before.Rejected, before.Held, before.Pending })
 }
 
 func (f *Follower) dropPin() {
@@ -134,7 +153,7 @@ func startOrder(files []keptFile, pin *Pin) []keptFile {
 	files = slices.Clone(files)
 	rank := func(k keptFile) int {
 		switch {
-		case pin == nil, k.number == pin.Number:
+		case pin == nil, pin.is(k):
 			return 0
 		case k.number < pin.Number:
 			return 1
@@ -164,7 +183,7 @@ func (f *Follower) Revisions(ctx context.Context) ([]Kept, error) {
 		return nil, err
 	}
 	for i, k := range list {
-		list[i].Pinned = status.Pin != nil && k.Number == status.Pin.Number
+		list[i].Pinned = status.Pin.is(k.file())
 		list[i].Live = k.Err == nil && status.Live != nil && k.key() == status.Live.key()
 	}
 	return list, nil
@@ -207,21 +226,19 @@ func ReadKept(stateDir string) ([]Kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	pin, err := a.pinned()
+	files, err := a.files()
 	if err != nil {
-		return nil, fmt.Errorf("read the pin: %w", err)
+		return nil, err
 	}
-	byNumber := map[int]int{}
-	var files []keptFile
+	pin, _ := a.pin(files) // one that is damaged is what a start takes it for
+	order := startOrder(files, pin)
+	usable := func(f keptFile) bool {
+		return slices.ContainsFunc(list, func(k Kept) bool { return k.Err == nil && k.file() == f })
+	}
+	first := slices.IndexFunc(order, usable)
 	for i, k := range list {
-		list[i].Pinned = pin != nil && pin.Number == k.Number
-		byNumber[k.Number] = i
-		if k.Err == nil {
-			files = append(files, keptFile{number: k.Number})
-		}
-	}
-	if order := startOrder(files, pin); len(order) > 0 {
-		list[byNumber[order[0].number]].Live = true
+		list[i].Pinned = pin.is(k.file())
+		list[i].Live = first >= 0 && k.file() == order[first]
 	}
 	return list, nil
 }

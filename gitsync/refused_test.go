@@ -51,8 +51,15 @@ func TestRefusedRevisionIsOfferedAgainOnlyWhenAsked(t *testing.T) {
 func TestPollsDoNotOfferARefusedRevisionAgain(t *testing.T) {
 	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
 		o.Poll = 10 * time.Millisecond
-		r.commit("main", "bad", files{"endpoints/a.yaml": endpoint()})
-		f := follow(t, o, func(*gitsync.Revision) error { return errors.New("bad weight") })
+		good := r.commit("main", "good", files{"endpoints/a.yaml": endpoint()})
+		f := follow(t, o, func(rev *gitsync.Revision) error {
+			if rev.Commit() == good {
+				return nil
+			}
+			return errors.New("bad weight")
+		})
+		f.mustSync()
+		r.commit("main", "bad", files{"endpoints/a.yaml": endpoint() + "# bad\n"})
 		_ = f.sync()
 		offers := f.offered()
 		for range 3 {

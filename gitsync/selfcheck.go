@@ -28,7 +28,8 @@ func (t trust) ended(now time.Time) bool {
 }
 
 // selfCheck reads a revision anew when it has been trusted for long enough, and
-// gives what was read if that differs. A check that cannot be made says nothing
+// gives what was read if that differs. It is for when no branch has moved, so that
+// nobody waits for it who has pushed. A check that cannot be made says nothing
 // about what is held; the next one is as far away as after any other.
 func (r *repository) selfCheck(ctx context.Context, s session, held *Revision) *Revision {
 	if r.trust.since.IsZero() {
@@ -72,7 +73,8 @@ func (r *repository) anew(ctx context.Context, s session, into *store, held *Rev
 	return out, nil
 }
 
-// same tells whether two revisions have the same content.
+// same tells whether two revisions have the same commits, and the same content in
+// them, which only a fault of ours or of the machine makes two different things.
 func same(a, b *Revision) bool {
 	return maps.EqualFunc(a.Heads, b.Heads, func(a, b Head) bool {
 		one, _ := a.Tree.(tree)

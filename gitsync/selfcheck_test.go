@@ -92,18 +92,23 @@ func textOf(t *testing.T, r *Revision) string {
 	return string(data)
 }
 
+// Nobody who has pushed waits for that: it is done by a read that finds nothing new.
 func TestWhatIsHeldIsReadAnewAfterManyChanges(t *testing.T) {
 	s := &shelf{}
 	r := s.repository(t)
-	for i := range 2*trustedChanges + 10 {
-		s.text = fmt.Sprint("change ", i)
-		got, fetched := mustRead(t, r)
-		if textOf(t, got) != s.text || fetched.Differed {
-			t.Fatalf("change %d: %+v with %q", i, fetched, textOf(t, got))
+	for round := range 2 {
+		for i := range trustedChanges + 10 {
+			s.text = fmt.Sprint("change ", round, " ", i)
+			got, fetched := mustRead(t, r)
+			if textOf(t, got) != s.text || fetched.Differed || s.fetched != round+1 {
+				t.Fatalf("change %d: %+v with %q, all was read %d times", i, fetched, textOf(t, got), s.fetched)
+			}
 		}
-	}
-	if s.fetched != 3 { // the first, and after 100 and 200 changes
-		t.Errorf("all was read %d times", s.fetched)
+		for range 3 {
+			if got, fetched := mustRead(t, r); got != r.last || fetched.Differed || s.fetched != round+2 {
+				t.Errorf("nothing new after many changes: %+v, all was read %d times", fetched, s.fetched)
+			}
+		}
 	}
 }
 
@@ -144,5 +149,50 @@ func TestWhatIsReadAnewWins(t *testing.T) {
 	s.text = "two"
 	if got, _ := mustRead(t, r); textOf(t, got) != "two" {
 		t.Errorf("afterwards %q", textOf(t, got))
+	}
+}
+
+// Other content serves although no commit has changed, and is what a start serves.
+func TestWhatIsReadAnewServes(t *testing.T) {
+	s := &shelf{text: "one"}
+	var offered []string
+	o := Options{URL: "http://127.0.0.1/x.git", Poll: time.Hour, StateDir: t.TempDir(), Take: func(_ context.Context, r *Revision) error {
+		offered = append(offered, textOf(t, r))
+		return nil
+	}}
+	f, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.repo.source = s
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	sync := func() {
+		t.Helper()
+		if err := f.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sync()
+	sync() // so that Run waits for the next poll, an hour away
+	f.Status().Live.Heads["main"].Tree.(tree).root.entries[0].entries[0].data[0] = 'X'
+	f.repo.trust.since = time.Now().Add(-trustedTime)
+	sync()
+	if got := f.Status(); textOf(t, got.Live) != "one" || got.Totals.Differed != 1 || got.Totals.Taken != 2 || len(offered) != 2 {
+		t.Errorf("%q serves after %q were offered: %+v", textOf(t, got.Live), offered, got.Totals)
+	}
+	sync()
+	if len(offered) != 2 {
+		t.Errorf("offered were %q", offered)
+	}
+	cancel()
+	<-ended
+	files, err := f.archive.files()
+	if err != nil || len(files) != 1 {
+		t.Fatalf("kept are %v, %v", files, err)
+	}
+	if kept, _, err := f.archive.load(files[0]); err != nil || textOf(t, kept) != "one" {
+		t.Errorf("kept is %v, %v", kept, err)
 	}
 }

@@ -36,8 +36,11 @@ type Status struct {
 	Source  Source // where Live was read
 	// Stale is set while Live is what the state folder held at the start and no
 	// sync has succeeded since.
-	Stale    bool
-	Rejected *Rejected // the newest revision, if Take or Check refused it; nil otherwise
+	Stale bool
+	// Rejected is the newest revision, if Take or Check refused it, or it was refused for
+	// its signatures; before the repository was read and while nothing serves, the
+	// kept one that should. Nil otherwise.
+	Rejected *Rejected
 	Held     *Held     // the newest state of the repository, if it is held; nil otherwise
 	Pin      *Pin      // what is pinned; nil if nothing
 	Pending  *Revision // the newest revision, if it is good but not live because of the pin; nil otherwise
@@ -50,20 +53,23 @@ type Rejected struct {
 	Revision *Revision
 	Err      error // what Take or Check returned
 	Time     time.Time
+	keys     *signature.Trusted // that none of its signatures is by; nil if it was not refused for that
+	keyless  bool               // the keys could not be read
 }
 
 // Totals count since New. They only grow.
 type Totals struct {
-	Reads   map[Mode]int64   // that succeeded, by what they did
-	Failed  int64            // reads that did not
-	Bytes   int64            // received
-	List    time.Duration    // of all reads
-	Fetch   time.Duration    // of all reads that fetched
-	Fetches int64            // reads that fetched
-	Taken   int64            // revisions that began to serve
-	Refused int64            // revisions that Take or Check refused
-	Held    map[Reason]int64 // revisions, and losses, that were held
-	Rebuilt int64            // how often client and store were made anew after long failure
+	Reads    map[Mode]int64   // that succeeded, by what they did
+	Failed   int64            // reads that did not
+	Bytes    int64            // received
+	List     time.Duration    // of all reads
+	Fetch    time.Duration    // of all reads that fetched
+	Fetches  int64            // reads that fetched
+	Taken    int64            // revisions that began to serve
+	Refused  int64            // revisions that Take or Check refused
+	Held     map[Reason]int64 // revisions, and losses, that were held
+	Rebuilt  int64            // how often client and store were made anew after long failure
+	Differed int64            // reads that found other content in the same commits; see Fetched
 }
 
 // add counts a read. Maps are not changed, as copies share them.
@@ -76,6 +82,9 @@ func (t Totals) add(got read) Totals {
 	}
 	if got.rebuilt {
 		t.Rebuilt++
+	}
+	if got.fetched.Differed {
+		t.Differed++
 	}
 	if got.err != nil {
 		t.Failed++

@@ -2,6 +2,7 @@ package gitsync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,7 @@ type Verify struct {
 type proof struct {
 	Verify
 	floor   map[string]time.Time        // by branch, the newest date that served
+	raised  bool                        // it is another than what was kept of it
 	signers map[string]signature.Signer // of what was checked last
 	used    *signature.Trusted          // the keys that refused a revision last; nil if none did
 	failed  bool                        // the keys could not be read
@@ -106,25 +108,43 @@ func (p *proof) serves(r *Revision) {
 		return
 	}
 	for branch, h := range r.Heads {
-		if p.AllowRewind || h.Time.After(p.floor[branch]) {
-			p.floor[branch] = h.Time
+		if date := p.floor[branch]; h.Time.After(date) || p.AllowRewind && !h.Time.Equal(date) {
+			p.floor[branch], p.raised = h.Time, true
 		}
 	}
 }
 
-// remember takes the dates of the newest kept revision, which a pin may go back
-// behind, so that a restart is no way to go back either.
-func (p *proof) remember(a *archive) {
+// remember takes the dates that were kept, so that a restart is no way to go back
+// either. Where they are not, those of all revisions that are kept are the best
+// that is known. The newest one may have been kept and its dates not.
+func (p *proof) remember(a *archive) error {
 	if p == nil {
-		return
+		return nil
 	}
-	list, err := a.list()
-	if err != nil {
-		return // which is told where the folder is opened
+	dates, err := a.dates()
+	maps.Copy(p.floor, dates)
+	list, _ := a.list() // which is told where the folder is opened
+	for _, k := range list {
+		for branch, h := range k.Heads {
+			if k.Err == nil && h.Time.After(p.floor[branch]) {
+				p.floor[branch], p.raised = h.Time, true
+			}
+		}
+		if k.Err == nil && dates != nil {
+			break
+		}
 	}
-	if i := slices.IndexFunc(list, func(k Kept) bool { return k.Err == nil }); i >= 0 {
-		p.serves(&Revision{Heads: list[i].Heads})
+	return err
+}
+
+// keep writes the dates, if there are others than before.
+func (p *proof) keep(a *archive) error {
+	if p == nil || !p.raised {
+		return nil
 	}
+	err := a.saveDates(p.floor)
+	p.raised = err != nil
+	return err
 }
 
 func (p *proof) signed() map[string]signature.Signer {
@@ -134,15 +154,27 @@ func (p *proof) signed() map[string]signature.Signer {
 	return maps.Clone(p.signers)
 }
 
-// moot tells whether the keys are others than those that refused a revision
-// last, so that it is worth another look.
-func (p *proof) moot() bool {
-	if p == nil || p.used == nil && !p.failed {
+// untrusted tells whether a revision was refused before Take was asked about it.
+func untrusted(err error) bool {
+	return errors.Is(err, ErrUnverified) || errors.Is(err, ErrRewound)
+}
+
+// mark notes by which keys a revision was refused just now, if it was by keys.
+func (p *proof) mark(r *Rejected) {
+	if p != nil {
+		r.keys, r.keyless = p.used, p.failed
+	}
+}
+
+// moot tells whether the keys are others than those that refused a revision, so
+// that it is worth another look.
+func (p *proof) moot(r *Rejected) bool {
+	if p == nil || r.keys == nil && !r.keyless {
 		return false
 	}
 	keys, err := p.Keys.Load()
 	if err != nil {
 		return false
 	}
-	return p.failed || !keys.Same(p.used)
+	return r.keyless || !keys.Same(r.keys)
 }

@@ -187,3 +187,69 @@ func TestKeptRevisionsAreVerified(t *testing.T) {
 	taking := follow(t, verified(t, o, key), nil)
 	eventually(t, func() bool { return taking.Status().Live != nil })
 }
+
+// A branch that no endpoint names for a while is not forgotten by a restart, nor
+// when the revisions that named it are kept no more.
+func TestBranchesThatWentAwayDoNotComeBackOlder(t *testing.T) {
+	r := newRepo(t)
+	key := signer(t)
+	r.key = key
+	at(t, "2026-01-01T00:00:00Z")
+	old := r.commit("dev", "dev 1", files{"deployments/d.yaml": "1\n"})
+	at(t, "2026-01-02T00:00:00Z")
+	r.commit("dev", "dev 2", files{"deployments/d.yaml": "2\n"})
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint("dev")})
+	o := verified(t, options(r.bare), key)
+	o.StateDir, o.Keep = t.TempDir(), 1
+	f := follow(t, o, nil)
+	f.mustSync()
+	at(t, "2026-01-03T00:00:00Z")
+	r.commit("main", "two", files{"endpoints/a.yaml": endpoint()})
+	f.mustSync()
+	_ = f.stop()
+	at(t, "2026-01-04T00:00:00Z")
+	r.move("dev", old)
+	r.commit("main", "three", files{"endpoints/a.yaml": endpoint("dev")})
+	f = follow(t, o, nil)
+	if err := f.sync(); !errors.Is(err, gitsync.ErrRewound) {
+		t.Errorf("dev came back older: %v", err)
+	}
+	_ = f.stop()
+	// Damaged, the dates are those of what is kept.
+	if err := os.Truncate(filepath.Join(o.StateDir, "dates"), 10); err != nil {
+		t.Fatal(err)
+	}
+	f = follow(t, o, nil)
+	f.mustSync()
+	if !strings.Contains(f.log.String(), "the dates of branches are ignored") {
+		t.Errorf("log is %s", f.log)
+	}
+}
+
+// What a failed pin was refused for is not what the newest revision was refused for.
+func TestKeysAreReadAgainAfterAFailedPin(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	key, other := signer(t), signer(t)
+	r.key = key
+	o := verified(t, options(r.bare), key)
+	o.StateDir, o.Poll = t.TempDir(), 20e6
+	first := history(t, r, o, 2)[0]
+	f := follow(t, o, func(rev *gitsync.Revision) error {
+		if rev.Commit() == first {
+			return errSecret
+		}
+		return nil
+	})
+	f.mustSync()
+	r.key = other
+	tip := r.commit("main", "by another key", files{"endpoints/a.yaml": "three\n"})
+	if err := f.sync(); !errors.Is(err, gitsync.ErrUnverified) {
+		t.Fatalf("an unknown key gave %v", err)
+	}
+	if err := f.pin("1"); !errors.Is(err, errSecret) {
+		t.Fatalf("pin: %v", err)
+	}
+	allow(t, o.Verify.Keys.AllowedSigners, key, other)
+	eventually(t, func() bool { return f.Status().Live.Commit() == tip })
+}

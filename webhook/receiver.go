@@ -40,7 +40,7 @@ type Options struct {
 // Receiver is the handler of push hooks. It is safe for concurrent use.
 type Receiver struct {
 	options Options
-	counts  *prometheus.CounterVec
+	counts  counts
 	journal journal
 	// keeping holds a token for each delivery whose beginning is kept in memory.
 	// When it is full, deliveries are not kept: they are taken to matter.
@@ -88,7 +88,7 @@ var (
 func (h *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	told, no := h.receive(w, r)
 	if no != nil {
-		h.counts.WithLabelValues(string(no.result)).Inc()
+		h.counts.add(no.result)
 		h.journal.refused(no, r)
 		if no == notPosted {
 			w.Header().Set("Allow", http.MethodPost)
@@ -97,7 +97,7 @@ func (h *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	became := h.decide(told)
-	h.counts.WithLabelValues(string(became)).Inc()
+	h.counts.add(became)
 	if became == resultAccepted {
 		h.options.Poke()
 		if r.Header.Get(headerRelayed) == "" {

@@ -15,7 +15,8 @@ import (
 func (p *process) adminOptions(gatherer prometheus.Gatherer) gateway.AdminOptions {
 	o := gateway.AdminOptions{
 		Gatherer: gatherer,
-		Status:   func() any { return newSyncStatus(p.follower.Status(), p.gateway.Applied()) },
+		Status:   func() any { return newSyncStatus(p.follower.Status(), p.gateway.Applied(), p.webhook.deliveries()) },
+		Refused:  func() *gateway.Refusal { return refusal(p.follower.Status().Rejected) },
 		Version:  p.options.Version,
 		Tokens:   p.options.AdminTokens,
 		Local:    p.options.AdminTokens == nil && !p.certified(),

@@ -40,10 +40,11 @@ var (
 	syncRefusals    = describe("refused_total", "Revisions that were refused.")
 	syncHolds       = describe("held_total", "Revisions, and losses of the repository, that were held, by reason.", "reason")
 	syncRebuilt     = describe("rebuilt_total", "How often the git client was made anew after long failure.")
+	syncDiffered    = describe("differed_total", "How often what was held was found to be another than what is in the repository.")
 	syncPhase       = describe("phase_seconds", "How long the phases of syncs took.", "phase")
 	syncDescription = []*prometheus.Desc{
 		syncCommit, syncCommitted, syncLiveSince, syncAttempt, syncSuccess, syncFailures, syncStale, syncPinned, syncPending, syncHeld,
-		syncRefused, syncUnkept, syncReads, syncBytes, syncTaken, syncRefusals, syncHolds, syncRebuilt, syncPhase,
+		syncRefused, syncUnkept, syncReads, syncBytes, syncTaken, syncRefusals, syncHolds, syncRebuilt, syncDiffered, syncPhase,
 	}
 )
 
@@ -103,6 +104,7 @@ func collectTotals(to chan<- prometheus.Metric, t gitsync.Totals) {
 		count(syncHolds, t.Held[reason], string(reason))
 	}
 	count(syncRebuilt, t.Rebuilt)
+	count(syncDiffered, t.Differed)
 }
 
 func (m syncMetrics) collectPhases(to chan<- prometheus.Metric, t gitsync.Totals) {

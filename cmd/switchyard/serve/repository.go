@@ -2,7 +2,9 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gitsync"
@@ -14,11 +16,19 @@ func (p *process) makeFollower() error {
 	o.Named = Named(o.Branch)
 	o.Logger = p.logger
 	o.Take = p.reported(p.take)
+	o.Outside = mayCome
 	o.Check = p.checked(func(_ context.Context, rev *gitsync.Revision) error { return p.gateway.Check(Revision(rev)) })
 	o.Concluded = p.reportUnoffered
 	follower, err := gitsync.New(o)
 	p.follower = follower
 	return err
+}
+
+// mayCome tells whether all that is wrong with a revision are secrets that are not
+// there, as they may come without another commit.
+func mayCome(err error) bool {
+	problems, ok := errors.AsType[schema.Diagnostics](err)
+	return ok && !slices.ContainsFunc(problems, func(d schema.Diagnostic) bool { return d.Rule != schema.RuleSecret })
 }
 
 // take has a revision serve, if nothing is wrong with it.

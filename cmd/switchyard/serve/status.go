@@ -7,6 +7,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gitsync"
 	"github.com/switchyard-gateway/switchyard/gitsync/signature"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // syncStatus is how /status shows how syncing goes.
@@ -29,8 +30,9 @@ type syncStatus struct {
 	Distrust *string                     `json:"untrusted"`  // why the newest revision is refused for its signatures; null if it is not
 	Unkept   *string                     `json:"stateError"` // why what serves could not be kept for the next start; null if it is
 
-	LastSync syncFigures  `json:"lastSync"`
-	Totals   totalFigures `json:"totals"` // since the start
+	LastSync syncFigures      `json:"lastSync"`
+	Totals   totalFigures     `json:"totals"`  // since the start
+	Webhook  map[string]int64 `json:"webhook"` // deliveries since the start by what became of them; null without a webhook
 }
 
 type branchStatus struct {
@@ -63,16 +65,17 @@ type syncFigures struct {
 }
 
 type totalFigures struct {
-	Reads   map[gitsync.Mode]int64   `json:"reads"`
-	Failed  int64                    `json:"failed"`
-	Bytes   int64                    `json:"bytes"`
-	Taken   int64                    `json:"taken"`
-	Refused int64                    `json:"refused"`
-	Held    map[gitsync.Reason]int64 `json:"held"`
-	Rebuilt int64                    `json:"rebuilt"`
+	Reads    map[gitsync.Mode]int64   `json:"reads"`
+	Failed   int64                    `json:"failed"`
+	Bytes    int64                    `json:"bytes"`
+	Taken    int64                    `json:"taken"`
+	Refused  int64                    `json:"refused"`
+	Held     map[gitsync.Reason]int64 `json:"held"`
+	Rebuilt  int64                    `json:"rebuilt"`
+	Differed int64                    `json:"differed"` // times that what was held was found to be another than what is in the repository
 }
 
-func newSyncStatus(s gitsync.Status, applied gateway.Applied) syncStatus {
+func newSyncStatus(s gitsync.Status, applied gateway.Applied, deliveries map[string]int64) syncStatus {
 	return syncStatus{
 		Repository:  s.Repository,
 		Branch:      s.Branch,
@@ -98,7 +101,9 @@ func newSyncStatus(s gitsync.Status, applied gateway.Applied) syncStatus {
 		Totals: totalFigures{
 			Reads: s.Totals.Reads, Failed: s.Totals.Failed, Bytes: s.Totals.Bytes, Taken: s.Totals.Taken,
 			Refused: s.Totals.Refused, Held: s.Totals.Held, Rebuilt: s.Totals.Rebuilt,
+			Differed: s.Totals.Differed,
 		},
+		Webhook: deliveries,
 	}
 }
 
@@ -118,6 +123,22 @@ func newPending(r *gitsync.Revision) *pendingStatus {
 		return nil
 	}
 	return &pendingStatus{Commit: r.Commit(), Branches: newBranchTips(r.Heads)}
+}
+
+// refusal is how /status shows the newest revision if it was refused; nil if not.
+func refusal(r *gitsync.Rejected) *gateway.Refusal {
+	if r == nil {
+		return nil
+	}
+	out := &gateway.Refusal{Commit: r.Revision.Commit(), Time: r.Time}
+	problems, ok := errors.AsType[schema.Diagnostics](r.Err)
+	if !ok {
+		out.Diagnostics = []string{r.Err.Error()}
+	}
+	for _, d := range problems {
+		out.Diagnostics = append(out.Diagnostics, d.String())
+	}
+	return out
 }
 
 // distrust is why a revision is refused for its signatures; nil if it is not.

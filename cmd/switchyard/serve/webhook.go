@@ -54,6 +54,14 @@ func (h *hook) register(registry *prometheus.Registry) {
 	}
 }
 
+// deliveries are how many came, by what became of them; nil without a webhook.
+func (h *hook) deliveries() map[string]int64 {
+	if h == nil {
+		return nil
+	}
+	return h.receiver.Deliveries()
+}
+
 func (h *hook) run(ctx context.Context) error {
 	if h == nil {
 		return nil
