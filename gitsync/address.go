@@ -28,6 +28,9 @@ func parseAddress(text string) (address, error) {
 	}
 	if !strings.Contains(text, "://") {
 		if host, path, ok := hostPath(text); ok {
+			if strings.Contains(path, "@") {
+				return address{}, errors.New("repository has @ behind its first colon, as if https:// were missing before a user name and a password; write it as a URL")
+			}
 			return sshAddress(host, path), nil
 		}
 		return fileAddress(text)
@@ -40,6 +43,16 @@ func parseAddress(text string) (address, error) {
 		return address{}, errors.New("repository URL has a query or fragment; give tokens as user information or in a file")
 	}
 	return urlAddress(u)
+}
+
+// Shown is a repository's URL or path without what no text may show. What cannot be
+// understood is not repeated.
+func Shown(url string) string {
+	a, err := parseAddress(url)
+	if err != nil {
+		return "the repository"
+	}
+	return a.show
 }
 
 func urlAddress(u *url.URL) (address, error) {

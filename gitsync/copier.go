@@ -129,7 +129,7 @@ func (s *store) node(i *item) *node {
 }
 
 // apart gives entries of one name, which only a crafted tree has, names of
-// their own, under which they are no files.
+// their own, with the same ending, under which they are no files.
 func apart(folder *node) *node {
 	for i, n := range folder.entries[min(1, len(folder.entries)):] {
 		if n.name == folder.entries[i].name {
@@ -146,7 +146,8 @@ func renamed(nodes []*node) []*node {
 	for i, n := range nodes {
 		name := n.name
 		for seen[name] {
-			name += " (again)"
+			stem, ending := cutEnding(name)
+			name = stem + " (again)" + ending
 		}
 		seen[name] = true
 		if name != n.name {

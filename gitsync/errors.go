@@ -32,7 +32,7 @@ var (
 	// ErrNoEndpoints means that the endpoints branch has no endpoints folder.
 	ErrNoEndpoints = errors.New("the folder is missing; commit at least one endpoint file to it")
 	// ErrTooLarge means that Options.MaxBytes would be exceeded.
-	ErrTooLarge = errors.New("the repository is larger than the limit; raise the limit, or let the server filter (uploadpack.allowFilter)")
+	ErrTooLarge = errors.New("the repository is larger than the limit; raise it with --git-max-bytes, or let the server filter (uploadpack.allowFilter)")
 	// ErrFileTooLarge is what reading a file above 64 KiB gives: such files are listed, with their size, but not held.
 	ErrFileTooLarge = errors.New("file is larger than 64 KiB")
 	// ErrUnverified means that a commit is not signed by a trusted key; see Options.Verify.

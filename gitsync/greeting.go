@@ -48,8 +48,13 @@ func (c capabilities) add(text string) {
 // annotated tags are peeled to what is tagged.
 type references map[string]plumbing.Hash
 
-// maxRefs bounds how many references are read.
-const maxRefs = 1 << 20
+const (
+	// maxRefs bounds how many references are read.
+	maxRefs = 1 << 20
+	// maxCapabilities bounds, in bytes, what a server may say that it can; git says
+	// some hundred.
+	maxCapabilities = 64 << 10
+)
 
 // errSilent is a server that ended before it said anything.
 var errSilent = errors.New("the server said nothing")
@@ -87,7 +92,7 @@ func readGreeting(r io.Reader) (*greeting, error) {
 
 func readGreeting2(in *pktReader) (*greeting, error) {
 	g := &greeting{version: 2, capabilities: capabilities{}}
-	for range maxRefs {
+	for said := 0; said <= maxCapabilities; {
 		kind, line, err := in.text()
 		switch {
 		case err != nil:
@@ -101,6 +106,7 @@ func readGreeting2(in *pktReader) (*greeting, error) {
 			return nil, errors.New("a mark among the capabilities")
 		}
 		g.capabilities.add(line)
+		said += len(line) + 1
 	}
 	return nil, errors.New("capabilities without end")
 }

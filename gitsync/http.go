@@ -40,6 +40,9 @@ const (
 	receivePack = "git-receive-pack"
 )
 
+// beforePack is how much a server may say, in bytes, beside a pack.
+const beforePack = 1 << 20
+
 func newHTTPWire(a address, o Options, service string) (*httpWire, error) {
 	w := &httpWire{service: service, base: strings.TrimSuffix(a.show, "/"), scheme: a.scheme, host: a.host, max: o.MaxBytes}
 	pool, err := httpPool(o, &w.bytes)
@@ -221,7 +224,7 @@ func (w *httpWire) try(ctx context.Context, method, to string, body []byte) (*ht
 	resp.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.LimitReader(resp.Body, w.max+1<<20), resp.Body} // the pack itself is bounded when it is read
+	}{io.LimitReader(resp.Body, w.max+beforePack), resp.Body} // the pack itself is bounded when it is read
 	return resp, nil
 }
 

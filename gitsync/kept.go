@@ -27,8 +27,8 @@ const (
 	keptMagic  = "switchyard-revision 2 "
 	pinMagic   = "switchyard-pin 1 "
 	datesMagic = "switchyard-dates 1 "
-	// largestTrees bounds what a file may unfold to. It is far above what
-	// Options.MaxBytes lets in.
+	// largestTrees bounds what a file may unfold to. It is far above what documents
+	// take; the rest of a repository is not in them.
 	largestTrees = 1 << 30
 )
 

@@ -170,7 +170,7 @@ func (o Options) source(a address) (source, error) {
 	case "file":
 		return &local{path: a.path, folders: o.Folders}, nil
 	case "ssh":
-		w, err := newSSHWire(a, o.Auth, uploadPack)
+		w, err := newSSHWire(a, o, uploadPack)
 		return &remote{wire: w, folders: o.Folders, max: o.MaxBytes}, err
 	default:
 		w, err := newHTTPWire(a, o, uploadPack)

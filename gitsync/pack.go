@@ -15,13 +15,17 @@ import (
 // document, and nothing that is one has plausibly been packed as a change of it.
 const maxBase = 1 << 20
 
+// offsetCost is about what it costs to remember where in the pack an object was, so
+// that one that comes a million times is bounded, too.
+const offsetCost = 64
+
 // packReader adds the objects of one pack to a store. go-git's own parser
 // takes each length in the pack at its word; here nothing is inflated that the
 // store has no room for.
 type packReader struct {
 	into     *store
 	scan     *packfile.Scanner
-	held     int64                     // bytes of deltas that wait
+	held     int64                     // bytes of deltas that wait, and of what is noted of objects
 	byOffset map[int64]plumbing.Hash   // objects of this pack, bases of later ones
 	ofs      map[int64][]delta         // waiting for the object at an offset
 	ref      map[plumbing.Hash][]delta // waiting for an object by name
@@ -88,6 +92,7 @@ func (p *packReader) whole(h *packfile.ObjectHeader) error {
 	}
 	name, err := p.into.put(h.Type, data)
 	p.byOffset[h.Offset] = name
+	p.held += offsetCost
 	return err
 }
 

@@ -2,6 +2,7 @@ package gitsync
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os/exec"
 	"path/filepath"
@@ -50,6 +51,16 @@ func TestPackWithDeltasIsReadWhole(t *testing.T) {
 
 func TestPackIsRefusedBeforeItIsInflatedBeyondTheLimit(t *testing.T) {
 	if err := readPack(newStore(4<<10), bytes.NewReader(packOf(t))); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// An object that comes again costs nothing to keep, but something to remember.
+func TestPackThatRepeatsAnObjectIsBounded(t *testing.T) {
+	const times = 50_000
+	pack := binary.BigEndian.AppendUint32([]byte("PACK\x00\x00\x00\x02"), times)
+	pack = append(pack, strings.Repeat("\x30\x78\x9c\x03\x00\x00\x00\x00\x01", times)...) // empty blobs
+	if err := readPack(newStore(1<<20), bytes.NewReader(pack)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("error is %v", err)
 	}
 }

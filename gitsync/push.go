@@ -31,7 +31,7 @@ func (o Options) receiver(a address) (wire, error) {
 	case "file":
 		return localWire{path: a.path}, nil
 	case "ssh":
-		return newSSHWire(a, o.Auth, receivePack)
+		return newSSHWire(a, o, receivePack)
 	default:
 		return newHTTPWire(a, o, receivePack)
 	}

@@ -23,6 +23,7 @@ type sshWire struct {
 	address    address
 	auth       Auth
 	knownHosts string
+	max        int64 // bytes of one answer, without what comes before its pack
 	dialer     func(ctx context.Context, network, addr string) (net.Conn, error)
 	bytes      *atomic.Int64 // received
 	kept       *ssh.Client   // nil without a connection
@@ -39,7 +40,8 @@ const (
 	leaveSSH = time.Second
 )
 
-func newSSHWire(a address, auth Auth, service string) (*sshWire, error) {
+func newSSHWire(a address, o Options, service string) (*sshWire, error) {
+	auth := o.Auth
 	if a.password != "" {
 		return nil, errors.New("passwords are not supported for ssh; use a key file or an agent")
 	}
@@ -53,7 +55,7 @@ func newSSHWire(a address, auth Auth, service string) (*sshWire, error) {
 		a.user = "git"
 	}
 	received := &atomic.Int64{}
-	w := &sshWire{service: service, address: a, auth: auth, knownHosts: auth.KnownHostsFile, dialer: dialer(received), bytes: received}
+	w := &sshWire{service: service, address: a, auth: auth, max: o.MaxBytes, knownHosts: auth.KnownHostsFile, dialer: dialer(received), bytes: received}
 	if w.knownHosts == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {

@@ -20,7 +20,7 @@ type sshVisit struct {
 	stop    func() bool
 	run     *ssh.Session
 	in      io.WriteCloser
-	out     io.Reader
+	out     io.Reader // all that the program says
 	said    stderr
 	greeted *greeting
 	used    bool // the program has been asked for something
@@ -35,7 +35,7 @@ func (v *sshVisit) begin(ctx context.Context) error {
 	v.stop = context.AfterFunc(ctx, func() { _ = client.Close() })
 	err := v.start()
 	if err == nil {
-		v.greeted, err = readGreeting(v.out)
+		v.greeted, err = readGreeting(v.bounded())
 	}
 	if err == nil {
 		return nil
@@ -84,8 +84,12 @@ func (v *sshVisit) exchange(ctx context.Context, request []byte) (io.ReadCloser,
 	if _, err := v.in.Write(request); err != nil {
 		return nil, v.wire.explain(ctx, errBroken, err)
 	}
-	return io.NopCloser(v.out), nil
+	return io.NopCloser(v.bounded()), nil
 }
+
+// bounded is what the program says next. Whoever says more than fits before the
+// pack, which is bounded when it is read, is cut short, as over http.
+func (v *sshVisit) bounded() io.Reader { return io.LimitReader(v.out, v.wire.max+beforePack) }
 
 // close ends the run. The connection is kept if all went well.
 func (v *sshVisit) close(whole bool) {

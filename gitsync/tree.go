@@ -180,12 +180,24 @@ func (f *openFolder) ReadDir(count int) ([]fs.DirEntry, error) {
 	return dirEntries(rest), nil
 }
 
-// entryName is a tree entry's name as fs allows it. Git refuses to check out
-// the names that are changed here, but a crafted pack can hold them; they must
-// be seen, and must lead nowhere.
+// entryName is a tree entry's name as fs allows it. Names that are not UTF-8
+// anybody can commit; the others that are changed here git refuses to check out,
+// but a crafted pack can hold them. They must be seen, and must lead nowhere. The
+// ending stays, as it tells a document, which must not go missing in silence.
 func entryName(name string) (safe string, odd bool) {
 	if fs.ValidPath(name) && name != "." && path.Base(name) == name {
 		return name, false
 	}
-	return strings.NewReplacer("/", "%2F", ".", "%2E").Replace(strings.ToValidUTF8(name, "%EF%BF%BD")), true
+	stem, ending := cutEnding(strings.ToValidUTF8(name, "%EF%BF%BD"))
+	return strings.NewReplacer("/", "%2F", ".", "%2E").Replace(stem) + ending, true
+}
+
+// cutEnding splits a name before the last dot, if letters follow it and something
+// comes before it.
+func cutEnding(name string) (stem, ending string) {
+	ending = path.Ext(name)
+	if len(ending) < 2 || len(ending) == len(name) {
+		return name, ""
+	}
+	return strings.TrimSuffix(name, ending), ending
 }

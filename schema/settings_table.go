@@ -77,6 +77,7 @@ func repositorySettings() []Setting {
 		{Key: "verifyKeyring", Kind: KindString, Help: "File with the public PGP keys that are trusted, armored or binary; read again at each new commit."},
 		{Key: "verifyAllowedSigners", Kind: KindString, Help: "File with the SSH keys that are trusted, in OpenSSH's format of allowed signers; read again at each new commit."},
 		{Key: "verifyAllowRewind", Kind: KindBool, Default: "false", Help: "Let a branch go back to a signed commit that is older than the one that served: true or false."},
+		{Key: "gitMaxBytes", Kind: KindSize, Default: "64MiB", min: "1MiB", max: "64GiB", Help: "Size of what one sync may receive and hold in memory, 1MiB to 64GiB; from servers that do not filter, all files of a branch's tip count."},
 		{Key: "gitTimeout", Kind: KindDuration, Default: "60s", min: "1s", max: "1h", Help: "Time that one sync with the git server may take, 1s to 1h."},
 	})
 }
@@ -240,8 +241,12 @@ func checkBranch(s string) error {
 }
 
 // checkRepo refuses credentials, which would show in process lists and files.
-// Over ssh the user name is part of the address.
+// Over ssh the user name is part of the address. An @ in the path of HOST:PATH
+// looks like a URL with a password whose https:// was forgotten.
 func checkRepo(s string) error {
+	if host, path, ok := strings.Cut(s, ":"); ok && !strings.Contains(host, "/") && !strings.HasPrefix(path, "//") && strings.Contains(path, "@") {
+		return errors.New("there is an @ behind its first colon, as if https:// were missing before a user name and a password; write it as a URL without credentials, such as ssh://HOST/PATH")
+	}
 	u, err := url.Parse(s)
 	if err != nil || u.User == nil {
 		if strings.Contains(s, "://") && err != nil {

@@ -67,6 +67,8 @@ func TestSettingCheck(t *testing.T) {
 		{"trustedProxies", " 10.0.0.0/8 , ::1", ""},
 		{"trustedProxies", "10.0.0.0/8,", `"" is no address or CIDR prefix; write it as 10.0.0.0/8`},
 		{"repo", "https://token@host/r.git", "the URL holds credentials; use gitUsername and gitTokenFile instead"},
+		{"repo", "bob:hunter2@git.example.com/models.git", "there is an @ behind its first colon, as if https:// were missing before a user name and a password; write it as a URL without credentials, such as ssh://HOST/PATH"},
+		{"repo", "bob:hun/ter2@git.example.com:models.git", "there is an @ behind its first colon, as if https:// were missing before a user name and a password; write it as a URL without credentials, such as ssh://HOST/PATH"},
 		{"repo", "https://user:%zz@host/", "the URL cannot be read"},
 		{"repo", `C:\models`, ""},
 		{"tlsCertFile", "a.crt, b.crt", ""},

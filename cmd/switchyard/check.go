@@ -145,16 +145,17 @@ func readRepository(ctx context.Context, p process, s settings, repo, rev string
 	}
 	named := serve.Named(s.text("branch"))
 	o := gitsync.Options{
-		URL:     repo,
-		Branch:  s.text("branch"),
-		Timeout: s.duration("gitTimeout"),
-		Auth:    auth,
-		Proxy:   http.ProxyFromEnvironment,
-		Named:   func(tree fs.FS) []string { return union(named(tree), more, s.text("branch")) },
+		URL:      repo,
+		Branch:   s.text("branch"),
+		Timeout:  s.duration("gitTimeout"),
+		MaxBytes: s.size("gitMaxBytes"),
+		Auth:     auth,
+		Proxy:    http.ProxyFromEnvironment,
+		Named:    func(tree fs.FS) []string { return union(named(tree), more, s.text("branch")) },
 	}
 	read, err := gitsync.Read(ctx, o, rev)
 	if err != nil {
-		return schema.Revision{}, fmt.Errorf("read %s: %w", repo, err)
+		return schema.Revision{}, fmt.Errorf("read %s: %w", gitsync.Shown(repo), err)
 	}
 	return serve.Revision(read), nil
 }

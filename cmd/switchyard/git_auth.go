@@ -16,7 +16,7 @@ const (
 // how to sign in, with more of a command's own.
 func readingSettings(more ...string) []string {
 	return append([]string{
-		"branch", "gitTimeout", "gitUsername", "gitTokenFile", "gitCredentialsFile", "gitAppId", "gitAppInstallation", "gitAppKeyFile", "gitAppApi",
+		"branch", "gitMaxBytes", "gitTimeout", "gitUsername", "gitTokenFile", "gitCredentialsFile", "gitAppId", "gitAppInstallation", "gitAppKeyFile", "gitAppApi",
 		"gitSshKeyFile", "gitSshPassphraseFile", "gitKnownHostsFile", "gitCaFile",
 		"gitClientCertFile", "gitClientKeyFile",
 	}, more...)

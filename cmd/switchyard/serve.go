@@ -199,6 +199,7 @@ func repositoryOptions(s settings) gitsync.Options {
 		StateDir: s.text("state"),
 		Keep:     s.number("stateRevisions"),
 		Timeout:  s.duration("gitTimeout"),
+		MaxBytes: s.size("gitMaxBytes"),
 		Proxy:    http.ProxyFromEnvironment,
 	}
 }
