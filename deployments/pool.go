@@ -30,15 +30,19 @@ type Destination struct {
 	// Protocol is what is spoken over them; empty means schema.AutoProtocol.
 	Protocol schema.Protocol
 	TLS      *TLS // nil: nothing is said about it
+	MaxConns int  // bounds the connections; 0: no bound
 }
 
 // PoolOptions say how a Pool reaches replicas.
 type PoolOptions struct {
 	// Transport makes the connections of one replica. It is called once for
 	// each replica, when the first request is sent to it; it must not block.
-	// Nil means NewTransport with its defaults, bounded for mirrors by
-	// DefaultMirrorConns.
+	// Nil means NewTransport with OptionsFor it.
 	Transport func(to Destination) Transport
+	// MirrorConns bounds the connections of a mirror to one replica: as many as copies
+	// are sent to a mirror at a time, for a copy that waits for one spends its time on
+	// that. DefaultMirrorConns when it is less.
+	MirrorConns int
 	// ConnectFailed reports whether an error of such a Transport says that no
 	// connection could be made. Nil means the function of that name.
 	ConnectFailed func(err error) bool
@@ -99,6 +103,7 @@ func NewPool(o PoolOptions) *Pool {
 	if o.Transport == nil {
 		o.Transport = defaultTransport
 	}
+	o.MirrorConns = max(o.MirrorConns, DefaultMirrorConns)
 	if o.ConnectFailed == nil {
 		o.ConnectFailed = ConnectFailed
 	}

@@ -199,7 +199,11 @@ func (r *Replica) leaves(gone func(*line) bool) {
 // thousands of replicas costs next to nothing.
 func (r *Replica) connections() Transport {
 	r.once.Do(func() {
-		t := r.pool.options.Transport(Destination{URL: r.url, Use: r.use, Address: r.address, Protocol: r.speaks, TLS: r.tls})
+		to := Destination{URL: r.url, Use: r.use, Address: r.address, Protocol: r.speaks, TLS: r.tls}
+		if r.use != (Use{}) {
+			to.MaxConns = r.pool.options.MirrorConns
+		}
+		t := r.pool.options.Transport(to)
 		r.transport.Store(&t)
 	})
 	return *r.transport.Load()

@@ -24,7 +24,7 @@ type Transport interface {
 const (
 	DefaultConnectTimeout = 2 * time.Second // a lost SYN is sent again after 1 s
 	DefaultIdleTimeout    = 90 * time.Second
-	DefaultMirrorConns    = 64
+	DefaultMirrorConns    = 64 // of PoolOptions
 )
 
 // TransportOptions tune the connections to one replica. The zero value holds for
@@ -130,13 +130,13 @@ func dialerFor(ctx context.Context, d *net.Dialer) *net.Dialer {
 	return &other
 }
 
-// OptionsFor are the options for one replica: the connections of mirrors are
-// bounded, and their look-ups of names kept off the threads of the system's
-// resolver, of which there are few and live requests need them.
+// OptionsFor are the options for one replica: the look-ups of mirrors' names are kept
+// off the threads of the system's resolver, of which there are few and live requests
+// need them.
 func OptionsFor(to Destination) TransportOptions {
-	o := TransportOptions{Address: to.Address, Protocol: to.Protocol, TLS: to.TLS, Host: to.URL.Hostname()}
+	o := TransportOptions{Address: to.Address, Protocol: to.Protocol, TLS: to.TLS, Host: to.URL.Hostname(), MaxConns: to.MaxConns}
 	if to.Use != (Use{}) {
-		o.MaxConns, o.Resolver = DefaultMirrorConns, &net.Resolver{PreferGo: true}
+		o.Resolver = &net.Resolver{PreferGo: true}
 	}
 	return o
 }

@@ -102,6 +102,7 @@ func newStage(t *testing.T, o options) *stage {
 	writer.Go(func() { _ = s.records.Run(ctx) })
 	connections := o.connections()
 	connections.Changed, connections.Lookup = gateway.LogChanges(zerolog.New(s.records)), o.lookup
+	connections.MirrorConns = o.mirror.Workers
 	pool := deployments.NewPool(connections)
 	writer.Go(func() { _ = pool.Run(ctx) })
 	s.gateway = gateway.New(gateway.Options{

@@ -77,7 +77,7 @@ func New(o Options) *Replay {
 	o = o.withDefaults()
 	r := &Replay{
 		opts:    o,
-		pool:    deployments.NewPool(deployments.PoolOptions{Transport: gateway.OwnTransport}),
+		pool:    deployments.NewPool(deployments.PoolOptions{Transport: gateway.OwnTransport, MirrorConns: o.Concurrency}),
 		forward: forward.New(forward.Options{}),
 		changes: mirror.NewChanges(o.Name, o.Target.Version, unforwarded(o.Header), o.Rules),
 		rules:   compare.NewRules(o.Compare, o.Redact),

@@ -70,7 +70,7 @@ func (p *process) makeGateway() {
 	}
 	forwarding, mirroring := p.options.Forward, p.options.Mirror
 	forwarding.ErrorLog = p.errorLog()
-	connections.Changed = gateway.LogChanges(p.logger)
+	connections.Changed, connections.MirrorConns = gateway.LogChanges(p.logger), mirroring.Workers
 	p.pool = deployments.NewPool(connections)
 	p.gateway = gateway.New(gateway.Options{
 		Pool:    p.pool,
