@@ -87,9 +87,14 @@ func (r *Replica) observe(req *http.Request, resp *http.Response, err error) {
 	}
 }
 
-// mine reports whether it may be the replica's doing that a request failed: the
-// caller neither left nor was still sending to it, and the time that it gave is not over.
+// mine reports whether it may be the replica's doing that a request failed: it could be
+// sent, the caller neither left nor was still sending to it, and the time that it gave is
+// not over.
 func (r *Replica) mine(req *http.Request, err error) bool {
+	var unsendable interface{ Unsendable() bool }
+	if errors.As(err, &unsendable) && unsendable.Unsendable() {
+		return false
+	}
 	ctx := req.Context()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return false

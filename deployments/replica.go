@@ -113,7 +113,8 @@ func (r *Replica) retriable() bool {
 // Live requests that fail count towards an ejection where the version says so, but
 // for those whose context was canceled or has a method Late() bool that says the
 // caller's time is over, or whose Body has a method Whole() bool that says the caller
-// has not sent all of it although the replica could be connected to.
+// has not sent all of it although the replica could be connected to, or whose error has a
+// method Unsendable() bool that says that they could not be sent.
 func (r *Replica) RoundTrip(req *http.Request) (*http.Response, error) {
 	epoch, down := r.health.observe()
 	if down {

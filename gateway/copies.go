@@ -18,7 +18,9 @@ func (q *request) offer() {
 		return
 	}
 	q.capture = e.gateway.mirrors.NewCapture(q.r.ContentLength)
-	reason := q.uncopied()
+	most := q.most()
+	q.capture.Limit(most)
+	reason := q.uncopied(most)
 	q.eachSampled(func(m *mirrored) {
 		template := q.mirrorRecord(m)
 		switch {
@@ -67,9 +69,31 @@ func (q *request) wrap() {
 	}
 }
 
-// uncopied says why a request is not copied at all, or nothing.
-func (q *request) uncopied() record.ErrorKind {
+// most is how many bytes the body may have before the attempt refuses it; 0: any number.
+func (q *request) most() int64 {
+	if q.backend.group == nil {
+		return 0
+	}
+	return q.e.gateway.live.MaxRequest(q.backend.Deployment.Serving.Limits.MaxRequestBytes)
+}
+
+// length is that of the body as the attempt judges it, -1 if it is not known.
+func (q *request) length() int64 {
 	switch {
+	case q.edited != nil:
+		return max(q.r.ContentLength, q.edited.length)
+	case q.read != nil:
+		return int64(len(q.read))
+	}
+	return q.r.ContentLength
+}
+
+// uncopied says why a request is not copied at all, or nothing. Its body may have so
+// many bytes as most says.
+func (q *request) uncopied(most int64) record.ErrorKind {
+	switch {
+	case most > 0 && q.length() > most:
+		return record.Refused
 	case q.r.Header[forward.MirrorMark] != nil:
 		return record.Loop
 	case q.r.Header["Upgrade"] != nil:

@@ -193,8 +193,8 @@ func (q *request) attempt() forward.Result {
 	if q.e.readBody {
 		q.tried = time.Now()
 	}
-	if err := forward.CheckPath(q.rest); err != nil {
-		return q.refuse(forward.Failure{Status: http.StatusBadRequest, Kind: record.BadRequest, Message: err.Error(), Err: err})
+	if refused := forward.Check(q.r, q.rest); refused != nil {
+		return q.refuse(*refused)
 	}
 	if b.group != nil && !allows(b.Deployment.Methods, q.r.Method) {
 		q.w.Header()["Allow"] = b.methods

@@ -9,8 +9,10 @@ import (
 // errPath is the one thing that may be wrong with a path.
 var errPath = errors.New(`the path has a segment "." or "..", or a broken escape`)
 
+var errQuery = errors.New("the query has a blank, a control character or a # in it")
+
 // Join writes to dst the URL of a replica with the rest of the caller's escaped
-// path, checked by CheckPath, and its raw query appended. Escapes and slashes stay
+// path, checked by CheckPath, and its raw query, checked by CheckQuery, appended. Escapes and slashes stay
 // as they are written, so that "%2F" does not become a separator on the way. It is
 // an error when rest has a broken escape.
 func Join(dst, replica *url.URL, rest, query string) error {
@@ -32,6 +34,17 @@ func Join(dst, replica *url.URL, rest, query string) error {
 		dst.RawQuery = base
 		if query != "" {
 			dst.RawQuery = base + "&" + query
+		}
+	}
+	return nil
+}
+
+// CheckQuery refuses a raw query that cannot stand in a request line (RFC 9112 3.2): HTTP/2
+// carries it all the same.
+func CheckQuery(raw string) error {
+	for i := range len(raw) {
+		if c := raw[i]; c <= ' ' || c == 0x7f || c == '#' {
+			return errQuery
 		}
 	}
 	return nil

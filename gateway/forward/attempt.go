@@ -130,19 +130,32 @@ func (t *attempt) serve() {
 	t.answer(res)
 }
 
-// admit refuses what must not be sent.
-func (t *attempt) admit() *Failure {
-	switch t.in.Method {
+// Check says why a request must not be sent, with the part of its escaped path that
+// would be; nil: it may be. Serve checks that itself, and it holds for copies too.
+func Check(r *http.Request, path string) *Failure {
+	switch r.Method {
 	case http.MethodConnect, http.MethodTrace, "PRI":
 		// A tunnel is none of ours, nor is HTTP/2's preface, which net/http hands
 		// to handlers; and TRACE would show the caller the secrets that are set on
 		// requests (RFC 9110 9.3.8).
-		return &Failure{Status: http.StatusMethodNotAllowed, Kind: record.Method, Message: "the gateway does not pass on " + t.in.Method}
+		return &Failure{Status: http.StatusMethodNotAllowed, Kind: record.Method, Message: "the gateway does not pass on " + r.Method}
 	}
-	if err := CheckPath(t.spec.Path); err != nil {
+	err := CheckPath(path)
+	if err == nil {
+		err = CheckQuery(r.URL.RawQuery)
+	}
+	if err != nil {
 		return &Failure{Status: http.StatusBadRequest, Kind: record.BadRequest, Message: err.Error(), Err: err}
 	}
-	if t.maxRequest > 0 && t.in.ContentLength > t.maxRequest {
+	return nil
+}
+
+// admit refuses what must not be sent.
+func (t *attempt) admit() *Failure {
+	if refused := Check(t.in, t.spec.Path); refused != nil {
+		return refused
+	}
+	if t.maxRequest > 0 && max(t.in.ContentLength, t.spec.Length) > t.maxRequest {
 		return t.tooLarge()
 	}
 	return nil

@@ -116,6 +116,7 @@ func (b *body) rewind() bool {
 		return false
 	}
 	b.replayed = 0
+	b.closed.Store(false) // the next transport has yet to
 	return true
 }
 

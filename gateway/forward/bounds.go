@@ -17,10 +17,16 @@ func (t *attempt) bound() {
 			t.ends = end
 		}
 	}
-	t.maxRequest = t.f.maxRequest
-	if own := t.spec.MaxRequestBytes; own > 0 && (t.maxRequest <= 0 || own < t.maxRequest) {
-		t.maxRequest = own
+	t.maxRequest = t.f.MaxRequest(t.spec.MaxRequestBytes)
+}
+
+// MaxRequest is how many bytes the body of a request may have where its attempt has a
+// bound of its own; 0 is no bound, and the answer where there is none.
+func (f *Forwarder) MaxRequest(own int64) int64 {
+	if own > 0 && (f.maxRequest <= 0 || own < f.maxRequest) {
+		return own
 	}
+	return f.maxRequest
 }
 
 // Slack is how much earlier than by the gateway's clock a time that a caller has given

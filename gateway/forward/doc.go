@@ -37,7 +37,7 @@
 //     place of the deployment's, informational answers in between or not.
 //   - Upgrade is for websocket only; other upgrades are ignored. TRACE and
 //     CONNECT are refused. So are paths with dot segments, however they are
-//     escaped.
+//     escaped, and queries that cannot stand in a request line.
 //
 // Via is passed on and not added, although RFC 9110 7.6.3 asks gateways for it:
 // servers take it for the sign of a proxy that cannot be trusted with compressed

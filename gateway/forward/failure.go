@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/upstream"
 )
 
 // StatusCallerLeft is recorded, and never sent, when the caller left before it
@@ -192,7 +193,8 @@ func (t *attempt) explain(err error) Failure {
 	return fault(err, t.heard.Load())
 }
 
-// fault explains an error that is the deployment's. heard tells whether a byte of
+// fault explains an error that is the deployment's, or that of a request that could not
+// be sent. heard tells whether a byte of
 // an answer had come.
 func fault(err error, heard bool) Failure {
 	f := Failure{Status: http.StatusBadGateway, Kind: record.Reset, Message: "the deployment broke off its answer", Err: err}
@@ -200,7 +202,10 @@ func fault(err error, heard bool) Failure {
 	var malformed textproto.ProtocolError
 	var wrong *protocolError
 	var open *deployments.BreakerOpenError
+	var own *upstream.Error
 	switch {
+	case errors.As(err, &own) && own.Unsendable():
+		f.Status, f.Kind, f.Message = http.StatusBadRequest, record.BadRequest, "the request cannot be passed on"
 	case errors.As(err, &open):
 		f.Status, f.Kind, f.Message, f.RetryAfter = http.StatusServiceUnavailable, record.BreakerOpen, err.Error(), open.RetryAfter
 	case errors.Is(err, deployments.ErrNoReplica):

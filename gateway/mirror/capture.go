@@ -17,6 +17,7 @@ type Capture struct {
 	engine *Engine
 	length int64         // of the body, as announced; -1 unknown
 	live   io.ReadCloser // nil before Wrap
+	most   int64         // see Limit
 
 	mu      sync.Mutex
 	copies  []*Copy // admitted, and neither dispatched nor dropped
@@ -31,6 +32,10 @@ type Capture struct {
 func (e *Engine) NewCapture(length int64) *Capture {
 	return &Capture{engine: e, length: max(length, -1)}
 }
+
+// Limit says above how many bytes of its body the live request will be refused; 0: it will
+// not be for that. A copy of it is dropped then. It comes before Wrap.
+func (c *Capture) Limit(most int64) { c.most = most }
 
 // Offer admits a copy to q, for the caller to fill in, or drops it, with its
 // record, and returns nil. The template has what the copy's record is to say
@@ -166,6 +171,8 @@ func (c *Capture) keep(p []byte, err error) {
 	defer c.rescue()
 	b := c.body
 	switch size := b.size + int64(len(p)); {
+	case c.most > 0 && size > c.most:
+		c.abandon(record.Refused)
 	case size > c.engine.opts.MaxBody:
 		c.abandon(record.TooLarge)
 	case b.length >= 0 && size > b.length:

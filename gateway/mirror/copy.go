@@ -14,6 +14,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
+	"github.com/switchyard-gateway/switchyard/gateway/upstream"
 )
 
 // Copy is one live request as it goes to one mirror. Whoever offered it fills in
@@ -118,6 +119,9 @@ func (c *Copy) url(u *url.URL, replica *deployments.Replica) error {
 	if err := forward.CheckPath(c.Path); err != nil {
 		return err
 	}
+	if err := forward.CheckQuery(c.Query); err != nil {
+		return err
+	}
 	return forward.Join(u, replica.URL(), c.Path, c.Query)
 }
 
@@ -148,6 +152,12 @@ func (c *Copy) answered(n, most int64) {
 func (c *Copy) fail(ctx context.Context, err error) {
 	if errors.Is(context.Cause(ctx), errShutdown) {
 		c.drop(record.Shutdown)
+		return
+	}
+	var own *upstream.Error
+	if errors.As(err, &own) && own.Unsendable() {
+		c.drop(record.BadRequest)
+		c.Record.Error = err.Error()
 		return
 	}
 	c.proves, c.failed = true, true

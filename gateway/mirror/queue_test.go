@@ -236,6 +236,28 @@ func TestWhatIsBeingCapturedTakesNoSlot(t *testing.T) {
 	}
 }
 
+func TestACopyThatCannotBeWrittenIsNoFailure(t *testing.T) {
+	f := newFixtureOver(t, mirror.Options{BreakerFailures: 1}, clients()["own client"])
+	m := f.mirror(answering(t).URL)
+	for _, spoil := range []func(*http.Request){
+		func(r *http.Request) { r.Method = "G T" },
+		func(r *http.Request) { r.URL.RawQuery = "a b" },
+	} {
+		r := newRequest(t, http.MethodGet, "/x", nil)
+		spoil(r)
+		c := f.NewCapture(0)
+		f.offer(c, r, m)
+		c.Wrap(nil)
+		c.Finish()
+	}
+	f.wait(2)
+	f.send("POST", "/x", "b", m)
+	want := map[result]int{{record.OK, record.None, 200}: 1, {record.Dropped, record.BadRequest, 0}: 2}
+	if diff := cmp.Diff(want, count(f.wait(3))); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
 func TestAStatusOrABrokenCallerIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixtureOver(t, mirror.Options{BreakerFailures: 1}, transport(func(*http.Request) (*http.Response, error) {

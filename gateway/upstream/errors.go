@@ -61,6 +61,9 @@ func (e *Error) Error() string { return fmt.Sprintf("replica %s: %s: %v", e.Addr
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Unsendable reports whether the request cannot be written, which is not the replica's fault; package deployments asks.
+func (e *Error) Unsendable() bool { return e.Kind == KindRequest }
+
 // Timeout reports whether a time limit ended the exchange, that of the dialer included, as in [net.Error].
 func (e *Error) Timeout() bool {
 	var t net.Error
