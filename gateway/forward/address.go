@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// errPath is the one thing that may be wrong with a path.
+// errPath and errQuery are the one thing each that may be wrong with them.
 var errPath = errors.New(`the path has a segment "." or "..", or a broken escape`)
 
 var errQuery = errors.New("the query has a blank, a control character or a # in it")
 
 // Join writes to dst the URL of a replica with the rest of the caller's escaped
-// path, checked by CheckPath, and its raw query, checked by CheckQuery, appended. Escapes and slashes stay
-// as they are written, so that "%2F" does not become a separator on the way. It is
-// an error when rest has a broken escape.
+// path, checked by CheckPath, and its raw query, checked by CheckQuery, appended.
+// Escapes and slashes stay as they are written, so that "%2F" does not become a
+// separator on the way. It is an error when rest has a broken escape.
 func Join(dst, replica *url.URL, rest, query string) error {
 	*dst = url.URL{Scheme: replica.Scheme, Host: replica.Host}
 	path := replica.EscapedPath()

@@ -194,8 +194,7 @@ func (t *attempt) explain(err error) Failure {
 }
 
 // fault explains an error that is the deployment's, or that of a request that could not
-// be sent. heard tells whether a byte of
-// an answer had come.
+// be sent. heard tells whether a byte of an answer had come.
 func fault(err error, heard bool) Failure {
 	f := Failure{Status: http.StatusBadGateway, Kind: record.Reset, Message: "the deployment broke off its answer", Err: err}
 	var timeout net.Error
