@@ -122,7 +122,7 @@ func TestM12NoGoroutineIsLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, options{
-				mirror:    mirror.Options{Idle: 10 * time.Millisecond},
+				mirror:    mirror.Options{Idle: 10 * time.Millisecond, Workers: 2},
 				transport: panicsAt("panic.invalid"),
 			})
 			s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -138,7 +138,7 @@ func TestM12NoGoroutineIsLeft(t *testing.T) {
 					t.Errorf("a copy: %v", f)
 				}
 			}
-			// Connections that are kept have goroutines of their own; they are few.
+			// Connections that are kept have goroutines of their own; they are few, as workers are.
 			testbed.Eventually(t, "the goroutines of the requests end", func() bool {
 				s.client.CloseIdleConnections()
 				return runtime.NumGoroutine() < before+each/2
