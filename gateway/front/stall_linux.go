@@ -1,6 +1,7 @@
 package front
 
 import (
+	"errors"
 	"net"
 	"time"
 
@@ -26,6 +27,9 @@ func limitStall(l net.Listener, d time.Duration) error {
 		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
 	}); err != nil {
 		return err
+	}
+	if errors.Is(set, unix.ENOPROTOOPT) {
+		return nil // Multipath TCP
 	}
 	return set
 }
