@@ -24,7 +24,7 @@ func serveOpenAI(w http.ResponseWriter, r *http.Request) {
 	name, one := strings.CutPrefix(rest, "/models/")
 	switch {
 	case r.Method == http.MethodPost:
-		serveModel(w, r, path, rest)
+		serveModel(w, r, path, rest) //nolint:contextcheck // the attempt derives its context from the request's
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header()["Allow"] = []string{"GET, HEAD, POST"}
 		forward.WriteError(w, r, http.StatusMethodNotAllowed, "below "+forward.OpenAIPrefix+" the gateway takes POST, and GET of models", forward.RequestID(r))
@@ -70,7 +70,7 @@ func serveModel(w http.ResponseWriter, r *http.Request, path, rest string) {
 		noModel(w, r, name)
 		return
 	}
-	at.snapshot.serve(w, r, i, target{ //nolint:contextcheck // the attempt derives its context from the request's
+	at.snapshot.serve(w, r, i, target{
 		path: path, rest: rest, read: whole, body: bytes.NewReader(whole), room: taken, entered: true,
 		caller: asked, identified: at.snapshot.door.looks(),
 	})

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"math"
 	"net/http"
 	"runtime"
 	runtimemetrics "runtime/metrics"
@@ -148,7 +149,7 @@ func aliveMemory() (bytes int64, cycles uint64) {
 			values[i] = s.Value.Uint64()
 		}
 	}
-	return int64(values[0] + values[1]), values[2]
+	return int64(min(values[0]+values[1], math.MaxInt64)), values[2]
 }
 
 // overloaded is the answer to a request that is not served.

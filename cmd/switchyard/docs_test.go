@@ -322,7 +322,7 @@ func TestEventsAreDocumented(t *testing.T) {
 func sources(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
 			all = append(all, path)
 		}

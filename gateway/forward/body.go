@@ -195,7 +195,7 @@ func (f *Forwarder) drain(control *http.ResponseController, from io.Reader, left
 		}
 		n, err := from.Read(*buf)
 		seen += int64(n)
-		if err == io.EOF || seen == left { //nolint:errorlint // io.Reader's contract
+		if err == io.EOF || seen == left {
 			return true
 		}
 		if err != nil {
