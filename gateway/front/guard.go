@@ -28,6 +28,7 @@ type guarded struct {
 	held     []byte      // has been read and not been given out
 	refusal  string      // what is left of it
 	refusing atomic.Bool // it has begun
+	amid     atomic.Bool // the last Read ended inside a request's content
 
 	places *places // one of which it has until it is closed; nil: none
 	left   sync.Once
@@ -78,6 +79,7 @@ func (g *guarded) Read(p []byte) (n int, err error) {
 			g.server.crowds.pass()
 		}
 	}
+	g.amid.Store(g.follower.inside())
 	if n == 0 && g.follower.place == refused {
 		return g.refuse(p)
 	}
@@ -96,10 +98,12 @@ func (g *guarded) refuse(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close closes the connection; after a refusal in the lingering way, for the client may still be sending what it was
-// refused for, and should learn that it was.
+// Close closes the connection; after a refusal, or when a request has been answered that is still coming, in the lingering
+// way: the client should learn what became of it, and would find the connection reset instead. net/http lingers only if it
+// has given up reading by itself.
 func (g *guarded) Close() error {
-	if g.refusing.Swap(false) && !g.server.closing.Load() && g.CloseWrite() == nil {
+	refusing, amid := g.refusing.Swap(false), g.amid.Swap(false)
+	if (refusing || amid) && !g.server.closing.Load() && g.CloseWrite() == nil {
 		awaitSilence(g.Conn)
 	}
 	err := g.Conn.Close()

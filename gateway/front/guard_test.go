@@ -318,3 +318,37 @@ func TestFilesPassTheGuard(t *testing.T) {
 		t.Errorf("%d files", len(got))
 	}
 }
+
+// TestAnAnswerDuringAnUploadArrives: the handler has given up reading what the client goes on to send, and net/http, for which
+// that is an error of the body, closes at once. The client gets the answer and a clean end all the same.
+func TestAnAnswerDuringAnUploadArrives(t *testing.T) {
+	s := startGuarded(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		if err := errors.Join(control.EnableFullDuplex(), control.SetReadDeadline(time.Unix(1, 0))); err != nil {
+			t.Error(err)
+		}
+		if _, err := io.Copy(io.Discard, r.Body); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the body ended with %v", err)
+		}
+		w.Header().Set("Connection", "close")
+		io.WriteString(w, "enough")
+	})})
+	for range 20 {
+		c := s.dial(t)
+		io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			for chunk := "1000\r\n" + strings.Repeat("x", 0x1000) + "\r\n"; ; {
+				if _, err := io.WriteString(c, chunk); err != nil {
+					return
+				}
+			}
+		}()
+		if out, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(out), "enough") {
+			t.Errorf("got %q, %v", out, err)
+		}
+		c.Close()
+		<-sent
+	}
+}
