@@ -216,8 +216,8 @@ func (d *document) jetProxyNames(c *JetProxy, translated []string) {
 }
 
 func (d *document) jetProxyService(s Value[string], names, translated []string) {
-	if s.V == "" || slices.Contains(names, s.V) {
-		return
+	if s == (Value[string]{}) || slices.Contains(names, s.V) {
+		return // what is not there, or no text, has been said
 	}
 	if slices.Contains(translated, s.V) {
 		d.report(s.Pos, RuleReference, "JetProxy translates requests for the gRPC service %s, which nothing here does; leave the proxy out, and have gRPC clients call an endpoint", quoted(s.V))
