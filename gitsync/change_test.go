@@ -264,3 +264,29 @@ func (w *walk) edit(branch string, onTip bool) {
 	}
 	w.write(next)
 }
+
+// A file that comes from elsewhere in the repository is a blob that the server believes to be here: it is part of the commit
+// that the fetch says is held, in a folder that was not read.
+func TestAFileMovesIn(t *testing.T) {
+	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
+		draft := endpoint() + "# a draft\n"
+		r.commit("main", "drafts", files{"endpoints/a.yaml": endpoint(), "drafts/b.yaml": draft, "drafts/c.yaml": draft + "# c\n"})
+		f := follow(t, o, nil)
+		f.mustSync()
+		r.commit("main", "one moves", files{"drafts/b.yaml": "", "endpoints/b.yaml": draft})
+		r.compare(t, "moved", f.mustSync())
+		r.commit("main", "one is copied, one is new", files{"endpoints/c.yaml": draft + "# c\n", "deployments/d.yaml": "new\n"})
+		r.compare(t, "copied", f.mustSync())
+	})
+}
+
+// Git's filters by depth leave out a file whose like stands in a folder below.
+func TestTheSameFileStandsDeeperDown(t *testing.T) {
+	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
+		r.commit("main", "first", files{"endpoints/a.yaml": endpoint(), "deployments/deep/f.yaml": "same\n", "deployments/g.yaml": "same\n"})
+		f := follow(t, o, nil)
+		r.compare(t, "first", f.mustSync())
+		r.commit("main", "second", files{"deployments/deep/h.yaml": "other\n", "deployments/i.yaml": "other\n", "deployments/j.yaml": "j\n"})
+		r.compare(t, "second", f.mustSync())
+	})
+}

@@ -187,9 +187,10 @@ func (s *remoteSession) topTrees(ctx context.Context, into *store, commits []plu
 }
 
 // fill brings what the folders of commits lack. What is then still missing was
-// left out for its size. It is not clear from the documentation whether a filter
-// by depth counts a folder that is wanted by its name as a level: where no file
-// of a folder came, it is asked for again without.
+// left out for its size. A folder that lacks files after a filter by depth is
+// asked for again without: it is not clear from the documentation whether one that
+// is wanted by its name counts as a level, and git leaves out a file that stands
+// in a folder below as well, when it comes to that one first.
 func (s *remoteSession) fill(ctx context.Context, into *store, commits []plumbing.Hash, how choice) error {
 	filters := []string{filterFolder, filterLarge}
 	if how != byFolder {
@@ -202,9 +203,7 @@ func (s *remoteSession) fill(ctx context.Context, into *store, commits []plumbin
 		}
 		var wants []plumbing.Hash
 		for _, l := range lacks {
-			if filter != filterLarge || l.whole || how != byFolder {
-				wants = append(wants, l.tree)
-			}
+			wants = append(wants, l.tree)
 		}
 		if len(wants) == 0 {
 			break

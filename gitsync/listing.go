@@ -150,7 +150,6 @@ type gap struct {
 	folder  string
 	tree    plumbing.Hash
 	missing []*item // the files; none when the tree itself is missing
-	whole   bool    // nothing of its files is here
 }
 
 // gaps finds what the folders of commits lack. Files that are missing may be too
@@ -184,13 +183,13 @@ func (s *store) gaps(commits []plumbing.Hash, folders []string) ([]gap, error) {
 // gap tells what a folder lacks, and whether it lacks anything.
 func (s *store) gap(folder string, h plumbing.Hash) (gap, bool, error) {
 	if !s.has(h) {
-		return gap{folder: folder, tree: h, whole: true}, true, nil
+		return gap{folder: folder, tree: h}, true, nil
 	}
 	l, err := s.list(folder, h)
 	if err != nil {
 		return gap{}, false, err
 	}
-	g := gap{folder: folder, tree: h, whole: true}
+	g := gap{folder: folder, tree: h}
 	for _, i := range l.items {
 		if !i.file() {
 			continue
@@ -200,8 +199,6 @@ func (s *store) gap(folder string, h plumbing.Hash) (gap, bool, error) {
 		}
 		if i.blob == nil {
 			g.missing = append(g.missing, i)
-		} else {
-			g.whole = false
 		}
 	}
 	return g, len(g.missing) > 0, nil

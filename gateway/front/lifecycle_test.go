@@ -160,7 +160,8 @@ func TestW05Shutdown(t *testing.T) {
 	stopping := make(chan struct{}, 2) // Shutdown is called twice
 	server.RegisterOnShutdown(func() { stopping <- struct{}{} })
 	s := startFront(t, server)
-	idle, fast, std, fresh, unusual := s.dial(t), s.dial(t), s.dial(t), s.dial(t), s.dial(t)
+	fresh, unusual := s.dial(t), s.dial(t) // before the others, so that they have been accepted when those are served
+	idle, fast, std := s.dial(t), s.dial(t), s.dial(t)
 	io.WriteString(idle, fmt.Sprintf(get, "/"))
 	readAnswer(t, idle, "fast")
 	io.WriteString(fast, fmt.Sprintf(get, "/slow"))
