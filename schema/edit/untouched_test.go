@@ -19,8 +19,8 @@ func untouched(t *testing.T, words []string, before, after string) {
 	was.means(words, is)
 	is.means(words, was)
 	a, b := was.rest(was), is.rest(was)
-	if was.braces() { // whose commas, blanks, and line breaks before the closing one go with entries, or come with them
-		a, b = beforeClosing.ReplaceAllString(loose(a), "}"), beforeClosing.ReplaceAllString(loose(b), "}")
+	if was.braces() { // whose commas, blanks, line breaks and comments go with entries, or come with them; goldens say which
+		a, b = lineEnds.ReplaceAllString(loose(comment.ReplaceAllString(a, "")), ""), lineEnds.ReplaceAllString(loose(comment.ReplaceAllString(b, "")), "")
 	}
 	if !strings.HasSuffix(before, "\n") { // what comes behind the last line ends it first
 		a, b = strings.TrimRight(a, "\r\n"), strings.TrimRight(b, "\r\n")
@@ -35,13 +35,11 @@ func untouched(t *testing.T, words []string, before, after string) {
 		t.Fatalf("%v: the last line has no end:\n%q", words, after)
 	}
 	for _, c := range comment.FindAllString(before, -1) {
-		if strings.Count(after, c) != 1 && !was.own(c) && !was.amid(c) {
+		if strings.Count(after, c) != 1 && !was.own(c) && !was.braces() {
 			t.Fatalf("%v: the comment %q is gone\nbefore:\n%s\nafter:\n%s", words, c, before, after)
 		}
 	}
 }
-
-var beforeClosing = regexp.MustCompile(`[\r\n]+}`)
 
 // seen is a document as yaml.v3 finds it, and what of it is taken out.
 type seen struct {
@@ -196,12 +194,6 @@ func (s *seen) last(n *yaml.Node) int {
 // own reports whether a comment is of something that is gone.
 func (s *seen) own(c string) bool {
 	return slices.ContainsFunc(s.gone, func(name string) bool { return strings.HasSuffix(c, " of "+name) })
-}
-
-// amid reports whether a comment stands amid mirrors, the last of which is gone with all that stood around it.
-func (s *seen) amid(c string) bool {
-	at := strings.Index(s.text, c)
-	return slices.Contains(s.gone, "mirrors") && slices.ContainsFunc(s.out, func(o [2]int) bool { return o[0] <= at && at < o[1] })
 }
 
 // rest is the text without what is taken out, and without the lines that are
