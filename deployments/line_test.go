@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -269,24 +270,16 @@ func TestARaisedLimitHoldsForWhoWaits(t *testing.T) {
 // others have in common with it.
 func TestReplicasForgetTheQueuesOfVersionsBefore(t *testing.T) {
 	pool := deployments.NewPool(deployments.PoolOptions{})
-	before := heldBytes()
+	before := testbed.HeldBytes()
 	for n := range 10_000 {
 		v := limitedVersion(schema.Capacity{MaxConcurrent: 1}, schema.LeastRequests, "a")
 		v.Number = n
 		pool.Retain([]*deployments.Group{pool.Bind(v, deployments.Use{})})
 	}
-	if held := heldBytes() - before; held > 1<<20 {
+	if held := testbed.HeldBytes() - before; held > 1<<20 {
 		t.Errorf("%d bytes are held after 10,000 versions of one URL", held)
 	}
 	runtime.KeepAlive(pool)
-}
-
-// heldBytes is the bytes that are reachable.
-func heldBytes() int64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 func TestNobodyWaitsForReplicasThatAreAllDown(t *testing.T) {

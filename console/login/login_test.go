@@ -150,23 +150,16 @@ func TestLongNamesAreNotKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := heap()
+	before := testbed.HeldBytes()
 	for i := range 20 {
 		if _, err := users.Check(t.Context(), strings.Repeat(fmt.Sprint(i), 1<<19), "wrong", fmt.Sprint("192.0.2.", i)); !errors.Is(err, login.ErrWrong) {
 			t.Fatal(err)
 		}
 	}
-	if held := heap() - before; held > 4<<20 {
+	if held := testbed.HeldBytes() - before; held > 4<<20 {
 		t.Errorf("%d bytes are held", held)
 	}
 	runtime.KeepAlive(users)
-}
-
-func heap() int64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 func TestMistakesAreSaidWithTheirLine(t *testing.T) {

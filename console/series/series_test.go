@@ -9,6 +9,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/console/series"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 var now = time.Date(2026, 11, 28, 12, 0, 2, 0, time.UTC)
@@ -215,7 +216,7 @@ func TestStepsArePackedWithoutLoss(t *testing.T) {
 // part may have so few of them that it remembers all.
 func TestMemoryIsBoundedAndTheOldestGoFirst(t *testing.T) {
 	const backends, steps = 300, 720
-	before := heap()
+	before := testbed.HeldBytes()
 	s := series.New(series.Options{Budget: 16 << 20})
 	add := func(backend int, ended time.Time) {
 		r := attempt("e", record.Live, ended, time.Millisecond, record.OK)
@@ -229,7 +230,7 @@ func TestMemoryIsBoundedAndTheOldestGoFirst(t *testing.T) {
 			add(b, end)
 		}
 	}
-	if held := heap() - before; held > 2<<20 {
+	if held := testbed.HeldBytes() - before; held > 2<<20 {
 		t.Errorf("%d bytes are held", held)
 	}
 	for b := range backends {
@@ -249,22 +250,15 @@ func TestMemoryIsBoundedAndTheOldestGoFirst(t *testing.T) {
 }
 
 func TestSeriesThatFellSilentGo(t *testing.T) {
-	before := heap()
+	before := testbed.HeldBytes()
 	s := series.New(series.Options{Budget: 1 << 20, Span: time.Minute})
 	for i := range 100_000 { // endpoints that come and go
 		s.Add(attempt(fmt.Sprint("e", i), record.Live, now.Add(time.Duration(i)*time.Second), time.Millisecond, record.OK))
 	}
-	if held := heap() - before; held > 2<<20 {
+	if held := testbed.HeldBytes() - before; held > 2<<20 {
 		t.Errorf("%d bytes are held", held)
 	}
 	runtime.KeepAlive(s)
-}
-
-func heap() int64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 func BenchmarkAdd(b *testing.B) {

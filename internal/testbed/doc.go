@@ -1,6 +1,6 @@
 // Package testbed holds what tests of several packages put around what they test:
 // servers that behave as they are told to, down to the bytes; waits that end; and
-// a log that can be read while it is written.
+// a log that can be read while it is written; and the memory that is held.
 //
 //	live := testbed.HTTP(t, testbed.Echo)
 //	mirror := testbed.TCP(t, testbed.Hung)
