@@ -7,11 +7,13 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/gateway/front"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
 )
@@ -187,6 +189,8 @@ func (t *attempt) explain(err error) Failure {
 			f = BodyError(ctx, io.ErrUnexpectedEOF) // framing is HTTP/2's business: its bodies end early or not at all
 		}
 		return f
+	case front.TooSlow(ctx):
+		return BodyError(ctx, os.ErrDeadlineExceeded)
 	case ctx.Err() != nil:
 		return Failure{Status: StatusCallerLeft, Outcome: record.Canceled, Kind: record.CallerLeft, Message: "the caller left", Err: ctx.Err()}
 	}

@@ -77,6 +77,7 @@ type setup struct {
 	pool    deployments.PoolOptions
 	wrap    func(io.ReadCloser) io.Reader // of the body
 	tls     bool                          // HTTP/2
+	grace   time.Duration                 // of slow bodies, which are cut off then; 0: never
 	silent  bool                          // the results are not looked at
 }
 
@@ -126,8 +127,8 @@ func (s setup) start(t testing.TB, replicas ...string) *gateway {
 	case s.tls:
 		g.Server.EnableHTTP2 = true
 		g.Server.StartTLS()
-	case running.Front:
-		g.startFront(t)
+	case running.Front || s.grace > 0:
+		g.startFront(t, front.Options{StdOnly: !running.Front, MinBodyRate: 1 << 20, BodyGrace: s.grace})
 	default:
 		g.Server.Start()
 	}
@@ -142,8 +143,12 @@ func (s setup) start(t testing.TB, replicas ...string) *gateway {
 }
 
 // startFront has package front serve the connections.
-func (g *gateway) startFront(t testing.TB) {
-	own := front.New(front.Options{Std: g.Server.Config})
+func (g *gateway) startFront(t testing.TB, o front.Options) {
+	o.Std = g.Server.Config
+	if o.BodyGrace == 0 {
+		o.MinBodyRate = 0
+	}
+	own := front.New(o)
 	g.Server.URL = "http://" + g.Server.Listener.Addr().String()
 	done := make(chan error, 1)
 	go func() { done <- own.Serve(g.Server.Listener) }()

@@ -1,10 +1,12 @@
 package front
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,7 +25,8 @@ var longAgo = time.Unix(1, 0)
 type pace struct {
 	rate  int64 // bytes per second
 	grace time.Duration
-	cut   func() // ends the read in progress and those to come
+	cut   func()      // ends the read in progress and those to come
+	slow  atomic.Bool // it has been called
 
 	mu     sync.Mutex
 	timer  *time.Timer
@@ -104,7 +107,19 @@ func (p *pace) check() {
 		return
 	}
 	p.runs = false
+	p.slow.Store(true)
 	p.cut()
+}
+
+// paceKey finds the pace of a request in its context.
+type paceKey struct{}
+
+// TooSlow reports whether the content of the request that ctx was given to, or derived from, has come too slowly and was
+// cut off. Outside the fast lane the context of such a request may end before the read that was cut returns: net/http
+// ends it with whatever error a connection has, which here does not say that the client has gone away.
+func TooSlow(ctx context.Context) bool {
+	p, _ := ctx.Value(paceKey{}).(*pace)
+	return p != nil && p.slow.Load()
 }
 
 // paced is a handler whose requests' bodies are watched, for what is not in the fast lane.
@@ -117,6 +132,7 @@ func (s *Server) paced(next http.Handler) http.Handler {
 		p := s.newPace(func() { _ = http.NewResponseController(w).SetReadDeadline(longAgo) })
 		p.start()
 		defer p.stop()
+		*r = *r.WithContext(context.WithValue(r.Context(), paceKey{}, p)) // in place: net/http gives this one its trailers
 		r.Body = &pacedBody{r.Body, p}
 		next.ServeHTTP(w, r)
 	})
