@@ -63,7 +63,7 @@ func TestH10SlowHeadIsClosed(t *testing.T) {
 
 func testSlowHead(t *testing.T, lane string) {
 	t.Helper()
-	const head, idle = 200 * time.Millisecond, 2 * time.Second
+	const head, idle = 200 * time.Millisecond, 8 * time.Second
 	s := lanes[lane](t, &http.Server{Handler: http.HandlerFunc(hello), ReadHeaderTimeout: head, IdleTimeout: idle})
 	for name, in := range map[string]string{"nothing": "", "four bytes": "GET ", "half a head": "GET / HTTP/1.1\r\nHost: a\r\n"} {
 		for _, first := range []bool{true, false} {
