@@ -74,7 +74,7 @@ func (c *Console) logIn(w http.ResponseWriter, r *http.Request) {
 		page.Problem = sentence(err.Error())
 		v.showLogin(http.StatusTooManyRequests, page)
 	case errors.Is(err, login.ErrWrong), errors.Is(err, login.ErrWrongToken):
-		c.o.Logger.Warn().Str("event", "console").Str("address", remote(r)).Msg("a login failed")
+		c.o.Logger.Warn().Str("event", "console").Str("address", c.remote(r)).Msg("a login failed")
 		page.Problem = sentence(err.Error())
 		v.showLogin(http.StatusUnauthorized, page)
 	case errors.Is(err, errNobody):
@@ -101,11 +101,11 @@ func (c *Console) identify(r *http.Request) (login.Who, error) {
 	given := r.PostForm
 	switch {
 	case given.Has("admin") && c.token != nil:
-		return c.token.Check(strings.TrimSpace(given.Get("admin")), remote(r))
+		return c.token.Check(strings.TrimSpace(given.Get("admin")), c.remote(r))
 	case given.Has("admin"), c.o.Users == nil:
 		return nil, errNobody
 	}
-	user, err := c.o.Users.Check(r.Context(), given.Get("name"), given.Get("password"), remote(r))
+	user, err := c.o.Users.Check(r.Context(), given.Get("name"), given.Get("password"), c.remote(r))
 	return c.o.Users.Still(user), err
 }
 
@@ -165,11 +165,11 @@ func (v *visit) notIssued(page loginPage, err error) {
 		page.Problem = sentence(err.Error()) + " Try again."
 		v.showLogin(http.StatusBadRequest, page)
 	case errors.As(err, &refused):
-		v.o.Logger.Warn().Err(err).Str("event", "console").Str("address", remote(v.r)).Msg("a login failed")
+		v.o.Logger.Warn().Err(err).Str("event", "console").Str("address", v.remote(v.r)).Msg("a login failed")
 		page.Problem = sentence(err.Error())
 		v.showLogin(http.StatusForbidden, page)
 	default:
-		v.o.Logger.Error().Err(err).Str("event", "console").Str("address", remote(v.r)).Msg("a login at the provider failed")
+		v.o.Logger.Error().Err(err).Str("event", "console").Str("address", v.remote(v.r)).Msg("a login at the provider failed")
 		page.Problem = "The login at the provider failed. The log of the gateway says why."
 		v.showLogin(http.StatusBadGateway, page)
 	}

@@ -2,8 +2,10 @@ package console_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/console"
 	"github.com/switchyard-gateway/switchyard/console/login/issuer"
 	"github.com/switchyard-gateway/switchyard/console/login/issuer/issuertest"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
 )
 
 // With a token of the admin listener nothing is shown without it, on loopback
@@ -52,11 +55,46 @@ func TestTheTokenOfTheListenerOpensTheConsole(t *testing.T) {
 	if got := s.get("/"); got.status != http.StatusSeeOther {
 		t.Errorf("the session outlives the token: %d", got.status)
 	}
-	for range 6 {
-		got = give("wrong")
+	for range 30 { // each makes the wait longer, however slow the machine is
+		if got = give("wrong"); got.status == http.StatusTooManyRequests {
+			break
+		}
 	}
 	if got.status != http.StatusTooManyRequests {
 		t.Errorf("who guesses need not wait: %d", got.status)
+	}
+}
+
+// Who comes through a proxy that is trusted fails for himself alone, and cannot name
+// himself otherwise; whom others say that they come from counts for nothing.
+func TestBehindAProxyEachAddressFailsForItself(t *testing.T) {
+	trusted, another := forward.Proxies{netip.MustParsePrefix("192.0.2.0/24")}, forward.Proxies{netip.MustParsePrefix("10.0.0.0/8")}
+	for _, c := range []struct {
+		name    string
+		proxies forward.Proxies
+		from    string // as X-Forwarded-For, with a number
+		waits   bool
+	}{
+		{"one who names himself otherwise each time", trusted, "6.6.6.%d, 198.51.100.1", true},
+		{"one with a network, through two proxies", trusted, "2001:db8::%d, 192.0.2.7", true},
+		{"many", trusted, "198.51.100.%d", false},
+		{"many through a proxy that is not trusted", another, "198.51.100.%d", true},
+		{"many where none is trusted", nil, "198.51.100.%d", true},
+	} {
+		s := newStage(t, split(), func(o *console.Options) {
+			o.Proxies, o.Tokens = c.proxies, func() (string, error) { return "0123456789abcdef-of-the-admin", nil }
+		})
+		waits := false
+		for i := 1; i < 30 && !waits; i++ {
+			got := s.send(http.MethodPost, "/console/login", url.Values{"admin": {"wrong"}}, map[string]string{"X-Forwarded-For": fmt.Sprintf(c.from, i)})
+			waits = got.status == http.StatusTooManyRequests
+			if !waits && got.status != http.StatusUnauthorized {
+				t.Fatalf("%s: a wrong token is answered %d", c.name, got.status)
+			}
+		}
+		if waits != c.waits {
+			t.Errorf("%s: to have to wait is %v", c.name, waits)
+		}
 	}
 }
 

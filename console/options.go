@@ -12,6 +12,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/console/series"
 	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
@@ -19,10 +20,11 @@ import (
 // Options is what a console is made of.
 type Options struct {
 	Version   string
-	Loopback  bool   // the listener takes connections from this machine only
-	Certified bool   // the listener takes connections only from who shows a certificate that it trusts
-	URL       string // at which browsers reach the console; empty: that is not known
-	CallURL   string // what callers call, such as http://:8080; an empty host is that of the console
+	Loopback  bool            // the listener takes connections from this machine only
+	Certified bool            // the listener takes connections only from who shows a certificate that it trusts
+	URL       string          // at which browsers reach the console; empty: that is not known
+	Proxies   forward.Proxies // in front of the listener, whose word is taken for who calls
+	CallURL   string          // what callers call, such as http://:8080; an empty host is that of the console
 	Logger    zerolog.Logger
 	Snapshot  func() *gateway.Snapshot
 	Health    func(endpoint string) (replicas []gateway.ReplicaHealth, openBreakers []string)

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -115,11 +114,10 @@ func (c *Console) change(pattern string, show func(*visit)) {
 	})
 }
 
-// remote is the address of who sends a request.
-func remote(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
+// remote is the address of who sends a request, be it through a proxy that is trusted.
+func (c *Console) remote(r *http.Request) string {
+	if caller := c.o.Proxies.Caller(r); caller.IsValid() {
+		return caller.String()
 	}
-	return host
+	return r.RemoteAddr
 }

@@ -19,5 +19,5 @@
 //
 // A wrong password costs the time of a hash, whether the user exists or not. Two are
 // made at a time, and few wait for that. After five of them, however many come at
-// once, those who try have to wait, by address and by name.
+// once, those who try have to wait, by address (of IPv6 by its /64) and by name.
 package login

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/switchyard-gateway/switchyard/console/login"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
@@ -59,7 +60,9 @@ func TestOnlyTheRightPasswordLogsIn(t *testing.T) {
 	}
 }
 
-func TestWhoFailsOftenHasToWait(t *testing.T) {
+func TestWhoFailsOftenHasToWait(t *testing.T) { synctest.Test(t, whoFailsOftenHasToWait) }
+
+func whoFailsOftenHasToWait(t *testing.T) {
 	users, err := login.Open(file(t, line(t, "a")+"\n"+line(t, "b")+"\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -80,9 +83,42 @@ func TestWhoFailsOftenHasToWait(t *testing.T) {
 	}
 }
 
+// An address of IPv6 counts for its /64, of which each customer has one to himself.
+func TestAddressesOfOneNetworkCountAsOne(t *testing.T) {
+	for _, c := range []struct {
+		from, same, other string
+	}{
+		{"2001:db8:1:2::%x", "2001:db8:1:2:ffff::1", "2001:db8:1:3::1"},
+		{"fe80::%x%%eth0", "fe80::ffff", "fe80:0:0:1::1"},
+		{"::ffff:192.0.2.1", "192.0.2.1", "192.0.2.2"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			token := login.NewToken(func(string) bool { return false })
+			for i := range 5 {
+				address := c.from
+				if strings.Contains(c.from, "%x") {
+					address = fmt.Sprintf(c.from, i+1)
+				}
+				if _, err := token.Check("wrong", address); !errors.Is(err, login.ErrWrongToken) {
+					t.Fatalf("%s: %v", address, err)
+				}
+			}
+			wait := &login.WaitError{}
+			if _, err := token.Check("wrong", c.same); !errors.As(err, &wait) {
+				t.Errorf("%s need not wait for %s: %v", c.same, c.from, err)
+			}
+			if _, err := token.Check("wrong", c.other); !errors.Is(err, login.ErrWrongToken) {
+				t.Errorf("%s has to wait for %s: %v", c.other, c.from, err)
+			}
+		})
+	}
+}
+
 // Guesses that come at once are no more than those that come one after the other, from
 // whatever addresses.
-func TestGuessesAtOnceAreNotFree(t *testing.T) {
+func TestGuessesAtOnceAreNotFree(t *testing.T) { synctest.Test(t, guessesAtOnceAreNotFree) }
+
+func guessesAtOnceAreNotFree(t *testing.T) {
 	users, err := login.Open(file(t, line(t, "a")+"\n"))
 	if err != nil {
 		t.Fatal(err)

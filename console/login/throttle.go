@@ -1,6 +1,7 @@
 package login
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -26,6 +27,19 @@ const (
 )
 
 func newThrottle() *throttle { return &throttle{fails: map[string]failing{}} }
+
+// atAddress is the key of who comes from an address. One of IPv6 counts for its /64: that
+// much everybody has at least.
+func atAddress(address string) string {
+	if a, err := netip.ParseAddr(address); err == nil {
+		a = a.Unmap()
+		address = a.String()
+		if a.Is6() {
+			address = netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
+		}
+	}
+	return "address " + address
+}
 
 // try counts an attempt of somebody who goes by these keys, as a failure until forget says
 // otherwise: of those that come at once none is free beyond what is. If he has to wait, it is

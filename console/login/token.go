@@ -26,7 +26,7 @@ var holder = User{Name: "token", Role: Viewer, Display: "Whoever holds the token
 // Check lets somebody in who comes from an address, as long as the token is
 // valid. The error is ErrWrongToken or a *WaitError.
 func (t *Token) Check(token, address string) (Who, error) {
-	keys := []string{"address " + address}
+	keys := []string{atAddress(address)}
 	if wait := t.throttle.try(keys, time.Now()); wait > 0 {
 		return nil, &WaitError{For: wait}
 	}

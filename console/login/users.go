@@ -215,7 +215,7 @@ func (u *Users) Check(ctx context.Context, name, password, address string) (User
 	default:
 		return User{}, ErrBusy
 	}
-	keys := []string{"address " + address}
+	keys := []string{atAddress(address)}
 	if schema.IsLabel(name) { // nobody goes by another one, which may be as long as a request
 		keys = append(keys, "name "+name)
 	}

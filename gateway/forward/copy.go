@@ -21,7 +21,7 @@ const MirrorMark = "X-Switchyard-Mirror"
 // not empty is the copy's traceparent; else it is that of the request.
 func (f *Forwarder) AppendCopyFields(dst []byte, r *http.Request, own http.Header, rules *Rules, trace string) []byte {
 	c := copied{dst: dst, own: own}
-	trusted := f.trusts(r.RemoteAddr)
+	trusted := f.trusted.trust(r.RemoteAddr)
 	nominated := r.Header[fieldConnection]
 	for key, values := range r.Header {
 		switch {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +24,7 @@ type Options struct {
 	// TrustedProxies are the networks of the proxies before the gateway. The
 	// X-Forwarded-* fields of a peer within them are kept and added to; those of
 	// anybody else are replaced.
-	TrustedProxies []netip.Prefix
+	TrustedProxies Proxies
 	// MaxRequestBytes bounds a request's body; a larger one is answered with
 	// 413. 0 is no bound: a body is streamed, never held.
 	MaxRequestBytes int64
@@ -40,7 +39,7 @@ type Options struct {
 // Forwarder makes live attempts. It is safe for concurrent use and holds nothing
 // but its settings and memory for reuse.
 type Forwarder struct {
-	trusted    []netip.Prefix
+	trusted    Proxies
 	maxRequest int64
 	errorLog   *log.Logger
 	buffers    sync.Pool // *[]byte of the buffer size

@@ -2,7 +2,6 @@ package forward
 
 import (
 	"net/http"
-	"net/netip"
 	"net/textproto"
 	"strings"
 )
@@ -28,7 +27,7 @@ const forwardedFields = 3
 func (f *Forwarder) rewrite(h http.Header, r *http.Request, slots *[forwardedFields]string) {
 	trailers := acceptsTrailers(h)
 	dropNominated(h)
-	trusted := f.trusts(r.RemoteAddr)
+	trusted := f.trusted.trust(r.RemoteAddr)
 	for key := range h {
 		if hopByHop(key) || framing(key) || forged(key, trusted) {
 			delete(h, key)
@@ -191,24 +190,6 @@ func protoOf(r *http.Request) string {
 		return "https"
 	}
 	return "http"
-}
-
-// trusts reports whether the peer of a connection is one of the trusted proxies.
-func (f *Forwarder) trusts(remote string) bool {
-	if len(f.trusted) == 0 {
-		return false
-	}
-	peer, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return false
-	}
-	addr := peer.Addr().Unmap().WithZone("")
-	for _, p := range f.trusted {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
 }
 
 // peerHost is the address in a request's RemoteAddr, without port, brackets and

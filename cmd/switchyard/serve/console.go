@@ -43,7 +43,7 @@ func (p *process) consoleHandler() http.Handler {
 	p.console = console.New(console.Options{
 		Version: p.options.Version, Logger: p.logger, Loopback: loopback(p.admin.Addr()), CallURL: scheme + p.listen.Addr().String(),
 		Snapshot: p.gateway.Current, Health: p.gateway.Health, Series: p.series, Recent: p.recent, Gateway: p.gateway, Watch: p.gateway.WatchCopies,
-		URL: o.URL, Peers: o.Peers,
+		URL: o.URL, Proxies: p.options.Forward.TrustedProxies, Peers: o.Peers,
 		Following: p.following, Revisions: p.keptRevisions, Kept: p.keptRevision,
 		Certified: p.certified(), Tokens: p.options.AdminTokens, Users: o.Users, Issuer: o.Issuer,
 		Pins: p.options.Repository.StateDir != "", Branches: p.branches, Branch: p.branch,
