@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/access"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -54,7 +55,7 @@ func TestFindAllocatesNothing(t *testing.T) {
 	set, good := many(t, 100)
 	unknown, _ := access.NewKey()
 	for _, text := range []string{good, unknown, ""} {
-		if n := testing.AllocsPerRun(100, func() { set.Find(text) }); n > 0 {
+		if n := testbed.Allocs(100, func() { set.Find(text) }); n > 0 {
 			t.Errorf("%v allocations", n)
 		}
 	}

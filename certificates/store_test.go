@@ -14,13 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"github.com/switchyard-gateway/switchyard/certificates"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // shown is the first name in the certificate that a caller is shown, or why there
 // is none.

@@ -3,7 +3,7 @@ package commitstatus_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }

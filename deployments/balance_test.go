@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -174,7 +175,7 @@ func TestWithoutASubjectHashIsLeastRequests(t *testing.T) {
 func TestNoWayToBalanceAllocates(t *testing.T) {
 	for _, balance := range schema.Balances() {
 		g := balanced(t, newFakeNet().pool(), balance, 5)
-		if n := testing.AllocsPerRun(1000, func() { g.PickFor("user").Release() }); n != 0 {
+		if n := testbed.Allocs(1000, func() { g.PickFor("user").Release() }); n != 0 {
 			t.Errorf("%s allocates %v times", balance, n)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // fakeNet is a network in which a test says what connecting to a host comes to.
@@ -393,7 +394,7 @@ func TestConnectFailed(t *testing.T) {
 func TestPickDoesNotAllocate(t *testing.T) {
 	g := newFakeNet().pool().Bind(version(t, "http://a", "http://b", "http://c"), live)
 	tried := g.Replicas()[0]
-	if n := testing.AllocsPerRun(1000, func() {
+	if n := testbed.Allocs(1000, func() {
 		g.Pick().Release()
 		g.PickExcept("", tried).Release()
 	}); n != 0 {

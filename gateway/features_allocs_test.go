@@ -14,6 +14,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // What a version or an endpoint says about its deployments costs no allocation for each
@@ -29,7 +30,7 @@ func TestDeploymentFeaturesCostNoAllocation(t *testing.T) {
 		if err := g.Apply(revision(featured("http://h/", version, endpoint), 1)); err != nil {
 			t.Fatal(err)
 		}
-		return testing.AllocsPerRun(200, func() {
+		return testbed.Allocs(200, func() {
 			r := httptest.NewRequest(http.MethodPost, "/v1/e", strings.NewReader(`{"data": 10}`))
 			r.Header["X-User"], r.Header["X-Timeout"] = []string{"jo"}, []string{"30"}
 			g.ServeHTTP(nowhere{http.Header{}}, r)

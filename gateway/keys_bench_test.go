@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/gateway"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // BenchmarkKeyCheck answers from a static backend: without any key, with one that
@@ -64,7 +65,7 @@ func TestAKeyThatIsCheckedCostsNoAllocation(t *testing.T) {
 		ctx, reset := gateway.Seed(t.Context())
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/pricing", http.NoBody)
 		w, values := &discarding{header: http.Header{}}, []string{"Bearer " + key}
-		return testing.AllocsPerRun(200, func() {
+		return testbed.Allocs(200, func() {
 			r.Header["Authorization"] = values
 			g.ServeHTTP(w, r)
 			reset()

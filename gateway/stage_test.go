@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"github.com/switchyard-gateway/switchyard/access/shared"
 	"github.com/switchyard-gateway/switchyard/access/token"
@@ -53,7 +52,7 @@ func (m everyEngine) Run() int {
 	return 0
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(everyEngine{m}) }
+func TestMain(m *testing.M) { testbed.Main(everyEngine{m}) }
 
 // stage is a gateway with real listeners on both sides, and its log.
 type stage struct {

@@ -4,9 +4,9 @@ import (
 	"flag"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 var soaking = flag.Bool("soak", false, "take the number of steps that need minutes")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }

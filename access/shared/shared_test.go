@@ -14,7 +14,6 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"github.com/switchyard-gateway/switchyard/access"
 	"github.com/switchyard-gateway/switchyard/access/shared"
@@ -22,7 +21,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // patience is what a request of these tests waits for a server that is there.
 const patience = 10 * time.Second

@@ -7,13 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/switchyard-gateway/switchyard/bench/deployment"
 	"github.com/switchyard-gateway/switchyard/bench/load"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // serve runs a deployment of each behaviour until the test ends.
 func serve(t *testing.T) *deployment.Server {

@@ -12,14 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/switchyard-gateway/switchyard/bench/deployment"
 	"github.com/switchyard-gateway/switchyard/bench/load"
 	"github.com/switchyard-gateway/switchyard/bench/report"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // The two parts talk to each other here as their processes do.
 func TestPartsTellWhatTheyDid(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/switchyard-gateway/switchyard/gateway/capture"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
@@ -21,7 +20,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // message is a tap with a message in it.
 func message(b *tap.Budget, rule *capture.Rule, h http.Header, body string, whole bool) *tap.Tap {

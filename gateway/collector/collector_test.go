@@ -11,14 +11,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	logs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
-	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/switchyard-gateway/switchyard/gateway/collector"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // call calls as an exporter does, which puts what it is answered into its error.
 func call(t *testing.T, client *http.Client, url string) (*collector.Answer, string) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/gateway/compare"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // answerOf4KB is what a model server answers: some 4 KB of JSON.
@@ -64,7 +65,7 @@ func TestComparingDoesNotAllocate(t *testing.T) {
 		c.Compare(r, live, mirror, &out)
 	}
 	compareBoth()
-	if n := testing.AllocsPerRun(100, compareBoth); n != 0 || out.Agree != record.Agrees {
+	if n := testbed.Allocs(100, compareBoth); n != 0 || out.Agree != record.Agrees {
 		t.Errorf("%v allocations, %+v", n, out)
 	}
 }

@@ -196,7 +196,7 @@ func TestAllocations(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector makes pools forget")
 	}
-	n := testing.AllocsPerRun(1000, func() {
+	n := testbed.Allocs(1000, func() {
 		c.reset()
 		a.RequestID = forward.RequestID(c.r)
 		f.Serve(c.w, c.r, a)

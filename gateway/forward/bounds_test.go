@@ -36,9 +36,9 @@ func trickling(t *testing.T, parts int, every time.Duration, length bool) (url s
 }
 
 func TestEachPartOfAnAttemptHasItsTime(t *testing.T) {
-	const long, brief = time.Minute, 200 * time.Millisecond
-	mute, release := hangingAt(t)
-	defer release()
+	// What bounds an answer that is on its way leaves its head enough time on any machine.
+	const long, brief, enough = time.Minute, 200 * time.Millisecond, 3 * time.Second
+	mute := hangingAt(t)
 	for name, c := range map[string]struct {
 		url     string
 		timeout schema.Timeout
@@ -48,12 +48,13 @@ func TestEachPartOfAnAttemptHasItsTime(t *testing.T) {
 		"no head in time":               {mute, schema.Timeout{FirstByte: brief, Total: long}, http.StatusGatewayTimeout, false},
 		"a silence in a plain answer":   {trickling(t, 2, long, true), schema.Timeout{Idle: brief}, http.StatusOK, false},
 		"a silence in a stream":         {trickling(t, 2, long, false), schema.Timeout{Idle: brief}, http.StatusOK, false},
-		"a plain answer without end":    {trickling(t, 1<<20, brief/20, true), schema.Timeout{FirstByte: long, Idle: long, Plain: brief}, http.StatusOK, false},
-		"a stream without end":          {trickling(t, 1<<20, brief/20, false), schema.Timeout{Total: brief}, http.StatusOK, false},
-		"a slow answer that goes on":    {trickling(t, 30, 20*time.Millisecond, true), schema.Timeout{FirstByte: 10 * time.Second, Idle: 10 * time.Second}, http.StatusOK, true},
-		"a stream longer than its time": {trickling(t, 30, 20*time.Millisecond, false), schema.Timeout{FirstByte: 10 * time.Second, Idle: 10 * time.Second, Plain: 100 * time.Millisecond}, http.StatusOK, true},
+		"a plain answer without end":    {trickling(t, 1<<20, brief/20, true), schema.Timeout{FirstByte: long, Idle: long, Plain: enough}, http.StatusOK, false},
+		"a stream without end":          {trickling(t, 1<<20, brief/20, false), schema.Timeout{Total: enough}, http.StatusOK, false},
+		"a slow answer that goes on":    {trickling(t, 30, 20*time.Millisecond, true), schema.Timeout{FirstByte: long, Idle: long}, http.StatusOK, true},
+		"a stream longer than its time": {trickling(t, 20, enough/15, false), schema.Timeout{FirstByte: long, Idle: long, Plain: enough}, http.StatusOK, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			g := setup{attempt: forward.Attempt{Timeout: c.timeout}}.start(t, c.url)
 			res, err := g.Client().Do(request(t, http.MethodGet, g.URL+"/v1/x", nil))
 			if err != nil {
@@ -77,14 +78,8 @@ func TestEachPartOfAnAttemptHasItsTime(t *testing.T) {
 }
 
 // hangingAt is a deployment that never answers.
-func hangingAt(t *testing.T) (url string, release func()) {
-	held := make(chan struct{})
-	return deployment(t, func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-held:
-		case <-r.Context().Done():
-		}
-	}), func() { close(held) }
+func hangingAt(t *testing.T) (url string) {
+	return deployment(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 }
 
 // full is the URL of a server that no connection can be made to, and that refuses
@@ -96,14 +91,18 @@ func full(t *testing.T) (url string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	// Nobody accepts: what the kernel's queue does not hold is not answered at all.
+	// Nobody accepts: what the kernel's queue does not hold is not answered at all. One
+	// dial that takes long may be the machine's doing, three are the queue's.
 	d := net.Dialer{Timeout: time.Second}
-	for range 1 << 13 {
+	for late, made := 0, 0; made < 1<<13; made++ {
 		c, err := d.Dial("tcp", l.Addr().String())
-		if err != nil {
+		if err == nil {
+			t.Cleanup(func() { c.Close() })
+			continue
+		}
+		if late++; late == 3 {
 			return "http://" + l.Addr().String()
 		}
-		t.Cleanup(func() { c.Close() })
 	}
 	t.Skip("the system holds any number of connections that nobody accepts")
 	return ""
@@ -111,14 +110,10 @@ func full(t *testing.T) (url string) {
 
 func TestConnectingHasATimeOfItsOwn(t *testing.T) {
 	g := setup{attempt: forward.Attempt{Timeout: schema.Timeout{Connect: 50 * time.Millisecond, Total: time.Minute}}}.start(t, full(t))
-	began := time.Now()
 	res, body := do(t, g.Client(), request(t, http.MethodGet, g.URL+"/v1/x", nil))
-	wantError(t, res, body, http.StatusBadGateway)
+	wantError(t, res, body, http.StatusBadGateway) // of the whole time it would be 504
 	if r := g.result(t); r.Kind != record.Connect {
 		t.Errorf("result %+v", r)
-	}
-	if took := time.Since(began); took > 30*time.Second {
-		t.Errorf("it took %v", took)
 	}
 }
 

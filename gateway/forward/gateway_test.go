@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/front"
@@ -39,7 +37,7 @@ func (m everyEngine) Run() int {
 	return 0
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(everyEngine{m}) }
+func TestMain(m *testing.M) { testbed.Main(everyEngine{m}) }
 
 // ownTransport is the pool of package upstream, with net/http's transport for
 // what it does not do.
@@ -59,7 +57,7 @@ func (t ownTransport) CloseIdleConnections() {
 }
 
 // patience bounds what ought to happen at once, on a busy machine.
-const patience = 20 * time.Second
+const patience = testbed.Patience
 
 // gateway is a server that forwards everything below /v1/x.
 type gateway struct {

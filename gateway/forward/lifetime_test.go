@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 func TestLifetimeIsAContext(t *testing.T) {
@@ -58,11 +59,7 @@ func TestLifetimeOfAReturnedAttemptIsNotItsParents(t *testing.T) {
 	stop := make(chan struct{})
 	defer l.AfterFunc(func() { close(stop) })()
 	l.finish()
-	select {
-	case <-stop:
-	case <-time.After(10 * time.Second):
-		t.Error("what watched the attempt was not told of its end")
-	}
+	testbed.Receive(t, "the end of the attempt, for what watched it", stop)
 	if parent.Err() != nil {
 		t.Error("the parent ended with it")
 	}
@@ -72,7 +69,7 @@ func TestLifetimeOfAReturnedAttemptIsNotItsParents(t *testing.T) {
 func TestLifetimeOfWhichNobodyKnowsCostsNothing(t *testing.T) {
 	parent := context.Background()
 	var l lifetime
-	if n := testing.AllocsPerRun(100, func() {
+	if n := testbed.Allocs(100, func() {
 		l.begin(parent)
 		l.AfterFunc(func() {})()
 		if !l.finish() {

@@ -462,9 +462,12 @@ func TestConnectionsAreKept(t *testing.T) {
 }
 
 func TestExpectationsAreTheDeploymentsToMeet(t *testing.T) {
-	for _, c := range []struct{ name, answer string }{
-		{"met", ""},
-		{"not met", "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
+	for _, c := range []struct {
+		name, answer string
+		unasked      time.Duration // after which the body is sent without a word from the deployment
+	}{
+		{"met", "", 200 * time.Millisecond},
+		{"not met", "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", patience},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			replica := rawDeployment(t, func(conn *net.TCPConn) {
@@ -483,7 +486,7 @@ func TestExpectationsAreTheDeploymentsToMeet(t *testing.T) {
 			s := setup{}
 			s.pool.Transport = func(deployments.Destination) deployments.Transport {
 				tr := deployments.NewTransport(deployments.TransportOptions{})
-				tr.ExpectContinueTimeout = 200 * time.Millisecond
+				tr.ExpectContinueTimeout = c.unasked
 				return tr
 			}
 			g := s.start(t, replica)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 const (
@@ -66,7 +67,7 @@ func TestIdentityAllocatesOnce(t *testing.T) {
 	r := &http.Request{Header: http.Header{}}
 	var identity forward.Identity
 	parent := []string{"00-" + callersTrace + "-" + callersSpan + "-01"}
-	if n := testing.AllocsPerRun(100, func() {
+	if n := testbed.Allocs(100, func() {
 		r.Header["Traceparent"] = parent
 		delete(r.Header, "X-Request-Id")
 		identity.Of(r)

@@ -27,24 +27,29 @@ func TestH06EarlyAnswerArrives(t *testing.T) {
 	chunk := make([]byte, 256<<10)
 	for _, size := range []int{1 << 10, 200 << 10, 300 << 10, 20 << 20} {
 		for range 10 {
-			c := s.dial(t)
-			fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
-			for sent := 0; sent < size; {
-				n, err := c.Write(chunk[:min(len(chunk), size-sent)])
-				if err != nil {
-					t.Fatalf("after %d of %d: %v", sent, size, err)
+			patient(t, func(pace *gaps) error {
+				c := s.dial(t)
+				defer c.Close()
+				fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
+				for sent := 0; sent < size; {
+					pace.step()
+					n, err := c.Write(chunk[:min(len(chunk), size-sent)])
+					pace.step()
+					if err != nil {
+						return fmt.Errorf("after %d of %d: %w", sent, size, err)
+					}
+					sent += n
 				}
-				sent += n
-			}
-			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-			if err != nil {
-				t.Fatalf("%d bytes: %v", size, err)
-			}
-			resp.Body.Close()
-			if resp.StatusCode != 413 || resp.Close != (size > 256<<10) {
-				t.Fatalf("%d bytes: %v close %v", size, resp.Status, resp.Close)
-			}
-			c.Close()
+				resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+				if err != nil {
+					return fmt.Errorf("%d bytes: %w", size, err)
+				}
+				resp.Body.Close()
+				if resp.StatusCode != 413 || resp.Close != (size > 256<<10) {
+					t.Fatalf("%d bytes: %v close %v", size, resp.Status, resp.Close)
+				}
+				return nil
+			})
 		}
 	}
 }

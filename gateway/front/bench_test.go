@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 var smallPost = []byte("POST /v1/pricing HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: bench/1\r\nContent-Type: application/json\r\n" +
@@ -59,7 +61,7 @@ func TestKeepAlivePostAllocatesTwice(t *testing.T) {
 			c := startFront(t, std).dial(t)
 			buf := make([]byte, 4<<10)
 			roundTrip(t, c, smallPost, buf)
-			got := testing.AllocsPerRun(2000, func() { roundTrip(t, c, smallPost, buf) })
+			got := testbed.Allocs(2000, func() { roundTrip(t, c, smallPost, buf) })
 			if got > 2 {
 				t.Errorf("%v allocations for one request, want at most 2", got)
 			}

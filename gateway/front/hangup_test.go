@@ -193,6 +193,7 @@ func TestH08HangupHitsItsOwnConnection(t *testing.T) {
 	}
 	close(leave)
 	for _, c := range staying {
+		c.SetDeadline(time.Now().Add(patience))
 		if n, err := c.Read(buf); err != nil || !strings.HasPrefix(string(buf[:n]), "HTTP/1.1 200") {
 			t.Errorf("%q %v", buf[:n], err)
 		}

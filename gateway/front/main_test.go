@@ -14,15 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/switchyard-gateway/switchyard/gateway/front"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // patience bounds what must happen soon; only a failing test uses it up.
-const patience = 20 * time.Second
+const patience = testbed.Patience
 
 // server is what http.Server and front.Server have in common.
 type server interface {
@@ -122,6 +121,39 @@ func (r *running) dial(tb testing.TB) *net.TCPConn {
 	c.SetDeadline(time.Now().Add(patience))
 	tb.Cleanup(func() { c.Close() })
 	return c.(*net.TCPConn)
+}
+
+// patient has a client send whole, without a word from its machine in between: one that was held up for long is silent to the
+// server, which is right to end a connection that it only keeps for what is on its way, and the client begins anew.
+func patient(tb testing.TB, upload func(pace *gaps) error) {
+	tb.Helper()
+	for range 20 {
+		var pace gaps
+		err := upload(&pace)
+		if err == nil {
+			return
+		}
+		if pace.longest < 200*time.Millisecond { // the server ends them after 500
+			tb.Fatal(err)
+		}
+		tb.Logf("once more after a gap of %v: %v", pace.longest, err)
+	}
+	tb.Fatal("the machine is too busy to send without gaps")
+}
+
+// gaps are how long a client sent nothing.
+type gaps struct {
+	last    time.Time
+	longest time.Duration
+}
+
+// step says that something is about to be sent, or has been.
+func (g *gaps) step() {
+	now := time.Now()
+	if !g.last.IsZero() {
+		g.longest = max(g.longest, now.Sub(g.last))
+	}
+	g.last = now
 }
 
 // exchange sends all of in, shuts the sending side only if told, and returns all that comes until the server closes or has

@@ -70,13 +70,14 @@ func TestSlowBodiesAreCutOff(t *testing.T) {
 func TestAHandlerMayTakeItsTime(t *testing.T) {
 	for name, lane := range slowLanes {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			read := make(chan error, 1)
 			s := startFront(t, &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				idle := time.NewTimer(300 * time.Millisecond)
+				idle := time.NewTimer(4 * time.Second)
 				<-idle.C
 				_, err := io.Copy(io.Discard, r.Body)
 				read <- err
-			})}, func(o *front.Options) { o.StdOnly, o.MinBodyRate, o.BodyGrace = lane.std, 1<<30, 100*time.Millisecond })
+			})}, func(o *front.Options) { o.StdOnly, o.MinBodyRate, o.BodyGrace = lane.std, 1<<30, 2*time.Second })
 			c := s.dial(t)
 			content := strings.Repeat("x", 100_000)
 			if strings.Contains(lane.head, "chunked") {
@@ -92,20 +93,21 @@ func TestAHandlerMayTakeItsTime(t *testing.T) {
 	}
 }
 
-// TestPaceIsThatOfOneRequest has many requests on one connection, each of which is slow within its bounds.
+// TestPaceIsThatOfOneRequest has some requests on one connection, each of which is slow within its bounds, and all together are not.
 func TestPaceIsThatOfOneRequest(t *testing.T) {
+	t.Parallel()
 	s := startFront(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			w.WriteHeader(http.StatusRequestTimeout)
 		}
-	})}, func(o *front.Options) { o.MinBodyRate, o.BodyGrace = 1, 5*time.Second })
+	})}, func(o *front.Options) { o.MinBodyRate, o.BodyGrace = 1<<30, 4*time.Second })
 	c := s.dial(t)
 	answers := bufio.NewReader(c)
-	for range 20 {
+	for range 3 {
 		if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx"); err != nil {
 			t.Fatal(err)
 		}
-		pause := time.NewTimer(5 * time.Millisecond)
+		pause := time.NewTimer(1500 * time.Millisecond)
 		<-pause.C
 		if _, err := io.WriteString(c, "y"); err != nil {
 			t.Fatal(err)

@@ -203,7 +203,7 @@ func TestM02EveryFaultIsItsMirrorsOwnAffair(t *testing.T) {
 				t.Parallel()
 				timeout := time.Minute
 				if fault.want.Kind == record.Timeout {
-					timeout = 300 * time.Millisecond
+					timeout = 3 * time.Second // for what is well, too
 				}
 				f := newFixtureOver(t, mirror.Options{Timeout: timeout}, over)
 				address := fault.url

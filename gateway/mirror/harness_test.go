@@ -45,8 +45,13 @@ func newFixture(t *testing.T, opts mirror.Options) *fixture {
 	return newFixtureOver(t, opts, deployments.PoolOptions{})
 }
 
+// newFixtureOver makes one whose copies have all the time that a busy machine takes for
+// them, unless the options say otherwise.
 func newFixtureOver(t *testing.T, opts mirror.Options, over deployments.PoolOptions) *fixture {
 	t.Helper()
+	if opts.Timeout == 0 {
+		opts.Timeout = testbed.Patience
+	}
 	f := &fixture{
 		t: t, pool: deployments.NewPool(over),
 		more: make(chan struct{}, 1), offered: map[*mirror.Queue]int64{},

@@ -277,7 +277,7 @@ func TestAStatusOrABrokenCallerIsNoFailure(t *testing.T) {
 
 func TestWhatWaitsIsDroppedWhenTheBreakerOpens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixtureOver(t, mirror.Options{Workers: 2}, transport(func(r *http.Request) (*http.Response, error) {
+		f := newFixtureOver(t, mirror.Options{Workers: 2, Timeout: 5 * time.Second}, transport(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		}).over())

@@ -7,12 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/switchyard-gateway/switchyard/gateway/pace"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // heap is pieces that wait, and how often somebody came to take them.
 type heap struct {
@@ -113,7 +112,7 @@ func TestCallsTakeNoMemory(t *testing.T) {
 	var h heap
 	c := pace.NewCrew(pace.Options{Work: h.work, Rest: time.Second, Batch: 100})
 	h.put(c)
-	if n := testing.AllocsPerRun(1000, func() { h.put(c) }); n != 0 {
+	if n := testbed.Allocs(1000, func() { h.put(c) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	c.Wait()

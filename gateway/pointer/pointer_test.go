@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/gateway/pointer"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -139,7 +140,7 @@ func TestWalkingDoesNotAllocate(t *testing.T) {
 		w.Leave()
 	}
 	walk()
-	if n := testing.AllocsPerRun(100, walk); n != 0 {
+	if n := testbed.Allocs(100, walk); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 var at = time.Date(2026, 3, 9, 7, 5, 3, 45_678_901, time.UTC)
@@ -88,7 +89,7 @@ func TestLevelFollowsTheOutcome(t *testing.T) {
 func TestRecordIsEncodedWithoutAllocating(t *testing.T) {
 	r := full()
 	buf := make([]byte, 0, 4096)
-	if n := testing.AllocsPerRun(100, func() { buf = record.AppendJSON(buf[:0], &r) }); n != 0 {
+	if n := testbed.Allocs(100, func() { buf = record.AppendJSON(buf[:0], &r) }); n != 0 {
 		t.Errorf("AppendJSON allocates %v times", n)
 	}
 }

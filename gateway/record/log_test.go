@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // start runs a log until stop, which returns Run's error.
@@ -309,7 +310,7 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	for range 1000 {
 		l.Append(&r)
 	}
-	if n := testing.AllocsPerRun(2000, func() { l.Append(&r) }); n > 0.5 { // a batch's memory now and then
+	if n := testbed.Allocs(2000, func() { l.Append(&r) }); n > 0.5 { // a batch's memory now and then
 		t.Errorf("Append allocates %v times", n)
 	}
 	if err := stop(); err != nil {

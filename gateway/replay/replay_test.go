@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
@@ -24,7 +23,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // version is a deployment's version at a URL, with more of what it may say.
 func version(t *testing.T, url, more string) deployments.Resolved {

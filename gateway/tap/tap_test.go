@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // feed writes a whole message to a tap, its body in pieces of so many bytes.
@@ -243,7 +244,7 @@ func TestAKeptBodyAllocatesNothingOfItsSize(t *testing.T) {
 	b := tap.NewBudget(1 << 20)
 	h := http.Header{"Content-Type": {"application/json"}, "Content-Length": {"4096"}}
 	body := make([]byte, 4096)
-	n := testing.AllocsPerRun(100, func() {
+	n := testbed.Allocs(100, func() {
 		kept := b.Tap(64<<10, nil)
 		feed(kept, h, body, 4096)
 		kept.Release()

@@ -15,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	collected "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/switchyard-gateway/switchyard/gateway/record"
@@ -24,7 +23,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 func attempt(i int) *record.Record {
 	return &record.Record{
@@ -77,8 +76,9 @@ func counted(t *testing.T, c telemetry.Counts, name string) (sum int) {
 
 const droppedName = "switchyard_telemetry_spans_dropped_total"
 
-// briefly is little time for the last call.
-func briefly() time.Duration { return 100 * time.Millisecond }
+// briefly is little time for the last call, and patiently what it takes on a busy machine.
+func briefly() time.Duration   { return 100 * time.Millisecond }
+func patiently() time.Duration { return testbed.Patience }
 
 // Whatever a collector does, giving it spans takes no time, and each arrives or is
 // counted as dropped.
@@ -139,7 +139,7 @@ func TestSpansArriveOrAreCounted(t *testing.T) {
 
 func TestTheEndSendsWhatWaits(t *testing.T) {
 	r := receiver.New(t)
-	traces, stop := run(t, telemetry.Options{URL: r.URL + "/v1/traces", Every: time.Hour})
+	traces, stop := run(t, telemetry.Options{URL: r.URL + "/v1/traces", Every: time.Hour, Timeout: testbed.Patience, Grace: patiently})
 	const n = 1500
 	for i := range n {
 		traces.Attempt(attempt(i))
@@ -206,7 +206,7 @@ func TestSamplingIsByTheTraceAlone(t *testing.T) {
 // Metrics are those of the registry, at the end as well.
 func TestMetricsAreSentAsTheyAreShown(t *testing.T) {
 	r := receiver.New(t)
-	sent, err := telemetry.NewMetrics(t.Context(), telemetry.Options{URL: r.URL + "/v1/metrics", Every: time.Hour})
+	sent, err := telemetry.NewMetrics(t.Context(), telemetry.Options{URL: r.URL + "/v1/metrics", Every: time.Hour, Timeout: testbed.Patience, Grace: patiently})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // A 200-byte POST and its small answer cost two allocations: the answer with its Body, and the string that all its fields share.
@@ -28,7 +29,7 @@ func TestAllocationsOfASmallPost(t *testing.T) {
 		"context that is watched already":  {longLived, 4},
 	} {
 		do := poster(t, p, rep.addr, tt.ctx, 200)
-		got := testing.AllocsPerRun(500, do)
+		got := testbed.Allocs(500, do)
 		t.Logf("%s: %v allocations", name, got)
 		if got > tt.want {
 			t.Errorf("%s: %v allocations, want at most %v", name, got, tt.want)

@@ -12,14 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
-const patience = 10 * time.Second // no test waits that long unless it fails
+const patience = testbed.Patience // no test waits that long unless it fails
 
 // replica is a TCP server whose every connection is served by serve, which gets the connection's number, from 0.
 type replica struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // newMessage is a message for the replica at addr.
@@ -117,22 +118,22 @@ func TestAnUnusualMessageIsNotSent(t *testing.T) {
 }
 
 func TestAMessageFailsAsARequestDoes(t *testing.T) {
-	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(50*time.Millisecond))
-	defer cancel()
 	for name, tt := range map[string]struct {
-		ctx   context.Context
-		serve func(int, net.Conn, *bufio.Reader)
-		want  upstream.Kind
+		within time.Duration
+		serve  func(int, net.Conn, *bufio.Reader)
+		want   upstream.Kind
 	}{
-		"closed":    {t.Context(), func(_ int, _ net.Conn, r *bufio.Reader) { _ = readRequest(r) }, upstream.KindReset},
-		"cut short": {t.Context(), once("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), upstream.KindReset},
-		"malformed": {t.Context(), once("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 01\r\n\r\nabc"), upstream.KindMalformed},
-		"silent":    {late, func(_ int, _ net.Conn, r *bufio.Reader) { _ = readRequest(r); _, _ = r.ReadByte() }, upstream.KindTimeout},
+		"closed":    {patience, func(_ int, _ net.Conn, r *bufio.Reader) { _ = readRequest(r) }, upstream.KindReset},
+		"cut short": {patience, once("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), upstream.KindReset},
+		"malformed": {patience, once("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 01\r\n\r\nabc"), upstream.KindMalformed},
+		"silent":    {2 * time.Second, func(_ int, _ net.Conn, r *bufio.Reader) { _ = readRequest(r); _, _ = r.ReadByte() }, upstream.KindTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rep := newReplica(t, tt.serve)
 			p := newPool(t, rep.addr, upstream.Options{})
-			e := wantKind(t, p.Post(newMessage(tt.ctx, "GET", rep.addr)), tt.want)
+			ctx, cancel := context.WithTimeout(t.Context(), tt.within)
+			defer cancel()
+			e := wantKind(t, p.Post(newMessage(ctx, "GET", rep.addr)), tt.want)
 			if !e.Sent {
 				t.Error("it was sent")
 			}
@@ -169,7 +170,7 @@ func TestAMessageCostsNoAllocation(t *testing.T) {
 	rep := newReplica(t, echoless("END", smallAnswer))
 	p := newPool(t, rep.addr, upstream.Options{})
 	m := newMessage(context.Background(), "POST", rep.addr, strings.Repeat("x", 197)+"END")
-	got := testing.AllocsPerRun(500, func() {
+	got := testbed.Allocs(500, func() {
 		if err := p.Post(m); err != nil {
 			t.Fatal(err)
 		}

@@ -97,7 +97,8 @@ func TestRequestAsWritten(t *testing.T) {
 			if diff := cmp.Diff(want, sortHead(written())); diff != "" {
 				t.Error(diff)
 			}
-			if s := p.Stats(); (s.Idle == 0) != req.Close {
+			streamed := req.ContentLength == 0 && tt.body != nil // whose connection is kept unless its sender is late: see sentGrace
+			if s := p.Stats(); (s.Idle == 0) != req.Close && !streamed {
 				t.Errorf("%+v with Close %t", s, req.Close)
 			}
 		})

@@ -3,9 +3,9 @@ package demo
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	testbed.Main(m)
 }

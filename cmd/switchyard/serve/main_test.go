@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/gitsync"
 	"github.com/switchyard-gateway/switchyard/gitsync/seed"
@@ -22,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if !receiver.Main(os.Getenv) {
-		goleak.VerifyTestMain(m)
+		testbed.Main(m)
 	}
 }
 

@@ -12,16 +12,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	collected "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	logs "go.opentelemetry.io/proto/otlp/logs/v1"
-	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/sink"
 	"github.com/switchyard-gateway/switchyard/gateway/sink/otlp"
 	"github.com/switchyard-gateway/switchyard/internal/receiver"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // newCollector makes a Collector that sends to r, with a token.
 func newCollector(t *testing.T, r *receiver.Receiver) *otlp.Collector {

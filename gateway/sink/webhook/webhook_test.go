@@ -17,7 +17,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/sink"
@@ -28,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if !receiver.Main(os.Getenv) {
-		goleak.VerifyTestMain(m)
+		testbed.Main(m)
 	}
 }
 
