@@ -246,10 +246,10 @@ func (g *Gateway) copyDone(c *mirror.Copy) {
 
 // write gives a record to the log and to the observers.
 func (g *Gateway) write(r *record.Record) {
-	g.records.Append(r)
 	for _, tell := range g.observe {
 		tell(r)
 	}
+	g.records.Append(r) // last: who has seen it in the log finds it wherever else it is kept
 }
 
 // panicked logs a panic on the way of a copy. It touches nothing else.

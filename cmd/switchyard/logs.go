@@ -140,6 +140,9 @@ func (f *logsFlags) read(ctx context.Context, p process, reader *records.Reader,
 		return err
 	}
 	defer response.Body.Close()
+	if note := reachOf(response.Header).note(filter.Since); note != "" && !filter.Since.IsZero() {
+		fmt.Fprintln(p.stderr, note)
+	}
 	return reader.Read(ctx, response.Body, use)
 }
 

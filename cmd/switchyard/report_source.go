@@ -9,9 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/switchyard-gateway/switchyard/gateway/recent"
 	"github.com/switchyard-gateway/switchyard/records"
-	"github.com/switchyard-gateway/switchyard/report"
 )
 
 // sourceFlags say where records come from, and what is declared.
@@ -45,7 +43,7 @@ type readSummary struct {
 	records int64 // of the endpoint
 	unread  int64 // lines
 	since   time.Time
-	reach   time.Time       // how far back the gateway's memory goes; zero: it was not asked, or did not say
+	reach   reach
 	others  map[string]bool // other endpoints
 	served  map[string]bool // backends of this one
 }
@@ -79,24 +77,21 @@ func parseSince(text string) (time.Time, error) {
 	return since, nil
 }
 
-// stream gives the lines of where they come from. reach is how far back a gateway's go.
-func (f *sourceFlags) stream(ctx context.Context, p process, reader *records.Reader, since time.Time, take func([]byte, *records.Record) error) (reach time.Time, err error) {
+// stream gives the lines of where they come from, and how far back a gateway's go.
+func (f *sourceFlags) stream(ctx context.Context, p process, reader *records.Reader, since time.Time, take func([]byte, *records.Record) error) (reach, error) {
 	if len(f.from) > 0 {
-		return reach, reader.ReadFiles(ctx, f.from, p.stdin, take)
+		return reach{}, reader.ReadFiles(ctx, f.from, p.stdin, take)
 	}
 	client, err := newAdminClient(p, f.admin)
 	if err != nil {
-		return reach, err
+		return reach{}, err
 	}
 	response, err := client.stream(ctx, "/records", records.Filter{Since: since}.Query())
 	if err != nil {
-		return reach, err
+		return reach{}, err
 	}
 	defer response.Body.Close()
-	if reach, err = time.Parse(time.RFC3339, response.Header.Get(recent.HeaderSince)); err != nil {
-		reach = time.Time{} // an older gateway does not say
-	}
-	return reach, reader.Read(ctx, response.Body, take)
+	return reachOf(response.Header), reader.Read(ctx, response.Body, take)
 }
 
 // maxNames bounds the names that are kept to offer them.
@@ -130,13 +125,8 @@ func (s *readSummary) notes() (notes []string) {
 	if s.unread > 0 {
 		notes = append(notes, plural(int(s.unread), "line", "")+" could not be read.")
 	}
-	const further = " Files of records (--from) reach further, and so does a gateway with larger recentRecords and recentBytes."
-	switch {
-	case !s.reach.After(s.since):
-	case s.since.IsZero():
-		notes = append(notes, "The records are those that the gateway keeps in memory, which reaches back to "+report.When(s.reach)+"."+further)
-	default:
-		notes = append(notes, "The gateway's memory reaches back to "+report.When(s.reach)+" only, not to "+report.When(s.since)+" as --since asks: what came between is missing here."+further)
+	if note := s.reach.note(s.since); note != "" {
+		notes = append(notes, note)
 	}
 	return notes
 }

@@ -20,8 +20,11 @@ const (
 	writeTimeout = 10 * time.Second // for a follower to take what it is sent
 )
 
-// HeaderSince is the field of answers that says how far back the records go, see [Ring.Since].
-const HeaderSince = "X-Switchyard-Records-Since"
+// Fields of answers.
+const (
+	HeaderSince     = "X-Switchyard-Records-Since"      // how far back the records go, see [Ring.Since]
+	HeaderPushedOut = "X-Switchyard-Records-Pushed-Out" // how many older ones there were, see [Ring.PushedOut]
+)
 
 // query is what is asked for by the query of a URL.
 type query struct {
@@ -34,7 +37,7 @@ type query struct {
 // the order in which they came. The parameters are those of records.ParseFilter,
 // limit, and follow=1: then it goes on with the lines that come, until the caller
 // leaves. What a follower is too slow for is one line, with the event lost. HeaderSince
-// says how far back the records go, of which the query may mean some.
+// and HeaderPushedOut are about all records, of which the query may mean some.
 func (r *Ring) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	q, err := r.parseQuery(req.URL.Query(), time.Now())
 	if err != nil {
@@ -47,6 +50,7 @@ func (r *Ring) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set(HeaderSince, r.Since().UTC().Format(time.RFC3339Nano)) // after Newest: what it took has not been let go since
+	w.Header().Set(HeaderPushedOut, strconv.FormatUint(r.PushedOut(), 10))
 	if err := send(w, b.Lines); err == nil && q.follow {
 		r.follow(w, req, q.filter, b.Next)
 	}

@@ -83,6 +83,9 @@ func TestAnswersSayHowFarBackTheRecordsGo(t *testing.T) {
 		if got, want := w.Header().Get(recent.HeaderSince), "2026-03-09T07:05:06Z"; got != want {
 			t.Errorf("%q: since %s, want %s", query, got, want)
 		}
+		if got := w.Header().Get(recent.HeaderPushedOut); got != "3" {
+			t.Errorf("%q: %s of 5 records are told to be pushed out, and 2 are kept", query, got)
+		}
 	}
 }
 

@@ -154,6 +154,13 @@ func (r *Ring) Since() time.Time {
 	return rec.Time
 }
 
+// PushedOut is how many lines had to make room for newer ones.
+func (r *Ring) PushedOut() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.first
+}
+
 // oldest is the oldest line kept; nil if none before it was let go.
 func (r *Ring) oldest() []byte {
 	r.mu.Lock()
