@@ -56,6 +56,9 @@ func New(o Options) (*Topic, error) {
 		kgo.WithHooks(t.logins),
 		kgo.SeedBrokers(o.Brokers...), kgo.DefaultProduceTopic(o.Topic), kgo.ClientID("switchyard"),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchMaxBytes(1 << 20),
+		// Without it a call waits for what is in flight for as long as a broker hangs,
+		// and what comes after it finds no room, however much there is on disk.
+		kgo.AllowIdempotentProduceCancellation(),
 	}
 	if o.TLS {
 		opts = append(opts, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func cluster(t *testing.T, o ...kfake.Opt) *kfake.Cluster {
 // message is what a consumer sees.
 type message struct{ Key, Value, Delivery string }
 
-// consume reads n messages.
+// consume reads n messages, each delivery once.
 func consume(t *testing.T, brokers []string, n int) (all []message, partitions map[string]int32) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics("records"))
@@ -47,6 +48,7 @@ func consume(t *testing.T, brokers []string, n int) (all []message, partitions m
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	partitions = map[string]int32{}
+	seen := map[string]bool{}
 	for len(all) < n {
 		fetched := client.PollFetches(ctx)
 		if err := fetched.Err0(); err != nil {
@@ -63,7 +65,10 @@ func consume(t *testing.T, brokers []string, n int) (all []message, partitions m
 				t.Errorf("records of the request %s are in two partitions", m.Key)
 			}
 			partitions[m.Key] = r.Partition
-			all = append(all, m)
+			if !seen[m.Delivery] {
+				seen[m.Delivery] = true
+				all = append(all, m)
+			}
 		})
 	}
 	return all, partitions
@@ -127,6 +132,104 @@ func TestABrokerThatIsDownIsAnErrorInTime(t *testing.T) {
 	var refused *sink.RefusedError
 	if err == nil || errors.As(err, &refused) || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("%v", err)
+	}
+}
+
+// hanging is brokers that answer nothing from a time on until they are mended. What
+// they got meanwhile they do then.
+type hanging struct {
+	mended chan struct{} // closed when they are
+	got    chan struct{} // capacity 1; a value when they got records
+}
+
+func newHanging() *hanging {
+	return &hanging{mended: make(chan struct{}), got: make(chan struct{}, 1)}
+}
+
+// begin makes brokers hang.
+func (h *hanging) begin(c *kfake.Cluster) {
+	c.Control(func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		c.SleepControl(func() {
+			if _, ok := req.(*kmsg.ProduceRequest); ok {
+				h.tell()
+			}
+			<-h.mended
+		})
+		return nil, nil, false
+	})
+}
+
+// tell tells of records that have come, unless the brokers are mended.
+func (h *hanging) tell() {
+	select {
+	case <-h.mended:
+		return
+	default:
+	}
+	select {
+	case h.got <- struct{}{}:
+	default:
+	}
+}
+
+// A call ends with its time, when nobody knows whether the brokers have written what they
+// got. So the batch can wait on disk, and is sent again when they are mended, by the same
+// id: consumers that heed it see each record once.
+func TestABrokerThatHangsHoldsNoBatch(t *testing.T) {
+	c := cluster(t)
+	topic, err := kafka.New(kafka.Options{Brokers: c.ListenAddrs(), Topic: "records"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(topic.Close)
+	h := newHanging()
+	send := func(ctx context.Context, b sink.Batch) error {
+		ctx, over := context.WithCancel(ctx)
+		var watching sync.WaitGroup
+		watching.Go(func() {
+			select {
+			case <-h.got: // its time is over now
+				over()
+			case <-ctx.Done():
+			}
+		})
+		defer watching.Wait()
+		defer over()
+		return topic.Send(ctx, b)
+	}
+	s, err := sink.New(sink.Options{Name: "stream", Send: send, Timeout: testbed.Patience, Spool: &sink.Spool{Dir: t.TempDir()}, Every: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	const n = 100
+	appendNumbered := func(from, to int) {
+		for i := from; i < to; i++ {
+			s.Append(&record.Record{RequestID: fmt.Sprint(i), Role: record.Live, Start: time.UnixMilli(1), End: time.UnixMilli(1)})
+		}
+	}
+	appendNumbered(0, n/2)
+	consume(t, c.ListenAddrs(), n/2)
+	h.begin(c)
+	appendNumbered(n/2, n)
+	testbed.Eventually(t, "the batch waits on disk while the brokers hang", func() bool { return s.Counts().Spooled > 0 })
+	close(h.mended)
+	testbed.Eventually(t, "nothing waits any more", func() bool { return s.Counts().Spooled == 0 })
+	end()
+	if err := testbed.Receive(t, "the end of the sink", ended); err != nil {
+		t.Error(err)
+	}
+	all, _ := consume(t, c.ListenAddrs(), n)
+	batches := map[string]bool{}
+	for _, m := range all {
+		id, _, _ := strings.Cut(m.Delivery, "/")
+		batches[id] = true
+	}
+	if got := s.Counts(); got.Lost != 0 || got.Failed == 0 || got.Sent != int64(len(batches)) {
+		t.Errorf("%+v, and consumers see %d batches", got, len(batches))
 	}
 }
 
