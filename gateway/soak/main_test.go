@@ -11,7 +11,7 @@ import (
 
 var (
 	soaking = flag.Bool("soak", false, "run the tests that take minutes")
-	faulty  = flag.Duration("faults", 0, "how long replicas are at fault, with each combination of engines; 0: two seconds, or with -soak ten minutes for all of them together")
+	faulty  = flag.Duration("faults", 0, "how long replicas are at fault, with each combination of engines; 0: seconds, or with -soak a quarter of an hour for all of them together")
 	only    = flag.String("engines", "", `only this combination, as in "front=own upstream=own"`)
 )
 

@@ -25,7 +25,11 @@ const (
 	slow
 	hung   // it takes requests and does not answer
 	killed // its port is closed, and so are its connections
+	broken // it answers with a failure of its own; of HTTP only
 )
+
+// outOfOrder is what a model answers that is broken, with 503.
+const outOfOrder = "the model is out of order"
 
 // model is a model server that can be brought into any condition, always at the
 // same address.
@@ -98,7 +102,7 @@ func (m *model) pass(ctx context.Context) error {
 		case slow:
 			wait = time.After(100 * time.Millisecond)
 		case hung:
-		case well, killed:
+		case well, killed, broken:
 			return ctx.Err()
 		}
 		select {
@@ -111,13 +115,25 @@ func (m *model) pass(ctx context.Context) error {
 	}
 }
 
-// overHTTP serves a handler.
-func overHTTP(handle func(m *model, w http.ResponseWriter, r *http.Request)) func(*model, net.Listener) func() {
+func (m *model) isBroken() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.is == broken
+}
+
+// overHTTP serves a handler. arrives is called with each request before anything is done
+// about it.
+func overHTTP(handle func(m *model, w http.ResponseWriter, r *http.Request), arrives func(*http.Request)) func(*model, net.Listener) func() {
 	return func(m *model, l net.Listener) func() {
 		server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			arrives(r)
 			body, err := io.ReadAll(r.Body)
 			if err != nil || m.pass(r.Context()) != nil {
 				panic(http.ErrAbortHandler)
+			}
+			if m.isBroken() {
+				http.Error(w, outOfOrder, http.StatusServiceUnavailable)
+				return
 			}
 			r.Body = io.NopCloser(&onceRead{body})
 			handle(m, w, r)

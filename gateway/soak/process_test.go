@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // process is a gateway in a process of its own.
@@ -123,6 +124,20 @@ func (p *process) apply(f files) {
 		p.t.Fatal(err)
 	}
 	p.call(http.MethodPost, "/apply", text)
+}
+
+// swaps makes one revision after the other serve until ctx ends.
+func (p *process) swaps(ctx context.Context, revision func(n int) files) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.apply(revision(n))
+		}
+	}
 }
 
 // add adds an endpoint with one backend and, if mirror is not empty, one mirror.
