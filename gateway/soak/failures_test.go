@@ -97,10 +97,6 @@ func lasting(little, soaked time.Duration) time.Duration {
 func (f *failing) files(n int) files {
 	tree := files{}
 	for name, replicas := range f.models {
-		var urls []string
-		for _, r := range replicas {
-			urls = append(urls, "http://"+r.addr)
-		}
 		more := "protocol: http1"
 		if name == "infer" {
 			more = "protocol: h2c"
@@ -109,7 +105,7 @@ func (f *failing) files(n int) files {
 			"retries: {attempts: 10, on: [connect, reset, timeout, 502, 503, 504], backoff: 5ms, budget: 100%}\n" +
 			"outlier: {consecutiveFailures: 3, ejection: 1s, maxEjection: 1s}\n" +
 			"maxConcurrent: 50\nbreaker: {failureRate: 100%, minRequests: 1000}\n" +
-			"versions:\n  1: {url: [" + strings.Join(urls, ", ") + "], timeout: {firstByte: " + firstByte.String() + ", idle: 30s, total: 2m}, " + more + "}\n"
+			"versions:\n  1: {url: " + urls(replicas) + ", timeout: {firstByte: " + firstByte.String() + ", idle: 30s, total: 2m}, " + more + "}\n"
 		tree["endpoints/"+name+".yaml"] = "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: " + name + ", version: 1}}}\n"
 	}
 	tree["endpoints/plain.yaml"] += "mirrors: {m: {deployment: {branch: main, name: plain, version: 1}, percent: 50}}\n"
@@ -191,23 +187,24 @@ func (f *failing) chat(int) error {
 // readChat reads the stream of a chat, and reports whether it came to its end. What does
 // not stand in such a stream is an error, and so is a stream that ends in order too early.
 func readChat(stream io.Reader) (whole bool, err error) {
-	next := 0
+	next, done := 0, false
 	lines := bufio.NewScanner(stream)
 	for lines.Scan() {
 		switch text := lines.Text(); {
 		case text == "":
 		case text == "data: [DONE]" && next == chunks:
-			return true, nil
+			done = true // and the end has yet to come
 		case strings.Contains(text, fmt.Sprintf(`"content":"%d"`, next)):
 			next++
+		case lines.Err() != nil: // it is the beginning of a line
 		default:
 			return false, fmt.Errorf("chat: %q instead of part %d", text, next)
 		}
 	}
-	if lines.Err() == nil {
+	if lines.Err() == nil && !done {
 		return false, errors.New("chat: a stream that broke off seems to have come to its end")
 	}
-	return false, nil
+	return lines.Err() == nil, nil
 }
 
 func (f *failing) infer(n int) error {

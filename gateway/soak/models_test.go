@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +54,15 @@ func newModel(t *testing.T, serve func(*model, net.Listener) func()) *model {
 	m.become(well)
 	t.Cleanup(func() { m.become(killed) })
 	return m
+}
+
+// urls are the addresses of models, as a deployment declares them.
+func urls(models []*model) string {
+	all := make([]string, len(models))
+	for i, m := range models {
+		all[i] = "http://" + m.addr
+	}
+	return "[" + strings.Join(all, ", ") + "]"
 }
 
 // become brings the model into a condition.

@@ -131,13 +131,9 @@ func newStrict(t *testing.T, path string) *strict {
 func (s *strict) files(n int) files {
 	tree := files{}
 	for name, replicas := range s.models {
-		var urls []string
-		for _, r := range replicas {
-			urls = append(urls, "http://"+r.addr)
-		}
 		// The breaker opens again and again, and callers do not wait for as long as they would for a model that hangs.
 		tree["deployments/"+name+".yaml"] = "schemaVersion: 1\nmaxConcurrent: 2\nretries: {}\nbreaker: {openFor: 500ms}\n" +
-			"versions:\n  1: {url: [" + strings.Join(urls, ", ") + "], timeout: {firstByte: " + firstByte.String() + "}}\n"
+			"versions:\n  1: {url: " + urls(replicas) + ", timeout: {firstByte: " + firstByte.String() + "}}\n"
 		tree["endpoints/"+name+".yaml"] = "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: " + name + ", version: 1}}}\n"
 	}
 	tree["endpoints/plain.yaml"] += "mirrors: {m: {deployment: {branch: main, name: plain, version: 1}, percent: 50}}\n"
@@ -286,6 +282,8 @@ func (s *strict) settle(path string) {
 	t := s.t
 	counted := s.p.atRest("plain")
 	s.p.stop()
+	s.mu.Lock() // a request that nobody waits for may still come to a replica
+	defer s.mu.Unlock()
 	final, before := counted.isRecorded(t, path, s.sent)
 	kinds := map[record.ErrorKind]int{}
 	for id, got := range s.seen {
