@@ -144,6 +144,7 @@ func (b *breaker) close() {
 type Admission struct {
 	group *Group
 	epoch uint32
+	tried bool // it has been counted as one of those that try the version
 }
 
 // Admit gives leave to send a request, unless the version takes none at the moment:
@@ -162,14 +163,54 @@ func (g *Group) Admit() (Admission, error) {
 // Ended tells the version's breaker what came of the request in the end, at the replica
 // that it was sent to last: no answer, or one above 499, is a failure, except where
 // Replica.RoundTrip says that it is the caller's. A replica that could not be connected
-// to while another one answered is none: the version has answered.
-func (a Admission) Ended(r *Replica, req *http.Request, res *http.Response, err error) {
-	rule := a.group.breaker
-	if rule == nil || err != nil && !r.mine(req, err) {
+// to while another one answered is none: the version has answered. A call of gRPC counts as
+// there.
+func (a *Admission) Ended(r *Replica, req *http.Request, res *http.Response, err error) {
+	if a.group.breaker != nil {
+		a.tell(r, r.outcome(req, res, err, false))
+	}
+}
+
+// CallEnded tells replica and breaker of the end of a call of gRPC that the head of its
+// answer has left open: the answer has been read as a whole, or err is why the replica broke
+// it off; else it was given up by somebody else, and was good so far. Other answers have been
+// counted, and are not again.
+func (a *Admission) CallEnded(r *Replica, req *http.Request, res *http.Response, whole bool, err error) {
+	w := r.watch.Load()
+	if w == nil && a.group.breaker == nil || Judge(res, false).Status != 0 {
 		return
 	}
-	failed := err != nil || res.StatusCode >= http.StatusInternalServerError
-	if kind, why := a.group.gate.breaker.done(rule, a.epoch, failed); kind != "" {
+	came := success
+	if whole || err != nil {
+		came = r.outcome(req, res, err, true)
+	}
+	if w != nil {
+		r.observe(w, came)
+	}
+	if a.group.breaker != nil {
+		a.tell(r, came)
+	}
+}
+
+// tell tells the breaker. A call that goes on may do so for hours: where requests try the
+// version, it has succeeded as soon as it is answered.
+func (a *Admission) tell(r *Replica, came outcome) {
+	b, rule := &a.group.gate.breaker, a.group.breaker
+	switch came {
+	case nothing:
+		return
+	case pending:
+		if !b.tripped.Load() {
+			return
+		}
+		a.tried = true
+	case success:
+		if a.tried {
+			return
+		}
+	case failure, noAnswer:
+	}
+	if kind, why := b.done(rule, a.epoch, came == failure || came == noAnswer); kind != "" {
 		r.pool.tell(Change{Kind: kind, Version: a.group.version, Reason: why, For: rule.OpenFor})
 	}
 }

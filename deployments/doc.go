@@ -21,14 +21,15 @@
 //	defer r.Release()
 //	resp, err := r.RoundTrip(req) // to r.URL() and what follows
 //
-// After a failure for which [ConnectFailed] holds no byte was sent, and
-// [Group.Take] gives another replica to try.
+// After a failure for which [Unprocessed] holds no server has processed the request,
+// and [Group.Take] gives another replica to try.
 //
 // A version may have limits: a number of requests that each replica works on at a
 // time, a breaker, a budget for retries. What they have counted, and who waits, is kept
 // for the version as long as snapshots have it. They hold for live requests only.
 // [Group.Admit] comes first then, and [Admission.Ended] when the last replica has
-// answered, or none has.
+// answered, or none has; and [Admission.CallEnded] at the end of a call of gRPC, whose status
+// is its last word. [Judge] says what an answer counts as.
 //
 // None of it is failsafe-go's, which was considered for it: its policies wrap a
 // function that returns a whole result and may be called again, whereas here an answer

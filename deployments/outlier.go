@@ -25,7 +25,7 @@ type watch struct {
 
 // ejections is what a replica has been ejected for. It outlives snapshots.
 type ejections struct {
-	bad    int32 // requests in a row with an answer above 499 or none
+	bad    int32 // requests in a row that were answered with a failure or not at all
 	silent int32 // requests in a row without an answer
 	times  int   // in a row
 	until  time.Time
@@ -50,22 +50,48 @@ func (p *Pool) supervise(r *Replica, v *Version, g *Group) {
 	r.watch.Store(&watch{rule: rule, group: g})
 }
 
+// outcome is what came of a request, as far as it says something of the replica.
+type outcome int
+
+const (
+	nothing  outcome = iota // it says nothing
+	pending                 // a call of gRPC has been answered, whose end will tell
+	success                 // it was answered well
+	failure                 // it was answered with 5xx, or what stands for it
+	noAnswer                // it was not answered, or not to the end
+)
+
+// outcome says what came of a request; ended is that of Judge.
+func (r *Replica) outcome(req *http.Request, resp *http.Response, err error, ended bool) outcome {
+	if err != nil {
+		if !r.mine(req, err) {
+			return nothing
+		}
+		return noAnswer
+	}
+	switch v := Judge(resp, ended); {
+	case v.Status == 0:
+		return pending
+	case !v.Failed():
+		return success
+	case v.Call != "" && !awaited(req):
+		return nothing
+	}
+	return failure
+}
+
 // observe counts what came of a request. It locks only what fails, or succeeds
 // after that.
-func (r *Replica) observe(req *http.Request, resp *http.Response, err error) {
-	w := r.watch.Load()
-	if w == nil {
+func (r *Replica) observe(w *watch, came outcome) {
+	switch came {
+	case nothing, pending:
 		return
-	}
-	failed := err != nil
-	switch {
-	case failed && !r.mine(req, err):
-		return
-	case !failed && resp.StatusCode < http.StatusInternalServerError:
+	case success:
 		if r.troubled.Load() {
 			r.forgive()
 		}
 		return
+	case failure, noAnswer:
 	}
 	r.pool.ejecting.Lock()
 	defer r.pool.ejecting.Unlock()
@@ -76,7 +102,7 @@ func (r *Replica) observe(req *http.Request, resp *http.Response, err error) {
 	e := r.ejections
 	e.bad++
 	e.silent++
-	if !failed {
+	if came == failure {
 		e.silent = 0
 	}
 	switch {
@@ -88,22 +114,25 @@ func (r *Replica) observe(req *http.Request, resp *http.Response, err error) {
 }
 
 // mine reports whether it may be the replica's doing that a request failed: it could be
-// sent, the caller neither left nor was still sending to it, and the time that it gave is
-// not over.
+// sent, over a connection that was not just ending in good order, the caller neither left
+// nor was still sending to it, and the time that it gave is not over.
 func (r *Replica) mine(req *http.Request, err error) bool {
 	var unsendable interface{ Unsendable() bool }
-	if errors.As(err, &unsendable) && unsendable.Unsendable() {
-		return false
-	}
-	ctx := req.Context()
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return false
-	}
-	if limited, ok := ctx.(interface{ Late() bool }); ok && limited.Late() {
+	if errors.As(err, &unsendable) && unsendable.Unsendable() || Leaving(err) || !awaited(req) {
 		return false
 	}
 	body, ok := req.Body.(interface{ Whole() bool })
 	return !ok || body.Whole() || r.pool.options.ConnectFailed(err)
+}
+
+// awaited reports whether the caller is there and the time that it gave is not over.
+func awaited(req *http.Request) bool {
+	ctx := req.Context()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return false
+	}
+	limited, ok := ctx.(interface{ Late() bool })
+	return !ok || !limited.Late()
 }
 
 // forgive forgets failures, because a request succeeded.

@@ -114,20 +114,29 @@ func (r *Replica) retriable() bool {
 // for those whose context was canceled or has a method Late() bool that says the
 // caller's time is over, or whose Body has a method Whole() bool that says the caller
 // has not sent all of it although the replica could be connected to, or whose error has a
-// method Unsendable() bool that says that they could not be sent.
+// method Unsendable() bool that says that they could not be sent. A call of gRPC whose
+// answer goes on after its head counts by Admission.CallEnded.
+//
+// Where a replica says in HTTP/2 that it has not processed the request, the error is an
+// UnprocessedError.
 func (r *Replica) RoundTrip(req *http.Request) (*http.Response, error) {
 	epoch, down := r.health.observe()
 	if down {
 		req = r.probe(req)
 	}
 	resp, err := r.connections().RoundTrip(req)
+	if err != nil && r.Multiplexed() {
+		err = unprocessed(err)
+	}
 	switch {
 	case err != nil && r.pool.options.ConnectFailed(err):
 		r.health.failed(epoch, err)
 	case err == nil && down:
 		r.health.reached()
 	}
-	r.observe(req, resp, err)
+	if w := r.watch.Load(); w != nil {
+		r.observe(w, r.outcome(req, resp, err, false))
+	}
 	return resp, err
 }
 

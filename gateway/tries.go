@@ -174,7 +174,7 @@ func (t *tries) leave(result *forward.Result) {
 // forward.Attempt asks.
 func (t *tries) yield(f forward.Failed) bool {
 	t.next = answer
-	cause := causeOf(f.Result)
+	cause := causeOf(f)
 	whole := !f.Unread && (t.replay == nil || t.replay.Whole())
 	if f.Replica != nil {
 		t.tried = append(t.tried, f.Replica)
@@ -243,11 +243,14 @@ func (t *tries) inTime(b *backend, wait time.Duration) bool {
 }
 
 // causeOf is the way in which an attempt has failed, 0 if it has no name.
-func causeOf(r *forward.Result) schema.Failures {
-	switch r.Kind {
+func causeOf(f forward.Failed) schema.Failures {
+	switch f.Result.Kind {
 	case record.Connect:
 		return schema.OnConnect
 	case record.Reset, record.Protocol:
+		if f.Unsent { // to refuse a request unprocessed is as good as not to be there
+			return schema.OnConnect | schema.OnReset
+		}
 		return schema.OnReset
 	case record.Timeout:
 		return schema.OnTimeout
@@ -258,7 +261,7 @@ func causeOf(r *forward.Result) schema.Failures {
 	case record.BreakerOpen:
 		return schema.OnBreakerOpen
 	case record.Status:
-		return statusCause(r.Status)
+		return statusCause(f.Status)
 	default:
 		return 0
 	}

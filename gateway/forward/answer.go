@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
 
@@ -31,9 +32,12 @@ func (t *attempt) answer(res *http.Response) {
 	defer t.f.buffers.Put(buf)
 	if res.ContentLength < 0 || isEventStream(res.Header) {
 		t.answerStream(res, *buf)
-		return
+	} else {
+		t.answerPlain(res, *buf)
 	}
-	t.answerPlain(res, *buf)
+	if res.ProtoMajor > 1 {
+		t.callEnded(res)
+	}
 }
 
 func isEventStream(h http.Header) bool {
@@ -58,7 +62,7 @@ func (t *attempt) answerPlain(res *http.Response, buf []byte) {
 	}
 	n, err := res.Body.Read(buf)
 	if err != nil && err != io.EOF {
-		if f := t.explain(err); !t.yields(f, false) {
+		if f := t.explain(err); !t.yields(f, Failed{}) {
 			t.refuse(f)
 		}
 		return
@@ -148,8 +152,8 @@ func (t *attempt) conclude(res *http.Response, err error) {
 // complete is the end of an answer that was passed on as a whole.
 func (t *attempt) complete(res *http.Response) {
 	t.result.Outcome = record.OK
-	if res.StatusCode >= http.StatusInternalServerError {
-		t.result.Outcome, t.result.Kind = record.Error, record.Status
+	if v := deployments.Judge(res, true); v.Failed() {
+		t.result.Outcome, t.result.Kind, t.result.Err = record.Error, record.Status, v.Err()
 	}
 	t.result.Took = time.Since(t.started)
 	if t.spec.Tap != nil {
@@ -181,7 +185,7 @@ func (t *attempt) commit(res *http.Response) bool {
 	t.guard.Lock()
 	expired := t.expired
 	t.result.Committed = !expired
-	if IsGRPC(t.in) && holdsMessages(res.Header) {
+	if IsGRPC(t.in) && deployments.HoldsMessages(res.Header) {
 		t.rpc = new(answeredCall)
 	}
 	t.guard.Unlock()

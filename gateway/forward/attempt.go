@@ -48,6 +48,7 @@ type doing struct {
 	maxRequest int64     // bytes of the request's body; 0: no bound
 	ends       time.Time // streams included; zero: not bounded
 
+	admission deployments.Admission
 	replica   *deployments.Replica // to be released
 	sent      *body                // nil without a body
 	body      body
@@ -109,7 +110,7 @@ func (t *attempt) serve() {
 	res, err := t.call()
 	t.noMoreInterim()
 	if err != nil {
-		if f := t.explain(err); !t.yields(f, unsent(err)) {
+		if f := t.explain(err); !t.yields(f, Failed{Unsent: unsent(err)}) {
 			t.refuse(f)
 		}
 		return
@@ -197,7 +198,7 @@ func (t *attempt) openBody() {
 		b.length = t.spec.Length
 		dropDigests(t.in.Header)
 	}
-	if len(t.spec.Group.Replicas()) > 1 {
+	if mayResend(t.spec.Group.Replicas()) {
 		b.kept = t.f.replays.Get().(*[]byte)
 	}
 	t.sent = b
@@ -206,6 +207,12 @@ func (t *attempt) openBody() {
 		t.answered = make(chan struct{})
 	}
 	t.announceTrailers()
+}
+
+// mayResend reports whether a request may have to be sent again: to another replica, or
+// over another connection where one ends before it has taken the request.
+func mayResend(replicas []*deployments.Replica) bool {
+	return len(replicas) > 1 || len(replicas) == 1 && replicas[0].Multiplexed()
 }
 
 func (t *attempt) control() *http.ResponseController { return http.NewResponseController(t.w) }

@@ -28,30 +28,35 @@ const (
 
 // call gets the version's answer, and tells its breaker.
 func (t *attempt) call() (*http.Response, error) {
-	admission, err := t.spec.Group.Admit()
-	if err != nil {
+	var err error
+	if t.admission, err = t.spec.Group.Admit(); err != nil {
 		return nil, err
 	}
 	if t.replica, err = t.take(nil); err != nil {
 		return nil, err
 	}
 	res, err := t.reach()
-	admission.Ended(t.replica, t.out, res, err)
+	t.admission.Ended(t.replica, t.out, res, err)
 	return res, err
 }
 
 // reach sends the request to the replica that is taken, and to each other one at most
-// once as long as none could be connected to: only then is it sure that nothing was
-// sent.
+// once as long as it is sure that none has processed it. One whose connection was ending is
+// asked once more, over another connection.
 func (t *attempt) reach() (*http.Response, error) {
 	var tried []*deployments.Replica
+	renewed := false
 	for {
 		res, err := t.send()
 		if err == nil {
 			return res, nil
 		}
-		if t.Err() != nil || !deployments.ConnectFailed(err) || !t.sent.rewind() {
+		if t.Err() != nil || !deployments.Unprocessed(err) || !t.sent.rewind() {
 			return nil, err
+		}
+		if deployments.Leaving(err) && !renewed {
+			renewed = true
+			continue
 		}
 		tried = append(tried, t.replica)
 		next, none := t.take(tried)

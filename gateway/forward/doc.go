@@ -55,8 +55,9 @@
 //     fault in the Result. The caller's leaving ends the request to the
 //     deployment. So does [ErrShutdown], which is nobody's fault.
 //   - A request goes to another replica only if no connection could be made to
-//     the first. A transport may repeat what is idempotent by its method on a new
-//     connection, and nothing else. Who wants more says so: an attempt that has failed
+//     the first, or if that says in HTTP/2 that it has not processed it. A transport
+//     may repeat what is idempotent by its method on a new connection, and what comes
+//     too late for one that ends in good order; nothing else. Who wants more says so: an attempt that has failed
 //     before anything of an answer was passed on is left to another one where
 //     Attempt.Yield agrees, and Replay keeps the body for that.
 //   - A deployment that answers before it has read the request is heard, also

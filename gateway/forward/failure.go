@@ -206,6 +206,7 @@ func fault(err error, heard bool) Failure {
 	var wrong *protocolError
 	var open *deployments.BreakerOpenError
 	var own *upstream.Error
+	var refused *deployments.UnprocessedError
 	switch {
 	case errors.As(err, &own) && own.Unsendable():
 		f.Status, f.Kind, f.Message = http.StatusBadRequest, record.BadRequest, "the request cannot be passed on"
@@ -217,6 +218,8 @@ func fault(err error, heard bool) Failure {
 		f.Status, f.Kind, f.Message, f.RetryAfter = http.StatusServiceUnavailable, record.QueueFull, err.Error(), time.Second
 	case errors.Is(err, deployments.ErrQueueTimeout):
 		f.Status, f.Kind, f.Message, f.RetryAfter = http.StatusServiceUnavailable, record.QueueTimeout, err.Error(), time.Second
+	case errors.As(err, &refused):
+		f.Message = "the deployment did not take the request"
 	case deployments.ConnectFailed(err):
 		f.Kind, f.Message = record.Connect, "the deployment cannot be reached"
 	case errors.As(err, &timeout) && timeout.Timeout():

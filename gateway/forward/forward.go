@@ -132,7 +132,8 @@ type Result struct {
 	Outcome record.Outcome
 	Kind    record.ErrorKind
 	// Err tells more about an outcome that is not OK, for the record and not for
-	// the caller. It is nil when the deployment answered.
+	// the caller. It is nil when the deployment answered, unless a status of gRPC is why
+	// the outcome is not OK.
 	Err error
 	// TTFB is the time from the beginning to the head of the deployment's answer;
 	// 0 when there was none.

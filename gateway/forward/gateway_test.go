@@ -19,6 +19,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/front"
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
+	"github.com/switchyard-gateway/switchyard/schema"
 )
 
 // running are the engines of the gateways that are started.
@@ -77,6 +78,9 @@ type setup struct {
 	tls     bool                          // HTTP/2
 	grace   time.Duration                 // of slow bodies, which are cut off then; 0: never
 	silent  bool                          // the results are not looked at
+
+	protocol schema.Protocol // of the replicas
+	outlier  *schema.Outlier
 }
 
 // start runs a gateway before the replicas.
@@ -87,6 +91,7 @@ func (s setup) start(t testing.TB, replicas ...string) *gateway {
 	}
 	pool := deployments.NewPool(s.pool)
 	v := &deployments.Version{Branch: "main", Name: "model", Number: 1}
+	v.Serving.Protocol, v.Serving.Outlier = s.protocol, s.outlier
 	for _, r := range replicas {
 		u, err := url.Parse(r)
 		if err != nil {

@@ -6,22 +6,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/deployments"
 )
 
 // IsGRPC reports whether a request is a call of gRPC over HTTP/2. gRPC-Web, which
 // has its errors in bodies, is not.
 func IsGRPC(r *http.Request) bool {
-	return r.ProtoMajor >= 2 && r.Method == http.MethodPost && holdsMessages(r.Header)
-}
-
-// holdsMessages reports whether a body consists of messages of gRPC.
-func holdsMessages(h http.Header) bool {
-	v := h["Content-Type"]
-	if len(v) != 1 {
-		return false
-	}
-	rest, ok := strings.CutPrefix(v[0], "application/grpc")
-	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
+	return r.ProtoMajor >= 2 && r.Method == http.MethodPost && deployments.HoldsMessages(r.Header)
 }
 
 // GRPCTimeout is the time that the caller of gRPC gives the call, from its

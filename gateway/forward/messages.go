@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"net/http"
 	"strconv"
+
+	"github.com/switchyard-gateway/switchyard/gateway/record"
 )
 
 // messages follows the body of an answer of gRPC: each message is a byte of flags, its
@@ -70,6 +72,18 @@ func (c *answeredCall) exit(t *attempt) {
 	t.guard.Lock()
 	c.writing = false
 	t.guard.Unlock()
+}
+
+// callEnded tells of the end of an answer, should it be one of gRPC: that counts by its end.
+func (t *attempt) callEnded(res *http.Response) {
+	switch t.result.Kind {
+	case record.None, record.Status:
+		t.admission.CallEnded(t.replica, t.out, res, true, nil)
+	case record.Reset, record.Protocol:
+		t.admission.CallEnded(t.replica, t.out, res, false, t.result.Err)
+	default: // the caller's doing, or the gateway's
+		t.admission.CallEnded(t.replica, t.out, res, false, nil)
+	}
 }
 
 // end ends the call with the status of a failure, and reports whether that could be

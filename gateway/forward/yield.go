@@ -15,7 +15,9 @@ import (
 type Failed struct {
 	Result  *Result
 	Replica *deployments.Replica // that was called last; nil: none was
-	// Unsent tells that no replica can have got any of the request.
+	// Status is what the deployment's answer counts as, 0 without one; see deployments.Verdict.
+	Status int
+	// Unsent tells that no replica can have processed the request.
 	Unsent bool
 	// Unread tells that the caller's body cannot be read by another attempt, though the
 	// caller may be answered: it is still coming, or the attempt's time was over first.
@@ -23,8 +25,9 @@ type Failed struct {
 }
 
 // yields leaves a failure that is the deployment's to another attempt, if there is
-// to be one: then nothing is written, and the caller's body stays as it is.
-func (t *attempt) yields(f Failure, unsent bool) bool {
+// to be one: then nothing is written, and the caller's body stays as it is. told is what
+// else is known of it.
+func (t *attempt) yields(f Failure, told Failed) bool {
 	if t.spec.Yield == nil || t.result.Committed || !theirs(f.Kind) {
 		return false
 	}
@@ -32,10 +35,12 @@ func (t *attempt) yields(f Failure, unsent bool) bool {
 	t.result.fail(f)
 	t.result.Took = time.Since(t.started)
 	if f.Kind == record.Status {
-		t.result.Err = nil // the deployment answered
+		t.result.Err = f.Err // the deployment answered
 	}
+	told.Result, told.Replica = &t.result, t.replica
 	if !t.sent.handOver(t.timedOut(), func(unread bool) bool {
-		return t.spec.Yield(Failed{Result: &t.result, Replica: t.replica, Unsent: unsent, Unread: unread})
+		told.Unread = unread
+		return t.spec.Yield(told)
 	}) {
 		t.result = before
 		return false
@@ -44,10 +49,13 @@ func (t *attempt) yields(f Failure, unsent bool) bool {
 	return true
 }
 
-// yieldsAnswer is yields for an answer that says by its status that it is none.
+// yieldsAnswer is yields for an answer whose head says that it is none.
 func (t *attempt) yieldsAnswer(res *http.Response) bool {
-	return t.spec.Yield != nil && res.StatusCode >= http.StatusInternalServerError &&
-		t.yields(Failure{Status: res.StatusCode, Kind: record.Status}, false)
+	if t.spec.Yield == nil {
+		return false
+	}
+	v := deployments.Judge(res, false)
+	return v.Failed() && t.yields(Failure{Status: res.StatusCode, Kind: record.Status, Err: v.Err()}, Failed{Status: v.Status})
 }
 
 // theirs reports whether a failure is one of the deployment, or of what stands
@@ -62,7 +70,7 @@ func theirs(kind record.ErrorKind) bool {
 	}
 }
 
-// unsent reports whether an error tells that no byte of the request has been sent.
+// unsent reports whether an error tells that no replica can have processed the request.
 func unsent(err error) bool {
 	var own *upstream.Error
 	var open *deployments.BreakerOpenError
@@ -73,7 +81,7 @@ func unsent(err error) bool {
 		errors.Is(err, deployments.ErrNoReplica):
 		return true
 	}
-	return deployments.ConnectFailed(err) && !errors.Is(err, context.Canceled)
+	return deployments.Unprocessed(err) && !errors.Is(err, context.Canceled)
 }
 
 // handOver takes the body back from the transport if agree says so, and reports

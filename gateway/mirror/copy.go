@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"runtime/debug"
 	"time"
@@ -130,14 +129,17 @@ func (c *Copy) url(u *url.URL, replica *deployments.Replica) error {
 const floodTime = time.Second
 
 // answered notes what came of the copy: n bytes of an answer, which are more than
-// the limit if there is more than that.
-func (c *Copy) answered(n, most int64) {
+// the limit if there is more than that, and what it counts as.
+func (c *Copy) answered(n, most int64, v deployments.Verdict) {
 	c.proves = true
 	c.Record.Outcome, c.Record.ResponseBytes = record.OK, min(n, most)
 	switch {
-	case c.Record.Status >= http.StatusInternalServerError:
+	case v.Failed():
 		c.Record.Outcome, c.Record.ErrorKind = record.Error, record.Status
 		c.Record.Error = fmt.Sprintf("the deployment answered %d", c.Record.Status)
+		if err := v.Err(); err != nil {
+			c.Record.Error = err.Error()
+		}
 	case n > most:
 		c.Record.Outcome, c.Record.ErrorKind = record.Error, record.TooLarge
 		c.Record.Error = fmt.Sprintf("the answer was read up to %d bytes only", most)

@@ -51,7 +51,7 @@ func (c *Copy) roundTrip(w *worker, replica *deployments.Replica) {
 		c.fail(ctx, err)
 		return
 	}
-	c.answered(n, opts.MaxAnswer)
+	c.answered(n, opts.MaxAnswer, deployments.Judge(res, n <= opts.MaxAnswer))
 }
 
 // connectTimeout is the time.Duration that the version gives to connecting, nil if

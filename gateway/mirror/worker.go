@@ -95,7 +95,7 @@ func (w *worker) post(c *Copy, replica *deployments.Replica) bool {
 		c.fail(&w.span, err)
 		return true
 	}
-	c.answered(m.Received, m.MaxAnswer)
+	c.answered(m.Received, m.MaxAnswer, deployments.Verdict{Status: m.Status})
 	return true
 }
 

@@ -15,7 +15,7 @@ const (
 type Outcome string
 
 // The outcomes of attempts. An answer of the deployment is OK whatever its
-// status is, except that 5xx is an Error.
+// status is, except that 5xx is an Error, and what stands for it in gRPC.
 const (
 	OK       Outcome = "ok"
 	Error    Outcome = "error"
@@ -37,7 +37,7 @@ const (
 	BadRequest   ErrorKind = "bad_request"   // the caller's body is broken
 	Method       ErrorKind = "method"        // the version does not take the method
 	TooLarge     ErrorKind = "too_large"     // a body above the cap; of a copy also its answer
-	Status       ErrorKind = "status"        // the deployment answered 5xx
+	Status       ErrorKind = "status"        // the deployment answered 5xx, or ended a call of gRPC with what stands for it
 	Incomplete   ErrorKind = "incomplete"    // the request body never became whole, so its copy was not sent
 	QueueFull    ErrorKind = "queue_full"    // the mirror's queue has no slot; of a live request: as many wait for the version as may
 	QueueTimeout ErrorKind = "queue_timeout" // the live request waited for the version as long as it may

@@ -156,7 +156,7 @@ func described(r *record.Record) []attribute.KeyValue {
 		all = append(all, semconv.HTTPResponseStatusCode(r.Status))
 	}
 	switch {
-	case r.ErrorKind == record.Status:
+	case r.ErrorKind == record.Status && r.Status >= 500: // else a call of gRPC has failed
 		all = append(all, semconv.ErrorTypeKey.String(strconv.Itoa(r.Status)))
 	case r.ErrorKind != record.None:
 		all = append(all, semconv.ErrorTypeKey.String(string(r.ErrorKind)))

@@ -233,3 +233,20 @@ func TestMetricsAreSentAsTheyAreShown(t *testing.T) {
 	}
 	t.Errorf("the counter is not among %d metrics", len(r.Kept().Metrics))
 }
+
+// A call of gRPC that has failed has no status of HTTP that says so.
+func TestTheErrorOfACallIsNotItsStatusOfHTTP(t *testing.T) {
+	r := receiver.New(t)
+	traces, stop := run(t, telemetry.Options{URL: r.URL + "/v1/traces", Every: time.Millisecond, Grace: func() time.Duration { return testbed.Patience }})
+	call := attempt(1)
+	call.Outcome, call.ErrorKind, call.Error = record.Error, record.Status, "the call ended with INTERNAL"
+	traces.Attempt(call)
+	stop()
+	spans := r.Kept().Spans
+	if len(spans) != 1 || spans[0].Status.GetMessage() != call.Error {
+		t.Fatalf("%v", spans)
+	}
+	if got := receiver.Attributes(spans[0].Attributes)["error.type"]; got != "status" {
+		t.Errorf("error.type is %v", got)
+	}
+}
