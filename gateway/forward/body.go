@@ -30,6 +30,7 @@ type body struct {
 	kept     *[]byte      // the first bytes, for another replica; nil if there is no other
 	replayed int          // of kept, how much is given again
 	retired  bool
+	cut      bool  // reading was cut short, and nobody else can read it
 	err      error // why it cannot be read, if that is the caller's doing
 }
 
@@ -112,7 +113,7 @@ func (b *body) rewind() bool {
 	}
 	defer b.mu.Unlock()
 	read := b.read.Load()
-	if b.err != nil || read > 0 && (b.kept == nil || int64(len(*b.kept)) != read) {
+	if b.err != nil || b.cut || read > 0 && (b.kept == nil || int64(len(*b.kept)) != read) {
 		return false
 	}
 	b.replayed = 0

@@ -111,6 +111,9 @@ func (t *attempt) outgoing(replica *url.URL) (*http.Request, error) {
 	out.Body, out.ContentLength = http.NoBody, 0
 	if t.sent != nil {
 		out.Body, out.ContentLength = t.sent, t.sent.length
+		if t.replica.Multiplexed() && IsGRPC(in) {
+			out.Body = &stream{body: t.sent}
+		}
 	}
 	return out, nil
 }

@@ -86,7 +86,8 @@ func unsent(err error) bool {
 
 // handOver takes the body back from the transport if agree says so, and reports
 // whether that is done. agree is told whether nobody else can read the body: somebody
-// reads it at the moment, or was stopped in that because the time was over. A body whose
+// reads it at the moment, or was stopped in that because the time was over or the
+// transport had given up. A body whose
 // reading has failed by itself stays where it is.
 func (b *body) handOver(late bool, agree func(unread bool) bool) bool {
 	if b == nil {
@@ -96,8 +97,8 @@ func (b *body) handOver(late bool, agree func(unread bool) bool) bool {
 		return agree(true) && b.retire(time.Now().Add(shortLinger))
 	}
 	defer b.mu.Unlock()
-	late = late && !b.whole.Load()
-	if b.err != nil && !late || !agree(late) {
+	unread := b.cut || late && !b.whole.Load()
+	if b.err != nil && !unread || !agree(unread) {
 		return false
 	}
 	b.retired = true
