@@ -56,10 +56,10 @@
 //     deployment. So does [ErrShutdown], which is nobody's fault.
 //   - A request goes to another replica only if no connection could be made to
 //     the first, or if that says in HTTP/2 that it has not processed it. A transport
-//     may repeat what is idempotent by its method on a new connection, and what comes
-//     too late for one that ends in good order; nothing else. Who wants more says so: an attempt that has failed
-//     before anything of an answer was passed on is left to another one where
-//     Attempt.Yield agrees, and Replay keeps the body for that.
+//     may repeat what is idempotent by its method on a new connection, and what came
+//     too late for one that was ending in good order; nothing else. Who wants more says
+//     so: an attempt that has failed before anything of an answer was passed on is left
+//     to another one where Attempt.Yield agrees, and Replay keeps the body for that.
 //   - A deployment that answers before it has read the request is heard, also
 //     if it then closes the connection; and so is the gateway by a caller who is
 //     still sending. A connection whose request was not read to its end is never
