@@ -56,11 +56,11 @@ func (d *Document) set(path []string, v value, after string) error {
 	all := entries(m)
 	i := find(all, key)
 	if i < 0 {
-		c, err := d.insertion(m, all, field{key, v}, after)
+		cuts, err := d.insertion(m, all, field{key, v}, after)
 		if err != nil {
 			return d.refuse(path, "%s", err)
 		}
-		return d.change(path, []cut{c}, want)
+		return d.change(path, cuts, want)
 	}
 	c, err := d.replacement(m, all[i].value, v)
 	if err != nil {
@@ -127,53 +127,59 @@ func (d *Document) quotes(m *yaml.Node) bool {
 	return len(m.Content) > 0 && m.Content[0].Style&yaml.DoubleQuotedStyle != 0
 }
 
-// insertion writes a new entry into a mapping.
-func (d *Document) insertion(m *yaml.Node, all []entry, f field, after string) (cut, error) {
-	if m.Style&yaml.FlowStyle != 0 {
-		return d.flowInsertion(m, all, f, after)
-	}
-	if len(all) == 0 {
-		return cut{}, errForm
-	}
-	indent, alone := d.text.indent(d.text.offset(all[0].key))
-	if !alone {
-		return cut{}, errForm
+// insertion writes a new entry into a mapping, behind all that belongs to the key
+// after, or else to the last one.
+func (d *Document) insertion(m *yaml.Node, all []entry, f field, after string) ([]cut, error) {
+	flow := m.Style&yaml.FlowStyle != 0
+	switch {
+	case len(all) == 0 && flow:
+		at, err := d.text.expect(d.text.skipProperties(d.text.offset(m)), "{")
+		return []cut{{at, at, f.inFlow(d.quotes(m))}}, err
+	case len(all) == 0:
+		return nil, errForm
 	}
 	i := find(all, after)
-	last := i < 0 || i == len(all)-1
 	if i < 0 {
 		i = len(all) - 1
 	}
-	end, err := d.text.end(all[i].value)
+	p, err := d.place(m, all, i)
 	if err != nil {
-		return cut{}, err
+		return nil, err
 	}
-	line := d.text.line(max(0, end-1))
-	for line+1 < len(d.text.lines) {
-		in, ok := d.text.comment(line + 1)
-		if !ok || in < indent || in == indent && !last {
-			break
-		}
-		line++
+	if flow {
+		return d.flowInsertion(p, f.inFlow(d.quotes(m))), nil
 	}
-	at := d.text.lines[line] + len(d.text.content(line))
+	indent, begins := d.text.indent(d.text.offset(all[0].key))
+	if !begins {
+		return nil, errForm
+	}
 	newline := d.text.newline()
-	return cut{at, at, newline + f.inBlock(indent, d.step(all), newline)}, nil
+	at := d.text.lines[p.below] + len(d.text.content(p.below))
+	return []cut{{at, at, newline + f.inBlock(indent, d.step(all), newline)}}, nil
 }
 
-func (d *Document) flowInsertion(m *yaml.Node, all []entry, f field, after string) (cut, error) {
-	text := f.inFlow(d.quotes(m))
-	if len(all) == 0 {
-		at := d.text.skipProperties(d.text.offset(m))
-		at, err := d.text.expect(at, "{")
-		return cut{at, at, text}, err
+// flowInsertion writes an entry in braces behind another one: in a line of its own, if
+// that has one, or else in the same.
+func (d *Document) flowInsertion(p place, entry string) []cut {
+	t := d.text
+	indent, _ := t.indent(p.begin)
+	line := t.newline() + strings.Repeat(" ", indent)
+	at := t.lines[p.below] + len(t.content(p.below))
+	if t.closes(p.end) {
+		at = p.value
 	}
-	i := find(all, after)
-	if i < 0 {
-		i = len(all) - 1
+	comma := t.comma(p.value)
+	switch {
+	case !p.ownLine(t), p.begin == p.key && comma >= 0 && t.line(comma) != t.line(p.value):
+		return []cut{{p.value, p.value, ", " + entry}}
+	case p.begin < p.key: // at a comma
+		return []cut{{at, at, line + string(t.data[p.begin:p.key]) + entry}}
+	case t.closes(p.end):
+		return []cut{{at, at, "," + line + entry}}
+	case comma >= 0:
+		return []cut{{at, at, line + entry + ","}}
 	}
-	at, err := d.text.end(all[i].value)
-	return cut{at, at, ", " + text}, err
+	return []cut{{p.value, p.value, ","}, {at, at, line + entry}}
 }
 
 // step is by how much what lies deeper is indented: as among the entries, or else

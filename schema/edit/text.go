@@ -194,12 +194,6 @@ func (t text) skipSpaces(at int) int {
 	return at
 }
 
-// bare reports whether nothing but a comment follows in a line.
-func (t text) bare(at int) bool {
-	at = t.skipSpaces(at)
-	return at == len(t.data) || t.data[at] == '#' || breakAt(t.data[at:]) > 0
-}
-
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // flowEnd is behind the bracket that closes a mapping or list in brackets.

@@ -1,7 +1,6 @@
 package edit_test
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -11,17 +10,15 @@ import (
 )
 
 // untouched fails unless what a change means is all that it does. What it means is
-// taken out of both texts: a value, an entry with its lines and the comments that
-// are its own. What is left has to be the same, byte for byte.
+// taken out of both texts: a value, or an entry with all that belongs to it. What is
+// left has to be the same, byte for byte. Comments whose writer says of what they are
+// go with that, and never else.
 func untouched(t *testing.T, words []string, before, after string) {
 	t.Helper()
 	was, is := see(t, before), see(t, after)
 	was.means(words, is)
 	is.means(words, was)
-	a, b := was.rest(was), is.rest(was)
-	if was.braces() { // whose commas, blanks, line breaks and comments go with entries, or come with them; goldens say which
-		a, b = lineEnds.ReplaceAllString(loose(comment.ReplaceAllString(a, "")), ""), lineEnds.ReplaceAllString(loose(comment.ReplaceAllString(b, "")), "")
-	}
+	a, b := was.rest(), is.rest()
 	if !strings.HasSuffix(before, "\n") { // what comes behind the last line ends it first
 		a, b = strings.TrimRight(a, "\r\n"), strings.TrimRight(b, "\r\n")
 	}
@@ -34,20 +31,25 @@ func untouched(t *testing.T, words []string, before, after string) {
 	if strings.HasSuffix(before, "\n") && !strings.HasSuffix(after, "\n") {
 		t.Fatalf("%v: the last line has no end:\n%q", words, after)
 	}
-	for _, c := range comment.FindAllString(before, -1) {
-		if strings.Count(after, c) != 1 && !was.own(c) && !was.braces() {
-			t.Fatalf("%v: the comment %q is gone\nbefore:\n%s\nafter:\n%s", words, c, before, after)
+	for _, c := range signed.FindAllStringSubmatch(before, -1) {
+		want := 1
+		if slices.Contains(was.gone, c[1]) {
+			want = 0
+		}
+		if n := strings.Count(after, c[0]); n != want && c[1] != ofLine {
+			t.Fatalf("%v: the comment %q is there %d times, not %d\nbefore:\n%s\nafter:\n%s", words, c[0], n, want, before, after)
 		}
 	}
 }
 
 // seen is a document as yaml.v3 finds it, and what of it is taken out.
 type seen struct {
-	text  string
-	lines []int // where they begin
-	root  *yaml.Node
-	out   [][2]int
-	gone  []string // what it has and the other one has not
+	text   string
+	lines  []int // where they begin
+	root   *yaml.Node
+	values [][2]int
+	parts  [][2]int // of entries
+	gone   []string // what it has and the other one has not
 }
 
 func see(t *testing.T, text string) *seen {
@@ -112,123 +114,33 @@ func (s *seen) ref(section, name string) {
 	}
 }
 
-// value takes out a value, and with its key if the other text has none.
+// value takes out a value, and all of its entry if the other text has none.
 func (s *seen) value(other *seen, path ...string) {
-	parent := at(s.root, path[:len(path)-1]...)
-	key, value := keyed(parent, path[len(path)-1])
+	n := at(s.root, path...)
 	switch {
-	case value == nil:
+	case n == nil:
 	case at(other.root, path...) != nil:
-		s.cut(s.offset(value), s.end(value))
-	case parent.Style&yaml.FlowStyle != 0:
-		s.cut(s.offset(key)-len(", "), s.end(value))
+		s.cut(s.offset(n), s.end(n))
 	default:
-		s.cutLines(key.Line, s.last(value))
+		s.takeOut(path...)
 	}
 }
 
-// entry takes out an entry, or all of its section if the other text has none.
+// entry takes out an entry, or all of its section, that the other text has not.
 func (s *seen) entry(other *seen, section, name string) {
-	path := []string{section, name}
-	if at(other.root, section) == nil {
-		path = path[:1]
-	}
-	key, value := keyed(at(s.root, path[:len(path)-1]...), path[len(path)-1])
-	if value == nil || at(other.root, path...) != nil {
+	if at(s.root, section, name) == nil || at(other.root, section, name) != nil {
 		return
 	}
-	if parent := at(s.root, path[:len(path)-1]...); parent.Style&yaml.FlowStyle != 0 {
-		s.cut(s.offset(key), s.end(value))
-	} else {
-		s.cutLines(key.Line, s.last(value))
-	}
 	s.gone = append(s.gone, name)
-	if len(path) == 1 {
-		s.gone = append(s.gone, section)
+	if at(other.root, section) != nil {
+		s.takeOut(section, name)
+		return
 	}
+	s.gone = append(s.gone, section)
+	s.takeOut(section)
 }
 
-func (s *seen) cut(begin, end int)       { s.out = append(s.out, [2]int{begin, end}) }
-func (s *seen) cutLines(first, last int) { s.cut(s.lines[first-1], s.line(last+1)) }
-
-// line is where a line begins; behind the last one, the end.
-func (s *seen) line(number int) int {
-	if number > len(s.lines) {
-		return len(s.text)
-	}
-	return s.lines[number-1]
-}
-
-func (s *seen) offset(n *yaml.Node) int { return s.lines[n.Line-1] + n.Column - 1 } // there are no other letters
-
-var scalar = regexp.MustCompile(`^(?:&\S+ )?(?:"[^"]*"|'[^']*'|\{[^{}]*\}|[^\s,}]+)`)
-
-// closing is what may stand between the last value in braces and the brace.
-var closing = regexp.MustCompile(`^(?:[\s,]|#.*\n)*}`)
-
-// end is behind a value in one line, or in braces.
-func (s *seen) end(n *yaml.Node) int {
-	begin := s.offset(n)
-	if slices.ContainsFunc(n.Content, func(below *yaml.Node) bool { return below.Kind == yaml.MappingNode }) {
-		last := s.end(n.Content[len(n.Content)-1])
-		return last + len(closing.FindString(s.text[last:]))
-	}
-	return begin + len(scalar.FindString(s.text[begin:]))
-}
-
-// last is the last line of a value.
-func (s *seen) last(n *yaml.Node) int {
-	line := n.Line
-	if n.Style&yaml.FlowStyle != 0 {
-		return line + strings.Count(s.text[s.offset(n):s.end(n)], "\n")
-	}
-	if n.Kind == yaml.ScalarNode && n.Style&yaml.LiteralStyle != 0 {
-		line += strings.Count(strings.TrimSuffix(n.Value, "\n"), "\n") + 1
-	}
-	for _, below := range n.Content {
-		line = max(line, s.last(below))
-	}
-	return line
-}
-
-// own reports whether a comment is of something that is gone.
-func (s *seen) own(c string) bool {
-	return slices.ContainsFunc(s.gone, func(name string) bool { return strings.HasSuffix(c, " of "+name) })
-}
-
-// rest is the text without what is taken out, and without the lines that are
-// nothing but comments of what is gone from the text before.
-func (s *seen) rest(before *seen) string {
-	slices.SortFunc(s.out, func(a, b [2]int) int { return a[0] - b[0] })
-	var b strings.Builder
-	from := 0
-	for _, o := range s.out {
-		b.WriteString(s.text[from:max(from, o[0])])
-		from = max(from, o[1])
-	}
-	b.WriteString(s.text[from:])
-	var kept strings.Builder
-	for line := range strings.SplitAfterSeq(b.String(), "\n") {
-		if c := strings.Trim(line, ", \r\n"); !comment.MatchString(c) || !strings.HasPrefix(c, "#") || !before.own(c) {
-			kept.WriteString(line)
-		}
-	}
-	return kept.String()
-}
-
-// braces reports whether entries stand in braces.
-func (s *seen) braces() bool {
-	return slices.ContainsFunc(s.root.Content, func(n *yaml.Node) bool {
-		return n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0 && strings.HasPrefix(n.Content[1].ShortTag(), "!!map")
-	})
-}
-
-var lineEnds = regexp.MustCompile(`(?:\r?\n)+`)
-
-// loose is a text without commas, blanks and empty lines.
-func loose(text string) string {
-	return lineEnds.ReplaceAllString(strings.NewReplacer(",", "", " ", "").Replace(text), "\n")
-}
+func (s *seen) cut(begin, end int) { s.values = append(s.values, [2]int{begin, end}) }
 
 // at is the value at a path; nil if there is none.
 func at(n *yaml.Node, path ...string) *yaml.Node {
