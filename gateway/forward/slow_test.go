@@ -28,7 +28,7 @@ func TestCallersOfSlowBodiesAreAnswered(t *testing.T) {
 	for framing, start := range map[string]string{"Content-Length: 1000": "x", "Transfer-Encoding: chunked": "3e8\r\nx"} {
 		t.Run(framing, func(t *testing.T) {
 			g := setup{grace: 50 * time.Millisecond, wrap: func(b io.ReadCloser) io.Reader { return tardy{b} }}.start(t, deployment(t, echo))
-			c, err := net.Dial("tcp", g.Listener.Addr().String()) //nolint:noctx // it has a deadline
+			c, err := net.Dial("tcp", g.Listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
