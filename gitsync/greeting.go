@@ -65,8 +65,8 @@ var errSilent = errors.New("the server said nothing")
 func readGreeting(r io.Reader) (*greeting, error) {
 	in := &pktReader{r: r}
 	kind, line, err := in.text()
-	if errors.Is(err, io.EOF) {
-		return nil, errSilent
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && string(in.buf[:2]) == "\n\x00" {
+		return nil, errSilent // Gitea writes an empty line first where it says on stderr why it ends
 	}
 	if err == nil && kind == pktData && strings.HasPrefix(line, "# service=") {
 		if kind, _, err = in.text(); err == nil && kind != pktFlush {

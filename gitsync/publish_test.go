@@ -207,7 +207,7 @@ func TestPublishTellsWhatAHookSays(t *testing.T) {
 	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
 		pushable(r)
 		base := r.commit("main", "one", files{"endpoints/a.yaml": "a\n"})
-		r.hook("pre-receive", "printf '\\033[31mmain is protected:\\033[0m use a merge request\\r\\n' >&2; exit 1")
+		r.hook("pre-receive", "printf '\\nerror:\\n\\033[31mmain is protected:\\033[0m use a merge request\\r\\nerror:\\n' >&2; exit 1")
 		_, err := gitsync.Publish(t.Context(), o, publication(base, one("endpoints/a.yaml", "A\n")))
 		declined, ok := errors.AsType[*gitsync.DeclinedError](err)
 		if !ok || !errors.Is(err, gitsync.ErrDeclined) {

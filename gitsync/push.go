@@ -207,8 +207,9 @@ func (p *push) outcome(ctx context.Context, from source, failed error) error {
 // colours are the orders to a terminal that git's hooks like to print.
 var colours = regexp.MustCompile("\x1b\\[[0-9;?]*[@-~]")
 
-// legible is what a server says to people, without secrets and control
-// characters such as those that colour a terminal.
+// legible is what a server says to people, without secrets, control characters such
+// as those that colour a terminal, and the empty lines "error:" that Gitea puts
+// around what it says.
 func legible(hide secrets, text string) string {
 	var lines []string
 	for line := range strings.FieldsFuncSeq(strings.ToValidUTF8(hide.redact(text), "?"), func(r rune) bool { return r == '\n' || r == '\r' }) {
@@ -218,7 +219,7 @@ func legible(hide secrets, text string) string {
 			}
 			return r
 		}, colours.ReplaceAllString(line, "")), unicode.IsSpace)
-		if line != "" {
+		if line != "" && line != "error:" {
 			lines = append(lines, line)
 		}
 	}

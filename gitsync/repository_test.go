@@ -31,6 +31,8 @@ type repo struct {
 	bare string
 	// key is the ssh key that commits are signed with, if any.
 	key string
+	// instead is what ssh servers run, whatever they are asked to; empty: that.
+	instead string
 	// oldSSH makes ssh servers refuse to be told the protocol's version.
 	oldSSH bool
 	dialed atomic.Int64 // connections to ssh servers

@@ -1,6 +1,7 @@
 package gitsync_test
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
@@ -49,7 +50,7 @@ func sshServer(t testing.TB, r *repo, change func(*ssh.ServerConfig)) (string, g
 			r.mu.Lock()
 			r.conns = append(r.conns, conn)
 			r.mu.Unlock()
-			running.Go(func() { serveSSH(conn, config, r.oldSSH) })
+			running.Go(func() { serveSSH(conn, config, r) })
 		}
 	})
 	t.Cleanup(func() {
@@ -86,7 +87,7 @@ func sshKey(t testing.TB) (ssh.Signer, string) {
 }
 
 // serveSSH runs the commands of one connection's sessions in a shell, as sshd does.
-func serveSSH(conn net.Conn, config *ssh.ServerConfig, old bool) {
+func serveSSH(conn net.Conn, config *ssh.ServerConfig, r *repo) {
 	defer conn.Close()
 	_, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
@@ -102,7 +103,7 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig, old bool) {
 		for request := range requests {
 			var exec struct{ Command string }
 			var set struct{ Name, Value string }
-			if request.Type == "env" && !old && ssh.Unmarshal(request.Payload, &set) == nil {
+			if request.Type == "env" && !r.oldSSH && ssh.Unmarshal(request.Payload, &set) == nil {
 				env = append(env, set.Name+"="+set.Value)
 				_ = request.Reply(true, nil)
 				continue
@@ -112,7 +113,7 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig, old bool) {
 				continue
 			}
 			_ = request.Reply(true, nil)
-			status := struct{ Status uint32 }{runSSH(exec.Command, env, channel)}
+			status := struct{ Status uint32 }{runSSH(cmp.Or(r.instead, exec.Command), env, channel)}
 			_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(&status))
 			break
 		}

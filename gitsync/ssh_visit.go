@@ -46,7 +46,7 @@ func (v *sshVisit) begin(ctx context.Context) error {
 	v.close(false)
 	if errors.Is(err, errSilent) && ctx.Err() == nil {
 		// The server ended without a word of protocol: it says why on stderr.
-		return &problem{kind: ErrNoRepository, detail: secrets(nil).hide(v.said.String())}
+		return &problem{kind: ErrNoRepository, detail: secrets(nil).hide(legible(nil, v.said.String()))}
 	}
 	return v.wire.explain(ctx, errMisread, err)
 }

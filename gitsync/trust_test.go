@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -45,6 +46,16 @@ func TestSSHTrust(t *testing.T) {
 		o.Auth = auth
 		o.URL = url + "/none"
 		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrNoRepository) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("refused in Gitea's way", func(t *testing.T) {
+		r := newRepo(t)
+		r.instead = "echo; printf 'error:\\nerror: Cannot find repository: ada/none\\nerror:\\n' >&2; exit 1"
+		o := o
+		o.URL, o.Auth = sshServer(t, r, nil)
+		_, err := gitsync.Read(t.Context(), o, "")
+		if !errors.Is(err, gitsync.ErrNoRepository) || !strings.HasSuffix(err.Error(), " (error: Cannot find repository: ada/none)") {
 			t.Errorf("error is %v", err)
 		}
 	})
