@@ -90,18 +90,25 @@ func (p *push) add(ref string) {
 // document is the JSON of a delivery, which GitHub can wrap in a form. JSON may
 // be cut, a form may not.
 func document(h http.Header, body beginning) (text []byte, ok bool) {
-	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil {
-		return nil, false
-	}
-	if kind != "application/x-www-form-urlencoded" {
-		return body.text, kind == "application/json"
+	if !isForm(h) {
+		return body.text, mediaType(h) == "application/json"
 	}
 	form, err := url.ParseQuery(string(body.text))
 	if err != nil || body.cut || len(form["payload"]) != 1 {
 		return nil, false
 	}
 	return []byte(form.Get("payload")), true
+}
+
+func isForm(h http.Header) bool { return mediaType(h) == "application/x-www-form-urlencoded" }
+
+// mediaType is empty if there is none that can be understood.
+func mediaType(h http.Header) string {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return kind
 }
 
 // member finds a text among the members of an object, which may be cut behind it.

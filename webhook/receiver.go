@@ -81,6 +81,7 @@ var (
 	broken    = &refusal{http.StatusBadRequest, resultBody, "the delivery could not be read whole"}
 	unsigned  = &refusal{http.StatusUnauthorized, resultUnsigned, "the delivery is not signed; give the forge the secret of this webhook"}
 	wrong     = &refusal{http.StatusUnauthorized, resultWrong, "the signature is not made with a secret of this webhook"}
+	wrongForm = &refusal{http.StatusUnauthorized, resultWrong, "the signature is not that of this form; have the forge send application/json"}
 )
 
 // ServeHTTP takes a delivery. It answers before anything is read from the
@@ -146,9 +147,18 @@ func (h *Receiver) receive(w http.ResponseWriter, r *http.Request) (push, *refus
 		return push{}, no
 	}
 	if !known && !check.holds() {
-		return push{}, wrong
+		return push{}, unproven(r.Header)
 	}
 	return readPush(r.Header, body), nil
+}
+
+// unproven is what is wrong with a delivery whose signatures do not hold. Gitea and
+// Forgejo sign what a form holds, not the form, so that no secret could prove one.
+func unproven(h http.Header) *refusal {
+	if isForm(h) && (h.Get(fieldGitea) != "" || h.Get(fieldForgejo) != "") {
+		return wrongForm
+	}
+	return wrong
 }
 
 // secrets are those that hold at this moment.

@@ -227,6 +227,22 @@ func TestWhatProvesNothingIsRefused(t *testing.T) {
 	}
 }
 
+// Gitea and Forgejo sign what a form holds: whoever has set one up that way is told so.
+func TestFormsThatAreSignedOtherwiseAreToldApart(t *testing.T) {
+	const kind, told = "application/x-www-form-urlencoded", "have the forge send application/json"
+	for name, says := range map[string]bool{"Gitea": true, "Forgejo": true, "GitHub": false} {
+		s := newStand(t)
+		fields := forges[name](secret, main)
+		fields["Content-Type"] = kind
+		if status, poked := s.deliver(url.Values{"payload": {main}}.Encode(), fields); status != http.StatusUnauthorized || poked {
+			t.Errorf("%s: %d, poked %t", name, status, poked)
+		}
+		if said := strings.Contains(s.log.String(), told); said != says {
+			t.Errorf("%s: the log says\n%s", name, &s.log)
+		}
+	}
+}
+
 func TestWithoutSecretsTheWebhookIsOff(t *testing.T) {
 	s := newStand(t)
 	for name, give := range map[string]func(){
