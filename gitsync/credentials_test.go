@@ -80,6 +80,30 @@ func TestTokenFileIsReadAgainWhenAccessIsRefused(t *testing.T) {
 	}
 }
 
+// Forges answer 404 to a token that is good, but not for this repository.
+func TestTokenFileIsReadAgainWhereItShowsNoRepository(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
+	o := options(r.serve(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if _, got, _ := req.BasicAuth(); got != "right" {
+				http.NotFound(w, req)
+				return
+			}
+			next.ServeHTTP(w, req)
+		})
+	}))
+	o.Auth.TokenFile = filepath.Join(t.TempDir(), "token")
+	write(t, o.Auth.TokenFile, "another's")
+	f := follow(t, o, nil)
+	if err := f.sync(); !errors.Is(err, gitsync.ErrNoRepository) {
+		t.Errorf("sync with another's token: %v", err)
+	}
+	write(t, o.Auth.TokenFile, "right")
+	f.mustSync()
+}
+
 // Neither logs nor errors, status or state may show what was in the URL or the
 // token file, whatever fails and whatever the server echoes.
 func TestSecretsShowNowhere(t *testing.T) {

@@ -186,7 +186,7 @@ func (w *httpWire) send(ctx context.Context, method, url string, body []byte) (*
 		return nil, err
 	}
 	resp, err := w.try(ctx, method, url, body)
-	if !errors.Is(err, ErrAuth) {
+	if !w.login.doubtful(err) {
 		return resp, err
 	}
 	changed, renewErr := w.login.renew(ctx)

@@ -18,6 +18,7 @@ type login struct {
 	ends           time.Time // of the password; zero: it does not say
 	// again reads or asks for both; nil when they never change. user may be empty.
 	again func(context.Context) (user, password string, ends time.Time, err error)
+	file  bool   // again reads a file, which costs nothing
 	name  string // that was given; it wins over that of again
 }
 
@@ -36,10 +37,12 @@ func newLogin(a address, auth Auth, app *app) (*login, error) {
 	case app != nil:
 		l.again = app.token
 	case auth.CredentialsFile != "":
+		l.file = true
 		l.again = func(context.Context) (string, string, time.Time, error) {
 			return readCredentials(auth.CredentialsFile, a, l.name)
 		}
 	case auth.TokenFile != "":
+		l.file = true
 		l.again = func(context.Context) (string, string, time.Time, error) { return readToken(auth.TokenFile) }
 	case auth.Token != "":
 		l.password = auth.Token
@@ -87,6 +90,12 @@ func (l *login) renew(ctx context.Context) (changed bool, err error) {
 	changed = user != l.user || password != l.password
 	l.user, l.password, l.ends = user, password, ends
 	return changed, nil
+}
+
+// doubtful tells whether other credentials may help: forges say of a repository that
+// somebody may not see that there is none.
+func (l *login) doubtful(err error) bool {
+	return errors.Is(err, ErrAuth) || errors.Is(err, ErrNoRepository) && l != nil && l.file
 }
 
 // hidden is what the server was told; a token may stand in place of the user.
