@@ -153,11 +153,14 @@ func (w *sshWire) dial(ctx context.Context) (*ssh.Client, error) {
 
 func handshakeError(ctx context.Context, err, hostKey error, known bool) error {
 	var lost net.Error
+	kinds, ok := errors.AsType[*ssh.AlgorithmNegotiationError](err)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case hostKey != nil:
 		return hostKey
+	case ok && kinds.What == "host key": // asked for is only what is known of the server
+		return &problem{kind: ErrHostKey, detail: fmt.Sprintf("known are keys of %s, it offers %s", kinds.SupportedAlgorithms, kinds.RequestedAlgorithms)}
 	case known && !errors.As(err, &lost) && !errors.Is(err, io.EOF):
 		return &problem{kind: ErrAuth, detail: err.Error()}
 	default:

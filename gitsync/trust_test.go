@@ -1,6 +1,9 @@
 package gitsync_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"net"
 	"os"
@@ -11,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
+	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/switchyard-gateway/switchyard/gitsync"
 )
@@ -25,6 +29,22 @@ func TestSSHTrust(t *testing.T) {
 		_, other := sshServer(t, r, nil)
 		o.Auth = gitsync.Auth{KeyFile: auth.KeyFile, KnownHostsFile: other.KnownHostsFile}
 		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrHostKey) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("host keys of another kind are known", func(t *testing.T) {
+		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := ssh.NewPublicKey(private.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := knownhosts.Line([]string{strings.TrimSuffix(strings.TrimPrefix(url, "ssh://git@"), r.bare)}, key)
+		o.Auth = gitsync.Auth{KeyFile: auth.KeyFile, KnownHostsFile: filepath.Join(t.TempDir(), "known_hosts")}
+		write(t, o.Auth.KnownHostsFile, line+"\n")
+		if _, err := gitsync.Read(t.Context(), o, ""); !errors.Is(err, gitsync.ErrHostKey) || !strings.Contains(err.Error(), "known are keys of [ecdsa-sha2-nistp256], it offers [ssh-ed25519]") {
 			t.Errorf("error is %v", err)
 		}
 	})
