@@ -5,7 +5,7 @@ GOLINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15
 PACKAGES ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-clients test-console race guarantees soak lint fuzz bench bench-peers bench-sync bench-records bench-report simulate pgo package test-packaging check
+.PHONY: help demo build test test-clients test-gitea test-console race guarantees soak lint fuzz bench bench-peers bench-sync bench-records bench-report simulate pgo package test-packaging check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ race: ## run the tests under the race detector (needs a C compiler)
 
 test-clients: ## call the gateway with the npm clients of OpenAI and of gRPC (needs node 20 or later, npm and its registry)
 	$(GO) test -count=1 -run Clients ./cmd/switchyard/serve -clients
+
+test-gitea: ## follow a real Gitea and work with it; the first time it is built, which takes minutes and GB
+	.ci/gitea
 
 guarantees: ## run the tests and write how they ended, and what they measured, to docs/guarantees.md
 	$(GO) test -json -count=1 -shuffle=on ./... | $(GO) run ./internal/guarantees/write

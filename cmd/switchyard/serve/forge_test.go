@@ -16,9 +16,8 @@ import (
 // hookingForge is a git server, git's own, that delivers a push hook after each
 // push, and a clone to push from.
 type hookingForge struct {
-	tb      testing.TB
+	*clone
 	url     string
-	clone   string
 	gateway atomic.Value   // of string: the address of the gateway, once there is one
 	hooked  chan time.Time // when a hook was sent; room for that of each push of a test
 }
@@ -26,7 +25,7 @@ type hookingForge struct {
 func newHookingForge(tb testing.TB) *hookingForge {
 	tb.Helper()
 	dir := tb.TempDir()
-	f := &hookingForge{tb: tb, clone: filepath.Join(dir, "clone"), hooked: make(chan time.Time, 1000)}
+	f := &hookingForge{hooked: make(chan time.Time, 1000)}
 	path, err := exec.Command("git", "--exec-path").Output()
 	if err != nil {
 		tb.Fatal(err)
@@ -45,9 +44,8 @@ func newHookingForge(tb testing.TB) *hookingForge {
 	}))
 	tb.Cleanup(server.Close)
 	f.url = server.URL + "/models.git"
-	f.git(dir, "init", "-q", "--bare", "-b", "main", "models.git")
-	f.git(dir, "init", "-q", "-b", "main", "clone")
-	f.git(f.clone, "remote", "add", "origin", f.url)
+	f.clone = newClone(tb, f.url)
+	f.git("init", "-q", "--bare", "-b", "main", filepath.Join(dir, "models.git"))
 	return f
 }
 
@@ -66,30 +64,50 @@ func (f *hookingForge) hook() {
 
 func (f *hookingForge) deliverTo(gateway string) { f.gateway.Store(gateway) }
 
-func (f *hookingForge) commit(files map[string]string) {
-	f.tb.Helper()
-	for path, text := range files {
-		path = filepath.Join(f.clone, filepath.FromSlash(path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			f.tb.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			f.tb.Fatal(err)
-		}
-	}
-	f.git(f.clone, "add", "--all")
-	f.git(f.clone, "-c", "gc.auto=0", "commit", "-q", "-m", "Change")
+// clone is a repository with a work tree, to push from.
+type clone struct {
+	tb  testing.TB
+	dir string
 }
 
-func (f *hookingForge) push() { f.git(f.clone, "push", "-q", "origin", "main") }
+// newClone makes one without commits.
+func newClone(tb testing.TB, url string) *clone {
+	tb.Helper()
+	c := &clone{tb: tb, dir: tb.TempDir()}
+	c.git("init", "-q", "-b", "main")
+	c.git("remote", "add", "origin", url)
+	return c
+}
 
-func (f *hookingForge) git(dir string, args ...string) {
-	f.tb.Helper()
-	command := exec.Command("git", args...)
-	command.Dir, command.Env = dir, gitEnv()
-	if out, err := command.CombinedOutput(); err != nil {
-		f.tb.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+// commit commits files, and gives the commit.
+func (c *clone) commit(files map[string]string) string {
+	c.tb.Helper()
+	for path, text := range files {
+		path = filepath.Join(c.dir, filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			c.tb.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			c.tb.Fatal(err)
+		}
 	}
+	c.git("add", "--all")
+	c.git("-c", "gc.auto=0", "commit", "-q", "-m", "Change")
+	return c.git("rev-parse", "HEAD")
+}
+
+func (c *clone) push() { c.git("push", "-q", "origin", "main") }
+
+// git runs git in the clone, and gives what it says.
+func (c *clone) git(args ...string) string {
+	c.tb.Helper()
+	command := exec.Command("git", args...)
+	command.Dir, command.Env = c.dir, gitEnv()
+	out, err := command.CombinedOutput()
+	if err != nil {
+		c.tb.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // gitEnv keeps what is set on this machine out of tests.

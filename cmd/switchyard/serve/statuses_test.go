@@ -39,7 +39,7 @@ func TestForgeIsToldOfWhatIsHeld(t *testing.T) {
 		Repository:   gitsync.Options{URL: f.url, Branch: "main", Poll: time.Hour},
 		CommitStatus: &commitstatus.Options{Forge: commitstatus.GitHub, API: forge.URL, Project: "o/r", Token: hookSecrets},
 	}, static("0"))
-	f.git(f.clone, "rm", "-q", "endpoints/e0*.yaml")
+	f.git("rm", "-q", "endpoints/e0*.yaml")
 	f.commit(nil)
 	f.push()
 	_, _ = r.call(http.MethodPost, r.admin+"/sync", "")
@@ -119,9 +119,9 @@ func TestForgeIsToldOfWhatIsNotSigned(t *testing.T) {
 	}))
 	defer forge.Close()
 	f := newHookingForge(t)
-	f.git(f.clone, "config", "gpg.format", "ssh")
-	f.git(f.clone, "config", "user.signingkey", key)
-	f.git(f.clone, "config", "commit.gpgsign", "true")
+	f.git("config", "gpg.format", "ssh")
+	f.git("config", "user.signingkey", key)
+	f.git("config", "commit.gpgsign", "true")
 	f.commit(static("1"))
 	f.push()
 	r := start(t, serve.Options{
@@ -133,7 +133,7 @@ func TestForgeIsToldOfWhatIsNotSigned(t *testing.T) {
 	if got, want := testbed.Receive(t, "the status of what is signed", calls), (told{"success", "live: 1 endpoint"}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	f.git(f.clone, "config", "commit.gpgsign", "false")
+	f.git("config", "commit.gpgsign", "false")
 	f.commit(static("2"))
 	f.push()
 	for range 3 { // it is told once
@@ -141,7 +141,7 @@ func TestForgeIsToldOfWhatIsNotSigned(t *testing.T) {
 			t.Errorf("sync: %d", status)
 		}
 	}
-	f.git(f.clone, "config", "commit.gpgsign", "true")
+	f.git("config", "commit.gpgsign", "true")
 	f.commit(static("3"))
 	f.push()
 	r.sync()
