@@ -97,9 +97,10 @@ func TestTheCallersTimeBoundsTheAttempt(t *testing.T) {
 }
 
 func TestTheCallersTimeBoundsStreamsAsAWhole(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, options{})
 	s.serve(asking(dawdling(t), "", ""))
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/e/stream", strings.NewReader(`{"timeout_seconds": 0.5}`))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/e/stream", strings.NewReader(`{"timeout_seconds": 3}`)) // enough for its head
 	if err != nil {
 		t.Fatal(err)
 	}

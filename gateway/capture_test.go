@@ -15,6 +15,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // mirroredEndpoint is an endpoint with a mirror, and more.
@@ -240,7 +241,5 @@ func TestObserversAreToldOfEachRecord(t *testing.T) {
 		s.post("/v1/e", `1`)
 	}
 	s.written(20, func(f fields) bool { return f["event"] == "inference" })
-	if live.Load() != 10 || copied.Load() != 10 {
-		t.Errorf("observers were told of %d live records and %d of copies", live.Load(), copied.Load())
-	}
+	testbed.Eventually(t, "observers are told of all of them, which is after the log is", func() bool { return live.Load() == 10 && copied.Load() == 10 })
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // metric sums the samples of the metrics whose name and labels contain all of
@@ -77,9 +77,7 @@ mirrors:
 	for _, name := range []string{"all", "half", "dead"} {
 		label := `mirror="` + name + `"`
 		count := func() float64 { return s.metric("switchyard_mirror_copies_total", label) }
-		for end := time.Now().Add(20 * time.Second); count() < total && time.Now().Before(end); {
-			time.Sleep(5 * time.Millisecond) //nolint:forbidigo // polling with a deadline
-		}
+		testbed.Eventually(t, name+": the ledger closes", func() bool { return count() >= total })
 		if n := count(); n != total {
 			t.Errorf("%s: sent, sampled out and dropped are %v together, live requests %d", name, n, total)
 		}

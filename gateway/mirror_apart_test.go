@@ -259,12 +259,16 @@ func TestM14MirrorsLeaveHealthAndCountsOfLiveAlone(t *testing.T) {
 		t.Errorf("%d and %d live requests reached two replicas that are up", na, nb)
 	}
 	type counts struct{ Attempts, Good, Answers, Copies float64 }
-	got := counts{
-		Attempts: s.metric("switchyard_attempts_total", `role="live"`),
-		Good:     s.metric("switchyard_attempts_total", `role="live"`, `outcome="ok"`),
-		Answers:  s.metric("switchyard_answers_total", `role="live"`, `status="2xx"`),
-		Copies:   s.metric("switchyard_attempts_total", `role="mirror"`, `outcome="ok"`),
-	}
+	var got counts
+	testbed.Eventually(t, "all is counted, which is after it is in the log", func() bool {
+		got = counts{
+			Attempts: s.metric("switchyard_attempts_total", `role="live"`),
+			Good:     s.metric("switchyard_attempts_total", `role="live"`, `outcome="ok"`),
+			Answers:  s.metric("switchyard_answers_total", `role="live"`, `status="2xx"`),
+			Copies:   s.metric("switchyard_attempts_total", `role="mirror"`, `outcome="ok"`),
+		}
+		return got.Attempts >= n && got.Answers >= n && s.metric("switchyard_attempts_total", `role="mirror"`) >= n
+	})
 	if diff := cmp.Diff(counts{n, n, n, 0}, got); diff != "" {
 		t.Error(diff)
 	}

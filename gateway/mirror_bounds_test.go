@@ -167,6 +167,7 @@ func TestM21DrainWaitsForCopiesAndThenCutsThemOff(t *testing.T) {
 		s.post("/v1/e", fmt.Sprint(i))
 	}
 	testbed.Receive(t, "a copy", arrived)
+	s.written(n, func(f fields) bool { return f["backend"] == "b" }) // so that what is left has no end
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	began := time.Now()

@@ -97,16 +97,13 @@ func TestEndpointsShowWhyAReplicaIsDown(t *testing.T) {
 			t.Fatalf("a replica that is down answered %+v", got)
 		}
 	}
-	metrics := s.admin("GET", "/metrics", nil).body
 	for _, line := range []string{
 		`switchyard_replica_up{branch="main",deployment="m",replica="` + ill + `/predict",role="live",version="1"} 0`,
 		`switchyard_replica_up{branch="main",deployment="m",replica="` + good.url + `",role="live",version="1"} 1`,
 		`switchyard_replica_in_flight{branch="main",deployment="m",replica="` + good.url + `",role="live",version="1"} 0`,
 		`switchyard_replica_ejections_total 0`, `switchyard_replica_none_up_total 0`,
 	} {
-		if !strings.Contains(metrics, line+"\n") {
-			t.Errorf("/metrics lacks %s", line)
-		}
+		testbed.Eventually(t, "/metrics has "+line, func() bool { return strings.Contains(s.admin("GET", "/metrics", nil).body, line+"\n") })
 	}
 	testbed.Eventually(t, "the log tells of it", func() bool {
 		return strings.Contains(s.log.String(), `"event":"replica","change":"check_failed","replica":"`+ill+`/predict","reason":"status 503"`)

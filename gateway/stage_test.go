@@ -88,9 +88,13 @@ type options struct {
 	server    func(*http.Server)                                          // changes the public server's settings
 }
 
-// newStage starts a gateway that serves nothing yet.
+// newStage starts a gateway that serves nothing yet. Its copies have all the time that a
+// busy machine takes for them, unless the options say otherwise.
 func newStage(t *testing.T, o options) *stage {
 	t.Helper()
+	if o.mirror.Timeout == 0 {
+		o.mirror.Timeout = testbed.Patience
+	}
 	s := &stage{t: t, log: &testbed.Log{}}
 	if o.records.Writer == nil {
 		o.records.Writer = s.log
