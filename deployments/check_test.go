@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -390,9 +391,9 @@ func TestChecksReachRealServers(t *testing.T) {
 	}
 	g := p.Bind(v, live)
 	running(t, p)
-	eventually(t, "the replica is down", func() bool { return !g.Replicas()[0].Up() })
+	testbed.Eventually(t, "the replica is down", func() bool { return !g.Replicas()[0].Up() })
 	well.Store(true)
-	eventually(t, "the replica is up", func() bool { return g.Replicas()[0].Up() })
+	testbed.Eventually(t, "the replica is up", func() bool { return g.Replicas()[0].Up() })
 	s.Close()
-	eventually(t, "the closed replica is down", func() bool { return !g.Replicas()[0].Up() })
+	testbed.Eventually(t, "the closed replica is down", func() bool { return !g.Replicas()[0].Up() })
 }

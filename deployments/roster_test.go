@@ -23,6 +23,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -418,7 +419,7 @@ func TestHeadlessServiceIsFollowed(t *testing.T) {
 	g := p.Bind(v, live)
 	p.Retain([]*deployments.Group{g})
 	running(t, p)
-	eventually(t, "both addresses are replicas", func() bool { return len(g.Replicas()) == 2 })
+	testbed.Eventually(t, "both addresses are replicas", func() bool { return len(g.Replicas()) == 2 })
 
 	answers := map[string]bool{}
 	for range 100 {
@@ -445,9 +446,9 @@ func TestHeadlessServiceIsFollowed(t *testing.T) {
 		answer <- fmt.Sprint(body, " ", err)
 	})
 	before := f.calls["127.0.0.2"].Load()
-	eventually(t, "the request is held", func() bool { return f.calls["127.0.0.2"].Load() > before })
+	testbed.Eventually(t, "the request is held", func() bool { return f.calls["127.0.0.2"].Load() > before })
 	dns.set("127.0.0.1", "127.0.0.3")
-	eventually(t, "the change is known", func() bool { return !slices.Contains(g.Replicas(), leaving) && len(g.Replicas()) == 2 })
+	testbed.Eventually(t, "the change is known", func() bool { return !slices.Contains(g.Replicas(), leaving) && len(g.Replicas()) == 2 })
 	served := f.calls["127.0.0.2"].Load()
 	for range 100 {
 		r := g.Pick()
@@ -464,11 +465,11 @@ func TestHeadlessServiceIsFollowed(t *testing.T) {
 	if got := <-answer; !strings.HasSuffix(got, " 127.0.0.2 <nil>") || !strings.HasPrefix(got, "begun ") {
 		t.Errorf("the request in flight at the replica that left came to %q", got)
 	}
-	eventually(t, "its connections are closed", func() bool { return f.open["127.0.0.2"].Load() == 0 })
+	testbed.Eventually(t, "its connections are closed", func() bool { return f.open["127.0.0.2"].Load() == 0 })
 
 	dns.set()
 	asked := dns.asked.Load()
-	eventually(t, "the name is looked up some more", func() bool { return dns.asked.Load() > asked+8 })
+	testbed.Eventually(t, "the name is looked up some more", func() bool { return dns.asked.Load() > asked+8 })
 	if diff := cmp.Diff([]string{"http://127.0.0.1:" + f.port + "/", "http://127.0.0.3:" + f.port + "/"}, labels(g)); diff != "" {
 		t.Errorf("a name that does not exist any more (-want +got):\n%s", diff)
 	}
@@ -505,7 +506,7 @@ func TestAddressesProveTheirName(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
 		run.Go(func() { _ = p.Run(ctx) })
-		eventually(t, c.name+" is resolved", func() bool { return g.Replicas()[0].String() == "https://127.0.0.1:"+u.Port()+"/" })
+		testbed.Eventually(t, c.name+" is resolved", func() bool { return g.Replicas()[0].String() == "https://127.0.0.1:"+u.Port()+"/" })
 		body, err := get(t.Context(), g.Replicas()[0], "/")
 		if want := c.name + ":" + u.Port() + " as " + c.name; c.proven && (err != nil || body != want) {
 			t.Errorf("%s: %q, %v", c.name, body, err)

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -18,7 +19,7 @@ import (
 // sharing is a limiter of one gateway.
 func sharing(t *testing.T, address string) *shared.Limiter {
 	t.Helper()
-	l, err := shared.New(shared.Options{URL: "redis://" + address, Prefix: "test", Timeout: 10 * time.Second, Retry: 10 * time.Millisecond, Logger: zerolog.Nop()})
+	l, err := shared.New(shared.Options{URL: "redis://" + address, Prefix: "test", Timeout: testbed.Patience, Retry: 10 * time.Millisecond, Logger: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,8 +35,13 @@ func sharing(t *testing.T, address string) *shared.Limiter {
 }
 
 func TestGatewaysShareRates(t *testing.T) {
-	redis := miniredis.RunT(t)
-	one, two := newStage(t, options{shared: sharing(t, redis.Addr())}), newStage(t, options{shared: sharing(t, redis.Addr())})
+	redis := miniredis.NewMiniRedis()
+	if err := redis.StartAddr(net.JoinHostPort(testbed.Loopback(t), "0")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(redis.Close)
+	address := redis.Addr()
+	one, two := newStage(t, options{shared: sharing(t, address)}), newStage(t, options{shared: sharing(t, address)})
 	key, document := newKey("endpoints: '*'\nrateLimit: {requests: 3, per: 1h}\nmaxInFlight: 10")
 	f := files{
 		"endpoints/pricing.yaml": "schemaVersion: 1\nbackends: {a: {static: 1}}\nrateLimit: {requests: 5, per: 1h}\n",
@@ -66,7 +72,7 @@ func TestGatewaysShareRates(t *testing.T) {
 	if got := two.post("/v1/pricing", "{}", "Authorization", key); got.status != http.StatusTooManyRequests {
 		t.Errorf("while the server is away there is no limit: %d", got.status)
 	}
-	if err := redis.Restart(); err != nil {
+	if err := redis.StartAddr(address); err != nil {
 		t.Fatal(err)
 	}
 	other, otherDocument := newKey("endpoints: '*'")

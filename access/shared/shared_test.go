@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { testbed.Main(m) }
 
 // patience is what a request of these tests waits for a server that is there.
-const patience = 10 * time.Second
+const patience = testbed.Patience
 
 // server is a Redis server that can be stopped and started again at its address.
 type server struct {
@@ -37,9 +37,14 @@ type server struct {
 func servers(t *testing.T, test func(*testing.T, *server)) {
 	t.Helper()
 	t.Run("miniredis", func(t *testing.T) {
-		m := miniredis.RunT(t)
-		test(t, &server{address: m.Addr(), stop: m.Close, start: func() {
-			if err := m.Restart(); err != nil {
+		m := miniredis.NewMiniRedis()
+		if err := m.StartAddr(net.JoinHostPort(testbed.Loopback(t), "0")); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(m.Close)
+		address := m.Addr()
+		test(t, &server{address: address, stop: m.Close, start: func() {
+			if err := m.StartAddr(address); err != nil {
 				t.Fatal(err)
 			}
 		}})
@@ -58,7 +63,8 @@ func servers(t *testing.T, test func(*testing.T, *server)) {
 // realServer runs a server that keeps nothing on disk.
 func realServer(t *testing.T, path string) *server {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	host := testbed.Loopback(t)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +80,7 @@ func realServer(t *testing.T, path string) *server {
 		}
 	}
 	s.start = func() {
-		running = exec.CommandContext(context.Background(), path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+		running = exec.CommandContext(context.Background(), path, "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 		var said bytes.Buffer
 		running.Stdout, running.Stderr = &said, &said
 		if err := running.Start(); err != nil {
@@ -135,13 +141,13 @@ func TestGatewaysShareABurst(t *testing.T) {
 		for n := range 30 {
 			callers.Go(func() {
 				for range 10 {
-					a := gateways[n%3].Take(t.Context(), []shared.Claim{claim("key partner", 100, 50, time.Hour)})
+					a := gateways[n%3].Take(t.Context(), []shared.Claim{claim("key partner", 10, 50, time.Hour)})
 					switch {
 					case !a.Known:
 						t.Error("the server is not there")
 					case a.Refused:
 						refused.Add(1)
-						if a.Refusal.Limit != access.LimitRate || a.Refusal.Most != 100 || a.Refusal.Remaining != 0 || a.Refusal.After <= 0 || a.Refusal.After > time.Hour/100 {
+						if a.Refusal.Limit != access.LimitRate || a.Refusal.Most != 10 || a.Refusal.Remaining != 0 || a.Refusal.After <= 0 || a.Refusal.After > time.Hour/10 {
 							t.Errorf("%+v", a.Refusal)
 						}
 					default:
@@ -241,7 +247,7 @@ func TestAServerThatHangsHoldsNobody(t *testing.T) {
 	}
 	defer l.Close()
 	m := miniredis.RunT(t)
-	limits := limiter(t, m.Addr(), func(o *shared.Options) { o.Timeout, o.Retry = 20*time.Millisecond, time.Hour })
+	limits := limiter(t, m.Addr(), func(o *shared.Options) { o.Retry = time.Hour })
 	up(t, limits)
 	hung := limiter(t, l.Addr().String(), func(o *shared.Options) { o.Timeout = time.Millisecond })
 	for range 1000 {

@@ -120,7 +120,7 @@ func StartProcess(tb testing.TB, address, path string) (kill func()) {
 // FreeAddress is one on which nobody listens.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", net.JoinHostPort(testbed.Loopback(tb), "0"))
 	if err != nil {
 		tb.Fatal(err)
 	}
