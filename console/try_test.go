@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // mirrored is an endpoint whose mirror answers something else.
@@ -38,6 +40,12 @@ func (s *stage) try(t *testing.T, body string) string {
 		t.Fatalf("it is answered %d\n%s", got.status, got.body)
 	}
 	return got.body
+}
+
+// recorded waits for the record of a copy, which is written after its answer is shown.
+func (s *stage) recorded(report string) {
+	s.t.Helper()
+	testbed.Eventually(s.t, "the copy has its record", func() bool { return s.get(report).status == http.StatusOK })
 }
 
 func TestAnswersStandBesideEachOther(t *testing.T) {
@@ -78,6 +86,7 @@ func TestGatesAndReportsAreShown(t *testing.T) {
 		t.Errorf("without records: %d\n%s", got.status, got.body)
 	}
 	s.try(t, "{}")
+	s.recorded("/console/endpoints/e/report/m")
 	page := s.get("/console/endpoints/e").body
 	for _, want := range []string{"be promoted?", "agreement &gt;= 0.5", "NOT ENOUGH DATA", `<span class="warn">undecided</span>`, "1 pairs; at least 1 are asked for"} {
 		if !strings.Contains(page, want) {
@@ -98,6 +107,7 @@ func TestReportsTakeTheTolerancesThatAreDeclared(t *testing.T) {
 	files["endpoints/e.yaml"] = strings.Replace(files["endpoints/e.yaml"], "gates:", "compare: {score: /data, tolerance: {abs: 2}}, gates:", 1)
 	s := newStage(t, files, nil)
 	s.try(t, "{}")
+	s.recorded("/console/endpoints/e/report/m")
 	const want = "Of 1 pairs of scores 100 % are within 2 of each other."
 	if got := s.get("/console/endpoints/e/report/m"); !strings.Contains(got.body, want) {
 		t.Errorf("no %q in %d\n%s", want, got.status, got.body)

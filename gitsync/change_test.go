@@ -181,7 +181,10 @@ func TestRandomHistory(t *testing.T) {
 		steps = 200
 	}
 	reach(t, func(t *testing.T, r *repo, o gitsync.Options) {
-		seed := uint64(time.Now().UnixNano())
+		seed := uint64(1) // the same each time, or a rare find would be blamed on whatever is changed
+		if *soaking {
+			seed = uint64(time.Now().UnixNano())
+		}
 		t.Logf("seed %d", seed)
 		w := &walk{repo: r, rnd: rand.New(rand.NewPCG(seed, 1)), branches: []string{"main", "dev", "exp", "x/y"}}
 		w.commit("main", "first", files{"endpoints/a.yaml": endpoint("dev", "exp", "x/y")})

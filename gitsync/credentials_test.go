@@ -25,6 +25,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 const secret = "s3cr3t/+token"
@@ -147,7 +148,7 @@ func TestSecretsShowNowhere(t *testing.T) {
 		_, _ = fmt.Fprintf(w, "%04x%s", len(line)+4, line)
 	}))
 	defer echo.Close()
-	for _, url := range []string{echo.URL + "/x.git", "http://" + closedPort(t) + "/x.git", "http://localhost:1/%zz", "http://localhost:x/y"} {
+	for _, url := range []string{echo.URL + "/x.git", "http://" + testbed.Address(t) + "/x.git", "http://localhost:1/%zz", "http://localhost:x/y"} {
 		for _, user := range []string{"someone:s3cr3t%2F%2Btoken", "s3cr3t%2F%2Btoken"} {
 			_, err := gitsync.Read(t.Context(), options(withUser(url, user)), "")
 			if err == nil {

@@ -16,18 +16,8 @@ import (
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/gitsync"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
-
-// closedPort is an address where nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // TestW04OutageKeepsTheLastGoodRevision: the server goes down, a restart serves
 // from the state folder, and when it comes back the newest revision is taken.
@@ -78,7 +68,7 @@ func TestW04OutageKeepsTheLastGoodRevision(t *testing.T) {
 func TestServerDownAtFirstStartThenUp(t *testing.T) {
 	r := newRepo(t)
 	r.commit("main", "one", files{"endpoints/a.yaml": endpoint()})
-	addr := closedPort(t)
+	addr := testbed.Address(t)
 	o := options("http://" + addr + "/models.git")
 	o.Poll = 20 * time.Millisecond
 	f := follow(t, o, nil)
@@ -87,7 +77,7 @@ func TestServerDownAtFirstStartThenUp(t *testing.T) {
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		t.Skipf("the port was taken meanwhile: %v", err)
+		t.Fatal(err)
 	}
 	s := httptest.NewUnstartedServer(r.httpHandler())
 	s.Listener.Close()

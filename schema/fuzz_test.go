@@ -71,7 +71,7 @@ func parse[T any](t *testing.T, file schema.File, parser func(schema.File) (T, s
 	t.Helper()
 	start := time.Now()
 	value, ds := parser(file)
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > time.Minute { // hangs alone: a busy machine takes ten seconds for what takes a fifth of one
 		t.Errorf("parsing %d bytes took %v", len(file.Data), took)
 	}
 	again, dsAgain := parser(file)

@@ -14,23 +14,27 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // balancing is how operators put HAProxy in front of several gateways: those that
-// are ready get requests, and what a gateway left unanswered goes to another.
+// are ready get requests, and what a gateway left unanswered goes to another. A check has
+// its time: bounded by a short inter, it fails at each gateway of a busy machine at once.
 const balancing = `
 global
 	maxconn 1000
 defaults
 	mode http
-	timeout connect 2s
+	timeout connect 10s
+	timeout check 30s
 	timeout client 30s
 	timeout server 30s
 	option httpchk GET /readyz
 	option redispatch 1
 	retries 3
 	retry-on all-retryable-errors
-	default-server inter 200ms fastinter 100ms fall 1 rise 1
+	default-server inter 1s fastinter 100ms fall 2 rise 1
 frontend public
 	bind %s
 	default_backend gateways
@@ -44,7 +48,8 @@ func cmdBalance(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: balance VARIABLE NAME...")
 	}
-	address := freePort(ts)
+	address, release, err := testbed.HoldAddress()
+	ts.Check(err)
 	config := fmt.Sprintf(balancing, address)
 	for _, name := range args[1:] {
 		upper := strings.ToUpper(name)
@@ -60,17 +65,9 @@ func cmdBalance(ts *testscript.TestScript, _ bool, args []string) {
 	w.closers = append(w.closers, func() {
 		_ = haproxy.Process.Kill()
 		_ = haproxy.Wait()
+		release()
 	})
 	ts.Setenv(args[0], "http://"+address)
-}
-
-// freePort is an address that nobody listens at, for a program that cannot tell
-// which one it was given.
-func freePort(ts *testscript.TestScript) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // subjects N URL...: calls each URL for each of N subjects, and wants the same

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // model VARIABLE SLOPE BASE: starts a model that answers {"data": x} with
@@ -75,7 +77,7 @@ func newModel(ts *testscript.TestScript, slope, base string) http.HandlerFunc {
 // protocol, through git's own backend.
 type gitServer struct {
 	handler http.Handler
-	address string
+	address string           // held, so that it is there to come back to
 	secure  bool             // over TLS
 	server  *httptest.Server // nil while it is down
 }
@@ -99,7 +101,10 @@ func cmdGitServer(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	path, err := exec.Command("git", "--exec-path").Output()
 	ts.Check(err)
-	w.git = &gitServer{address: "127.0.0.1:0", secure: len(args) == 3, handler: &cgi.Handler{
+	address, release, err := testbed.HoldAddress()
+	ts.Check(err)
+	w.closers = append(w.closers, release)
+	w.git = &gitServer{address: address, secure: len(args) == 3, handler: &cgi.Handler{
 		Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"),
 		Env: []string{
 			"GIT_PROJECT_ROOT=" + ts.MkAbs(args[0]), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1",
@@ -122,7 +127,6 @@ func (g *gitServer) up() error {
 	if err != nil {
 		return err
 	}
-	g.address = listener.Addr().String()
 	g.server = httptest.NewUnstartedServer(g.handler)
 	_ = g.server.Listener.Close()
 	g.server.Listener = listener

@@ -116,14 +116,3 @@ func StartProcess(tb testing.TB, address, path string) (kill func()) {
 	})
 	return kill
 }
-
-// FreeAddress is one on which nobody listens.
-func FreeAddress(tb testing.TB) string {
-	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", net.JoinHostPort(testbed.Loopback(tb), "0"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}

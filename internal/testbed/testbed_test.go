@@ -56,6 +56,23 @@ func dial(t *testing.T, address string) net.Conn {
 	return c
 }
 
+// Nobody listens at a held address but who was told it, one after the other.
+func TestAHeldAddressIsForWhoWasToldIt(t *testing.T) {
+	address := testbed.Address(t)
+	for range 3 {
+		if c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address); err == nil {
+			_ = c.Close()
+			t.Fatal("somebody listens")
+		}
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = dial(t, address).Close()
+		_ = l.Close()
+	}
+}
+
 func TestAWebSocketSendsBackWhatComes(t *testing.T) {
 	c := dial(t, strings.TrimPrefix(testbed.TCP(t, testbed.WebSocket), "http://")).(*net.TCPConn)
 	if _, err := io.WriteString(c, testbed.UpgradeRequest("/")+"hello"); err != nil {

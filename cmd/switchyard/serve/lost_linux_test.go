@@ -40,7 +40,7 @@ func TestNothingIsLostThatIsNotCounted(t *testing.T) {
 	o.Records.MaxBuffered = 1 << 20
 	o.Sinks = declaredSinks(t, fmt.Sprintf(`sinks:
   - {name: archive, file: {path: %s, maxSize: 1GiB}, buffer: 1MiB}
-  - {name: warehouse, webhook: {url: %s, timeout: 100ms}, spool: {dir: %s}, buffer: 1MiB}
+  - {name: warehouse, webhook: {url: %s, timeout: 5s}, spool: {dir: %s}, buffer: 1MiB}
 `, archive, hook.URL, filepath.Join(disk, "spool")))
 	r := begin(t, o, redactingEndpoint())
 	r.ready()

@@ -33,11 +33,11 @@ type running struct {
 	admin  string
 	stop   context.CancelFunc // what SIGTERM does
 	abort  chan struct{}
-	ended  chan error
+	ended  chan error // has how it ended, and is closed then
 	client *http.Client
 }
 
-// start serves a repository of these files. It is stopped with the test.
+// start serves a repository of these files. It is stopped with the test, which waits for it.
 func start(t testing.TB, o serve.Options, files map[string]string) *running {
 	t.Helper()
 	r := begin(t, o, files)
@@ -67,13 +67,18 @@ func begin(t testing.TB, o serve.Options, files map[string]string) *running {
 	o.Started = func(at serve.Addresses) { started <- at }
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
-	go func() { r.ended <- serve.Run(ctx, o) }()
+	go func() {
+		defer close(r.ended)
+		r.ended <- serve.Run(ctx, o)
+	}()
 	at := testbed.Receive(t, "the start", started)
 	r.url, r.admin = "http://"+at.Listen, "http://"+at.Admin
 	r.client = &http.Client{Timeout: testbed.Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	t.Cleanup(func() {
-		cancel()
 		r.client.CloseIdleConnections()
+		cancel()
+		for range r.ended {
+		}
 	})
 	return r
 }

@@ -188,6 +188,7 @@ func TestW05RequestsThatAreCutOffSayShutdown(t *testing.T) {
 				<-r.Context().Done()
 			})
 			o.GracePeriod = 100 * time.Millisecond
+			o.Overload.MaxInFlight = 100 // or nobody counts them
 			keyed := endpoint(1) + "assignment: {key: body:/user}\n"
 			r := start(t, o, map[string]string{
 				"deployments/model.yaml": fmt.Sprintf("schemaVersion: 1\nversions: {1: {url: %q}, 2: {url: %q}}\n", live, live),
@@ -196,17 +197,17 @@ func TestW05RequestsThatAreCutOffSayShutdown(t *testing.T) {
 			for _, request := range []string{
 				"POST /v1/keyed/ahead HTTP/1.1\r\nHost: g\r\nContent-Length: 1000\r\n\r\n{",
 				"POST /v1/model/before HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}",
-				"POST /v1/model/amid HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}",
 				"POST /v1/model/uploading HTTP/1.1\r\nHost: g\r\nContent-Length: 1000000\r\n\r\n{",
 			} {
-				c := dial(t, r.url)
-				if _, err := io.WriteString(c, request); err != nil {
+				if _, err := io.WriteString(dial(t, r.url), request); err != nil {
 					t.Fatal(err)
 				}
 			}
+			exchange(t, dial(t, r.url), "POST /v1/model/amid HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}", "half")
 			for range 3 + 2 { // live, and the copies of those whose body is whole
 				testbed.Receive(t, "a request", begun)
 			}
+			testbed.Eventually(t, "all four are in flight", func() bool { return r.metric("switchyard_live_in_flight") == 4 })
 			r.stop()
 			if err := testbed.Receive(t, "the process's end", r.ended); err != nil {
 				t.Error(err)

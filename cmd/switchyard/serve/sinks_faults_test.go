@@ -211,7 +211,7 @@ func hangingWebhook(t *testing.T) faulty {
 
 // killedWebhook is a process that is killed, and started again with what it has.
 func killedWebhook(t *testing.T) faulty {
-	address, path := receiver.FreeAddress(t), filepath.Join(t.TempDir(), "received")
+	address, path := testbed.Address(t), filepath.Join(t.TempDir(), "received")
 	text := func() string {
 		var b strings.Builder
 		for _, d := range receiver.Deliveries(path) {

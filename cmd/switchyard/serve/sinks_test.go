@@ -133,7 +133,7 @@ func TestEverySinkHasTheRecordsAndNoneTheSecret(t *testing.T) {
   - {name: archive, file: {path: %s}}
   - {name: console, stdout: {}}
   - name: warehouse
-    webhook: {url: %s, timeout: 100ms, headers: {x-mb-webhook-secret: "${env:HOOK}"}}
+    webhook: {url: %s, timeout: 5s, headers: {x-mb-webhook-secret: "${env:HOOK}"}}
     spool: {dir: %s}
   - {name: collector, otlp: {url: %s/v1/logs, headers: {x-secret: "${env:OTLP}"}}}
   - name: stream
@@ -255,7 +255,7 @@ func TestM16AReceiverThatHangsTouchesNobody(t *testing.T) {
 	hook.fault.begin()
 	text := fmt.Sprintf(`sinks:
   - name: warehouse
-    webhook: {url: %s, timeout: 100ms}
+    webhook: {url: %s, timeout: 5s}
     spool: {dir: %s}
 `, hook.URL, filepath.Join(t.TempDir(), "spool"))
 	r := start(t, serve.Options{Sinks: declaredSinks(t, text)}, redactingEndpoint())

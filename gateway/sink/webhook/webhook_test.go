@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 // TestKilledReceiverGetsEveryRecordOnce kills a receiver with records on their way
 // to it, three times, and counts what it has in the end.
 func TestKilledReceiverGetsEveryRecordOnce(t *testing.T) {
-	address, path := receiver.FreeAddress(t), filepath.Join(t.TempDir(), "received")
+	address, path := testbed.Address(t), filepath.Join(t.TempDir(), "received")
 	hook := webhook.New(webhook.Options{URL: "http://" + address})
 	defer hook.Close()
 	s, err := sink.New(sink.Options{
