@@ -86,6 +86,9 @@ func forgeSettings() []Setting {
 	return grouped(groupForge, []Setting{
 		{Key: "webhookSecretFile", Kind: KindString, Help: "File with the secrets of the push webhook at /-/webhook, one a line, read at each delivery; or the variable SWITCHYARD_WEBHOOK_SECRET; neither: no webhook."},
 		{Key: "webhookPeers", Kind: KindString, check: checkPeers, Help: "URL of the webhook of all gateways of the repository, such as http://switchyard-peers:8080/-/webhook; each address of its host is told of a push that a forge told this one; empty: none."},
+		{Key: "webhookPeersCaFile", Kind: KindString, Help: "File with the CA certificates, in PEM, that those of these gateways are checked by, which are for the host of the URL; empty: the system's."},
+		{Key: "webhookPeersCertFile", Kind: KindString, Help: "File with the certificate, in PEM, that is shown to these gateways where their tlsClientCaFile asks for one; empty: none."},
+		{Key: "webhookPeersKeyFile", Kind: KindString, Help: "File with the key of that certificate, in PEM."},
 		{Key: "commitStatus", Kind: KindString, Default: "off", oneOf: []string{"off", "github", "gitlab", "gitea"}, Help: "Forge that is told what became of each commit: github, gitlab, gitea (also Forgejo) or off."},
 		{Key: "commitStatusTokenFile", Kind: KindString, Help: "File with the token for commit statuses, read for each; or the variable SWITCHYARD_COMMIT_STATUS_TOKEN."},
 		{Key: "commitStatusContext", Kind: KindString, Default: "switchyard/live", Help: "Name of the commit status at the forge; another one for each gateway that reports."},

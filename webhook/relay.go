@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -29,7 +30,8 @@ const (
 	maxPeers   = 256                // addresses that are told at all
 )
 
-// RelayOptions is what a relay is made of. All but Resolve are needed.
+// RelayOptions is what a relay is made of. All but Resolve and TLS
+// are needed.
 type RelayOptions struct {
 	// Peers is the URL of the webhook of all gateways that follow the repository,
 	// this one among them: each address of its host gets what is told.
@@ -38,7 +40,10 @@ type RelayOptions struct {
 	Secrets func() (string, error)
 	// Resolve looks up the addresses of a host; nil: as the machine does.
 	Resolve func(ctx context.Context, host string) ([]string, error)
-	Logger  zerolog.Logger
+	// TLS says whom to trust, and which certificate to show, where Peers is https. Their
+	// certificates are for its host, at whichever address. Nil: as the machine does.
+	TLS    *tls.Config
+	Logger zerolog.Logger
 }
 
 // Relay tells the other gateways of a repository what a forge told this one: a
@@ -139,6 +144,7 @@ func (r *Relay) tell(ctx context.Context, address, signature string) error {
 	request.Header.Set(headerRelayed, "1")
 	transport := &http.Transport{
 		DisableKeepAlives: true,
+		TLSClientConfig:   r.options.TLS,
 		DialContext: func(ctx context.Context, network, asked string) (net.Conn, error) {
 			_, port, err := net.SplitHostPort(asked)
 			if err != nil {

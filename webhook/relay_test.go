@@ -2,6 +2,9 @@ package webhook_test
 
 import (
 	"context"
+	"crypto/tls"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,6 +30,12 @@ type peer struct {
 // peers starts a gateway at each address of the loopback range.
 func peers(t *testing.T, secret string, addresses ...string) (all []*peer, port string) {
 	t.Helper()
+	return peersOver(t, nil, secret, addresses...)
+}
+
+// peersOver is peers that speak https, but for nil.
+func peersOver(t *testing.T, config *tls.Config, secret string, addresses ...string) (all []*peer, port string) {
+	t.Helper()
 	for _, address := range addresses {
 		p := &peer{address: address}
 		var listen net.ListenConfig
@@ -37,7 +46,10 @@ func peers(t *testing.T, secret string, addresses ...string) (all []*peer, port 
 		if port == "" {
 			_, port, _ = net.SplitHostPort(listener.Addr().String())
 		}
-		server := &http.Server{ReadHeaderTimeout: time.Second, Handler: webhook.New(webhook.Options{
+		if config != nil {
+			listener = tls.NewListener(listener, config)
+		}
+		server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Second, Handler: webhook.New(webhook.Options{
 			Secrets: func() (string, error) { return secret, nil },
 			Poke:    func() { p.pokes.Add(1) },
 			Relay:   func() { p.relays.Add(1) },
@@ -56,10 +68,17 @@ func peers(t *testing.T, secret string, addresses ...string) (all []*peer, port 
 // relayTo runs a relay to the peers until the test ends.
 func relayTo(t *testing.T, port string, logger zerolog.Logger, addresses ...string) *webhook.Relay {
 	t.Helper()
+	return relayOver(t, "http", nil, port, logger, addresses...)
+}
+
+// relayOver is relayTo with a scheme.
+func relayOver(t *testing.T, scheme string, config *tls.Config, port string, logger zerolog.Logger, addresses ...string) *webhook.Relay {
+	t.Helper()
 	r := webhook.NewRelay(webhook.RelayOptions{
-		Peers:   &url.URL{Scheme: "http", Host: "switchyard-peers:" + port, Path: "/-/webhook"},
+		Peers:   &url.URL{Scheme: scheme, Host: "switchyard-peers:" + port, Path: "/-/webhook"},
 		Secrets: func() (string, error) { return secret + "\nan older one\n", nil },
 		Resolve: func(context.Context, string) ([]string, error) { return addresses, nil },
+		TLS:     config,
 		Logger:  logger,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -101,6 +120,33 @@ func TestRelayProvesItselfToPeers(t *testing.T) {
 	}
 	if strings.Contains(log.String(), secret) {
 		t.Error("the log has the secret in it")
+	}
+}
+
+// The certificates of peers are for the name that all of them have, and each is called by
+// its address.
+func TestRelayTellsGatewaysOverTLS(t *testing.T) {
+	authority := testbed.NewAuthority(t)
+	shown := authority.Certificate("gateway")
+	server := &tls.Config{Certificates: []tls.Certificate{authority.Certificate("switchyard-peers")}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: authority.Pool()}
+	all, port := peersOver(t, server, secret, "127.0.0.1", "127.0.0.2")
+	relayOver(t, "https", &tls.Config{RootCAs: authority.Pool(), Certificates: []tls.Certificate{shown}}, port, zerolog.Nop(), "127.0.0.1", "127.0.0.2").Tell()
+	for _, p := range all {
+		testbed.Eventually(t, "every gateway is told", func() bool { return p.pokes.Load() == 1 })
+	}
+	for name, client := range map[string]*tls.Config{
+		"the authority of the machine": nil,
+		"another authority":            {RootCAs: testbed.NewAuthority(t).Pool(), Certificates: []tls.Certificate{shown}},
+		"no certificate":               {RootCAs: authority.Pool()},
+	} {
+		var log testbed.Log
+		relayOver(t, "https", client, port, zerolog.New(&log), "127.0.0.1").Tell()
+		testbed.Eventually(t, "with "+name+" the log says that nobody was told", func() bool { return strings.Contains(log.String(), "tell 127.0.0.1 of a push") })
+	}
+	for _, p := range all {
+		if n := p.pokes.Load(); n != 1 {
+			t.Errorf("%s was told %d times", p.address, n)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/switchyard-gateway/switchyard/cmd/switchyard/serve"
 	"github.com/switchyard-gateway/switchyard/commitstatus"
@@ -20,14 +21,34 @@ func forgeOptions(p process, s settings, o *serve.Options) error {
 	if o.WebhookSecrets, err = secretSource(p, s, "webhookSecretFile", webhookSecretEnv); err != nil {
 		return err
 	}
-	if peers := s.text("webhookPeers"); peers != "" {
-		if o.WebhookSecrets == nil {
-			return usagef("webhookPeers needs a secret to sign with: give webhookSecretFile or %s", webhookSecretEnv)
-		}
-		o.WebhookPeers = must(url.Parse(peers))
+	if err := peersOptions(s, o); err != nil {
+		return err
 	}
 	o.CommitStatus, err = commitStatusOptions(p, s)
 	return err
+}
+
+// peersOptions says how the other gateways are told of pushes.
+func peersOptions(s settings, o *serve.Options) error {
+	files := trustFiles{
+		ca: s.text("webhookPeersCaFile"), cert: s.text("webhookPeersCertFile"), key: s.text("webhookPeersKeyFile"),
+		caName: "webhookPeersCaFile", pairName: "webhookPeersCertFile and webhookPeersKeyFile",
+	}
+	config, err := files.config()
+	if err != nil {
+		return err
+	}
+	peers := s.text("webhookPeers")
+	switch {
+	case config != nil && !strings.HasPrefix(peers, "https:"):
+		return usagef("%s and %s are for a webhookPeers with https", files.caName, files.pairName)
+	case peers == "":
+		return nil
+	case o.WebhookSecrets == nil:
+		return usagef("webhookPeers needs a secret to sign with: give webhookSecretFile or %s", webhookSecretEnv)
+	}
+	o.WebhookPeers, o.WebhookPeersTLS = must(url.Parse(peers)), config
+	return nil
 }
 
 // commitStatusOptions is nil if no forge is told. They are tried out, so that

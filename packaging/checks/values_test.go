@@ -58,6 +58,43 @@ func TestPodsGetAsLongAsSettingsSay(t *testing.T) {
 	}
 }
 
+// TestGatewaysAreToldOfPushesAsTheyListen compares what the listener speaks with how the
+// others call it.
+func TestGatewaysAreToldOfPushesAsTheyListen(t *testing.T) {
+	for settings, scheme := range map[string]string{
+		"{}": "http",
+		"{tlsCertFile: [/etc/tls/tls.crt], tlsKeyFile: [/etc/tls/tls.key]}": "https",
+		"{tlsCertFile: /etc/tls/tls.crt, tlsKeyFile: /etc/tls/tls.key}":     "https",
+		"{acmeHost: [models.example.com], acmeAcceptTerms: true}":           "https",
+		"{tlsCertFile: []}": "http",
+	} {
+		t.Run(settings, func(t *testing.T) {
+			values := map[string]any{}
+			if err := yaml.Unmarshal([]byte("repository: https://git.example.com/models.git\nsecrets: {webhook: {name: push-hook}}\nsettings: "+settings), &values); err != nil {
+				t.Fatal(err)
+			}
+			objects, err := render(t, values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := map[string]bool{}
+			for _, o := range objects {
+				for _, line := range strings.Split(string(o.text), "\n") {
+					line = strings.TrimSpace(line)
+					if strings.HasPrefix(line, "webhookPeers:") || strings.Contains(line, "appProtocol:") {
+						said[line] = true
+					}
+				}
+			}
+			for _, want := range []string{"webhookPeers: " + scheme + "://models-switchyard-peers:8080/-/webhook", "- {name: http, port: 80, targetPort: http, appProtocol: " + scheme + "}"} {
+				if !said[want] {
+					t.Errorf("there is no %q in %v", want, said)
+				}
+			}
+		})
+	}
+}
+
 func terminationGracePeriod(t *testing.T, objects []object) int {
 	t.Helper()
 	for _, o := range objects {

@@ -36,6 +36,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* What the public listener speaks: https alone as soon as it has certificates. */}}
+{{- define "switchyard.scheme" -}}
+{{- ternary "https" "http" (or (not (empty .Values.settings.tlsCertFile)) (not (empty .Values.settings.acmeHost))) -}}
+{{- end -}}
+
 {{/* Whether gateways tell each other of pushes. */}}
 {{- define "switchyard.relays" -}}
 {{- if and .Values.webhookPeers .Values.secrets.webhook.name -}}true{{- end -}}
@@ -75,7 +80,7 @@ Go's, such as 1m30s; the only reader of those that Helm has adds them to a date.
 {{- $_ := set $own "webhookSecretFile" (printf "/etc/switchyard/webhook/%s" .Values.secrets.webhook.key) -}}
 {{- end -}}
 {{- if include "switchyard.relays" . -}}
-{{- $_ := set $own "webhookPeers" (printf "http://%s:8080/-/webhook" (include "switchyard.peers" .)) -}}
+{{- $_ := set $own "webhookPeers" (printf "%s://%s:8080/-/webhook" (include "switchyard.scheme" .) (include "switchyard.peers" .)) -}}
 {{- end -}}
 {{- merge $own .Values.settings | toYaml -}}
 {{- end -}}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"crypto/tls"
 	"io"
 	"math"
 	"net"
@@ -57,8 +58,11 @@ type Options struct {
 	// WebhookPeers is the URL of the webhook of all gateways of the repository, told
 	// of what a forge tells this one; nil: it is the only one, or each is told.
 	WebhookPeers *url.URL
-	Secrets      deployments.Secrets
-	Access       schema.Access // what endpoints that do not say ask of callers; empty: a key as soon as one is declared
+	// WebhookPeersTLS says whom to trust there, and which certificate to show; nil: as
+	// the machine does.
+	WebhookPeersTLS *tls.Config
+	Secrets         deployments.Secrets
+	Access          schema.Access // what endpoints that do not say ask of callers; empty: a key as soon as one is declared
 	// SharedLimits says where rates are kept for several gateways; Logger is the process's
 	// own. Nil: this one keeps them for itself.
 	SharedLimits *shared.Options

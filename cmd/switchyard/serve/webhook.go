@@ -35,7 +35,7 @@ func (p *process) makeWebhook() {
 	}
 	p.webhook = &hook{poller: poller}
 	if peers := p.options.WebhookPeers; peers != nil {
-		p.webhook.relay = webhook.NewRelay(webhook.RelayOptions{Peers: peers, Secrets: p.options.WebhookSecrets, Logger: p.logger})
+		p.webhook.relay = webhook.NewRelay(webhook.RelayOptions{Peers: peers, Secrets: p.options.WebhookSecrets, TLS: p.options.WebhookPeersTLS, Logger: p.logger})
 		o.Relay = p.webhook.relay.Tell
 	}
 	p.webhook.receiver = webhook.New(o)
