@@ -67,6 +67,21 @@ func TestFindKnowsEachKeyByItsText(t *testing.T) {
 	}
 }
 
+func TestAKeyIsFoundAgainByItsText(t *testing.T) {
+	_, kept := access.NewKey()
+	_, gone := access.NewKey()
+	before := load(t, map[string]string{"keys/kept.yaml": document(kept, "endpoints: a"), "keys/gone.yaml": document(gone, "endpoints: a"), "endpoints/a.yaml": ""})
+	after := load(t, map[string]string{"keys/renamed.yaml": document(kept, "endpoints: '*'")})
+	for _, k := range before.Keys() {
+		switch again := after.Again(k); {
+		case k.Name == "gone" && again != nil:
+			t.Errorf("%+v is another key", again)
+		case k.Name == "kept" && (again == nil || again.Name != "renamed"):
+			t.Errorf("%+v", again)
+		}
+	}
+}
+
 func TestExpiryIsTheFirstMomentThatAKeyIsNoLongerGood(t *testing.T) {
 	text, hash := access.NewKey()
 	k := load(t, map[string]string{"keys/a.yaml": document(hash, "endpoints: '*'\nexpires: 2030-01-31")}).Find(text)

@@ -46,6 +46,9 @@ func (s *Set) Find(text string) *Key {
 	return k
 }
 
+// Again is the key with the text of one of another revision, nil if there is none any more.
+func (s *Set) Again(k *Key) *Key { return s.byHash[k.hash] }
+
 // Expired reports whether the key is no longer good.
 func (k *Key) Expired(now time.Time) bool { return !k.Expires.IsZero() && !now.Before(k.Expires) }
 

@@ -81,11 +81,8 @@ func (d *door) caller(ctx context.Context, r *http.Request, now time.Time, path 
 		return c, &refused{http.StatusUnauthorized, "several_keys", "the request bears more than one API key or token, or one and something else in one header field"}
 	case shown.key != "":
 		c.key = d.keys.Find(shown.key)
-		switch {
-		case c.key == nil:
-			return c, &refused{http.StatusUnauthorized, "unknown_key", "the API key is not known"}
-		case c.key.Expired(now):
-			return c, &refused{http.StatusUnauthorized, "expired_key", "the API key has expired"}
+		if why := notGood(c.key, now); why != nil {
+			return c, why
 		}
 	case shown.token != "":
 		verified, reason := d.tokens.Verify(ctx, now, shown.token)
@@ -99,6 +96,17 @@ func (d *door) caller(ctx context.Context, r *http.Request, now time.Time, path 
 		}
 	}
 	return c, nil
+}
+
+// notGood says why a key that was looked for is not good, nil if it is.
+func notGood(k *access.Key, now time.Time) *refused {
+	switch {
+	case k == nil:
+		return &refused{http.StatusUnauthorized, "unknown_key", "the API key is not known"}
+	case k.Expired(now):
+		return &refused{http.StatusUnauthorized, "expired_key", "the API key has expired"}
+	}
+	return nil
 }
 
 // exposed reports whether there is a key or a token in the URL, and sees to it that it

@@ -147,7 +147,7 @@ func (s *Snapshot) serve(w http.ResponseWriter, r *http.Request, i int, to targe
 	q.s, q.e, q.w, q.r, q.path, q.rest, q.read, q.body = s, s.endpoints[i], w, r, to.path, to.rest, to.read, to.body
 	q.room, q.entered, q.caller, q.identified = to.room, to.entered, to.caller, to.identified
 	q.serve()
-	*q = request{}
+	*q = request{withdrawn: q.withdrawn}
 	requests.Put(q) // not after a panic: the server may look at the header still
 }
 

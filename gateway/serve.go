@@ -62,8 +62,9 @@ type request struct {
 	spans spans // the zero value: none are kept
 
 	caller     caller
-	identified bool // caller is known from before the endpoint was
-	held       held // of the limits
+	identified bool                             // caller is known from before the endpoint was
+	withdrawn  func(time.Time) *forward.Failure // noMore, made once
+	held       held                             // of the limits
 
 	identity forward.Identity
 	result   forward.Result
@@ -231,6 +232,12 @@ func (q *request) spec() forward.Attempt {
 	}
 	if q.spans.request != nil {
 		a.Trace = q.nextSpan()
+	}
+	if q.caller.known() {
+		if q.withdrawn == nil {
+			q.withdrawn = q.noMore
+		}
+		a.Withdrawn = q.withdrawn
 	}
 	if q.edited != nil {
 		a.Body, a.Length = q.edited.again(), q.edited.length

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/switchyard-gateway/switchyard/access"
@@ -22,6 +23,7 @@ type Token struct {
 	// Claims are all that the issuer says, as a JSON object.
 	Claims []byte
 
+	expires   time.Time
 	endpoints []string // patterns of names
 	all       bool     // of the endpoints
 }
@@ -35,6 +37,9 @@ func (t *Token) Name() string {
 	}
 	return "jwt:" + subject
 }
+
+// Expired reports whether the token is no longer good.
+func (t *Token) Expired(now time.Time) bool { return now.After(t.expires) }
 
 // Allows reports whether the token is good for an endpoint.
 func (t *Token) Allows(endpoint string) bool {

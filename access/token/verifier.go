@@ -184,7 +184,7 @@ func (v *Verifier) claimed(now time.Time, payload []byte) (*Token, Reason) {
 	default:
 		return nil, Early
 	}
-	t := &Token{Subject: claims.Subject, Claims: payload, all: v.options.EndpointsClaim == ""}
+	t := &Token{Subject: claims.Subject, Claims: payload, expires: claims.Expiry.Time().Add(v.options.Skew), all: v.options.EndpointsClaim == ""}
 	if !t.all {
 		t.endpoints = patterns(all[v.options.EndpointsClaim])
 	}

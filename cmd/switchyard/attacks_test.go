@@ -25,6 +25,7 @@ func attacks() []attack {
 		{"a good key with one letter changed, at each place", alteredKeys},
 		{"the hash of a key, its name, and another scheme than Bearer", whatIsInGit},
 		{"a key that has expired", expiredKeys},
+		{"streams that are open when their key is revoked, over HTTP/1 and HTTP/2 and as WebSockets, to go on with them", revokedStreams},
 		{"a good key for another endpoint", otherEndpoints},
 		{"a good key in the query or in the path, also with letters that are escaped", keysInURLs},
 		{"two keys in one request, one of them good", severalKeys},

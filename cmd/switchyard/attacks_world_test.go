@@ -27,6 +27,7 @@ type besieged struct {
 	*reader
 
 	key, expired string // of callers; key is good for pricing and open
+	leaked       string // another one, until it is revoked
 	token        string // of the admin listener
 	issuer       *tokentest.Issuer
 	issued       tokentest.Key // of the issuer
@@ -56,6 +57,10 @@ func besiege(t *testing.T) *besieged {
 	b.model = watchedServer(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		if r.URL.Path == "/base/stream" {
+			goOn(w, r)
+			return
+		}
 		if status, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/base/redirect/")); err == nil {
 			w.Header().Set("Location", b.inside.url+"/admin")
 			w.WriteHeader(status)
@@ -111,8 +116,10 @@ func (b *besieged) commitWorld() {
 	write("deployments/other.yaml", "versions: {1: {url: %s}}\n", b.other.url)
 	key, hash := access.NewKey()
 	expired, old := access.NewKey()
-	b.key, b.expired = key, expired
+	leaked, known := access.NewKey()
+	b.key, b.expired, b.leaked = key, expired, leaked
 	write("keys/partner.yaml", "hash: %s\nendpoints: [pricing, open]\n", access.HashText(hash))
+	write("keys/leaked.yaml", "hash: %s\nendpoints: pricing\n", access.HashText(known))
 	write("keys/old.yaml", "hash: %s\nendpoints: '*'\nexpires: 2020-01-01\n", access.HashText(old))
 	b.git("git init -q -b main && git add --all && git commit -qm World")
 }
@@ -256,7 +263,7 @@ func (b *besieged) searchSecrets() (tried, found int) {
 	}
 	outputs["options"] = fmt.Sprintf("%+v", b.settings)
 	for name, text := range outputs {
-		for what, secret := range map[string]string{"a caller's token": "eyJ", "a key": b.key, "an expired key": b.expired, "the token": b.token, "a deployment's secret": b.deployed} {
+		for what, secret := range map[string]string{"a caller's token": "eyJ", "a key": b.key, "an expired key": b.expired, "a revoked key": b.leaked, "the token": b.token, "a deployment's secret": b.deployed} {
 			tried++
 			if strings.Contains(text, secret) {
 				b.t.Errorf("%s is in %s", what, name)

@@ -23,6 +23,7 @@ type alarm struct {
 	timer *time.Timer
 	rings time.Time // when the timer does; zero when it does not run
 	limit time.Time // zero for none
+	looks bool      // at a stream, whether its caller may go on with it
 }
 
 // horizon is the longest time that the timer is set for, and so the time for
@@ -51,6 +52,9 @@ func (t *attempt) setAlarm(limit time.Time) {
 func (t *attempt) windAlarm() {
 	now := time.Now()
 	d := min(t.alarm.limit.Sub(now), horizon)
+	if t.alarm.looks {
+		d = min(d, lookEvery)
+	}
 	t.alarm.rings = now.Add(d)
 	if t.alarm.timer == nil {
 		t.alarm.timer = time.AfterFunc(d, t.ring)
@@ -64,7 +68,7 @@ func (t *attempt) windAlarm() {
 func (t *attempt) clearAlarm() {
 	t.alarm.mu.Lock()
 	defer t.alarm.mu.Unlock()
-	t.alarm.limit = time.Time{}
+	t.alarm.limit, t.alarm.looks = time.Time{}, false
 }
 
 // stopAlarm is for an attempt whose memory is not used again.
@@ -78,9 +82,10 @@ func (t *attempt) ring() {
 	t.alarm.mu.Lock()
 	defer t.alarm.mu.Unlock()
 	t.alarm.rings = time.Time{}
+	now := time.Now()
 	switch {
 	case t.alarm.limit.IsZero():
-	case time.Now().Before(t.alarm.limit):
+	case now.Before(t.alarm.limit) && !t.withdraw(now):
 		t.windAlarm()
 	default:
 		t.alarm.limit = time.Time{}
@@ -88,8 +93,8 @@ func (t *attempt) ring() {
 	}
 }
 
-// expire ends the attempt for want of time, also where it is stuck in reading
-// from the caller or in writing to it.
+// expire ends the attempt, for want of time or because its caller may have no more of
+// it, also where it is stuck in reading from the caller or in writing to it.
 func (t *attempt) expire() {
 	if t.unblock() {
 		t.lifetime.end(context.DeadlineExceeded)
@@ -118,7 +123,8 @@ func (t *attempt) unblock() bool {
 	return true
 }
 
-// timedOut reports whether the time is over.
+// timedOut reports whether the gateway has ended the attempt: its time is over, or it is
+// withdrawn.
 func (t *attempt) timedOut() bool {
 	t.guard.Lock()
 	defer t.guard.Unlock()

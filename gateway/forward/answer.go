@@ -93,6 +93,7 @@ func (t *attempt) answerStream(res *http.Response, buf []byte) {
 	if !t.commit(res) {
 		return
 	}
+	t.lookAfter()
 	if err := t.control().Flush(); err != nil {
 		t.cutShort(t.callerGone(err))
 		return

@@ -67,9 +67,10 @@ type doing struct {
 	writing sync.Mutex // held while informational answers are written
 	final   bool       // no more of those; guarded by writing
 
-	guard   sync.Mutex // of what follows
-	over    bool       // w must not be touched any more
-	expired bool
+	guard     sync.Mutex // of what follows
+	over      bool       // w must not be touched any more
+	expired   bool
+	withdrawn *Failure // why the caller may have no more of a stream; nil: he may
 }
 
 // attempt gives memory for one call of Serve.

@@ -53,7 +53,8 @@
 //     that breaks before its first byte was passed on is a 502.
 //   - A broken body, a slow caller or one that leaves is not the deployment's
 //     fault in the Result. The caller's leaving ends the request to the
-//     deployment. So does [ErrShutdown], which is nobody's fault.
+//     deployment. So does [ErrShutdown], which is nobody's fault, and Attempt.Withdrawn
+//     that of a stream.
 //   - A request goes to another replica only if no connection could be made to
 //     the first, or if that says in HTTP/2 that it has not processed it. A transport
 //     may repeat what is idempotent by its method on a new connection, and what came

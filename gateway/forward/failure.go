@@ -175,6 +175,9 @@ func BodyError(ctx context.Context, err error) Failure {
 // caller's time is over that is why, whoever was the first to notice.
 func (t *attempt) explain(err error) Failure {
 	ctx := t.in.Context()
+	if withdrawn := t.whyWithdrawn(); withdrawn != nil {
+		return *withdrawn
+	}
 	switch {
 	case t.timedOut(), t.Late():
 		return Failure{Status: http.StatusGatewayTimeout, Kind: record.Timeout, Message: "the deployment did not answer in time", Err: errTimeout}

@@ -98,6 +98,11 @@ type Attempt struct {
 	// the header as it was.
 	// It must not keep what it is given.
 	Yield func(Failed) bool
+	// Withdrawn is asked, if it is not nil, every second while a stream is
+	// passed on, whether its caller may go on: what it says is then how the stream ends;
+	// nil: he may. Plain answers end by themselves. It is called by another goroutine, and
+	// not any more when Serve returns.
+	Withdrawn func(now time.Time) *Failure
 	// Answering is called, if it is not nil, before the head of the deployment's answer is
 	// written: there is no other attempt from then on, and Yield is not asked any more. read
 	// tells that all of Body has been read, and that nothing holds on to it.

@@ -50,6 +50,7 @@ func (t *attempt) switchProtocols(res *http.Response) {
 	t.guard.Lock()
 	t.result.Committed = true
 	t.guard.Unlock()
+	t.lookAfter()
 	j := joint{attempt: t, near: near, far: far}
 	stop := context.AfterFunc(t, j.close)
 	defer stop()

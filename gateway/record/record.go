@@ -19,7 +19,7 @@ type Outcome string
 const (
 	OK       Outcome = "ok"
 	Error    Outcome = "error"
-	Canceled Outcome = "canceled" // the caller left
+	Canceled Outcome = "canceled" // the caller left, or may not call any more
 	Dropped  Outcome = "dropped"  // a copy that was not sent, or not to its end; ErrorKind says why
 )
 
@@ -46,6 +46,7 @@ const (
 	Loop         ErrorKind = "loop"          // the request is itself a copy
 	Refused      ErrorKind = "refused"       // the gateway refused the live request, so there is nothing to copy
 	Limited      ErrorKind = "limited"       // the body is above a limit of what may be in flight
+	Revoked      ErrorKind = "revoked"       // the key or the token by which a stream was let in is no longer good
 	Upgrade      ErrorKind = "upgrade"       // upgraded connections are not copied
 	Overload     ErrorKind = "overload"      // the gateway had too much to do
 	Shutdown     ErrorKind = "shutdown"      // the gateway stopped first
