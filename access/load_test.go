@@ -67,6 +67,23 @@ func TestFindKnowsEachKeyByItsText(t *testing.T) {
 	}
 }
 
+// A key is found within a text, and what only looks like one amid other letters is not.
+func TestWithin(t *testing.T) {
+	one, hash := access.NewKey()
+	other := "sy_" + strings.Repeat("a", 43)
+	set := load(t, map[string]string{"keys/one.yaml": document(hash, "endpoints: '*'")})
+	for text, want := range map[string]bool{
+		"": false, "sy_": false, other[:45]: false, "a sy_ b": false,
+		one: true, other: true, "Token " + other: true, other + "x": true, "a=1&key=" + other: true, "sy_sy_" + other: true,
+		"x" + one: true, "x" + one + "x": true, "x" + other: false, "x" + other + "x": false, "x" + other + one: true, "xsy_" + other + "." + other: true,
+		"x" + strings.Repeat(other, 16): false, "x" + strings.Repeat(other, 17): true, // nobody has so many by chance
+	} {
+		if got := set.Within(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
 func TestAKeyIsFoundAgainByItsText(t *testing.T) {
 	_, kept := access.NewKey()
 	_, gone := access.NewKey()

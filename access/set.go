@@ -46,6 +46,31 @@ func (s *Set) Find(text string) *Key {
 	return k
 }
 
+// mostCandidates bounds how many keys are looked up for one text: it takes chance to have
+// one, and malice to have more.
+const mostCandidates = 16
+
+// Within reports whether there is a key in a text: any that begins where no letter of keys
+// stands before, and one of the set wherever it stands. For long texts of random letters,
+// such as the tokens of others, have some in them that look like a key.
+func (s *Set) Within(text string) bool {
+	candidates := 0
+	for begin := strings.Index(text, prefix); begin >= 0 && begin+length <= len(text); {
+		if candidate := text[begin : begin+length]; IsKey(candidate) {
+			candidates++
+			if begin == 0 || !letter(text[begin-1]) || candidates > mostCandidates || s.Find(candidate) != nil {
+				return true
+			}
+		}
+		next := strings.Index(text[begin+1:], prefix)
+		if next < 0 {
+			break
+		}
+		begin += 1 + next
+	}
+	return false
+}
+
 // Again is the key with the text of one of another revision, nil if there is none any more.
 func (s *Set) Again(k *Key) *Key { return s.byHash[k.hash] }
 

@@ -132,6 +132,7 @@ func (d *door) redact(text string) (redacted string, found bool) {
 
 func (d *door) redactPlain(text string) (redacted string, found bool) {
 	redacted, found = access.Redact(text)
+	found = found && d.keys.Within(text)
 	if d.tokens == nil {
 		return redacted, found
 	}
@@ -185,8 +186,7 @@ func (d *door) shown(h http.Header) credentials {
 				c.good += len(values)
 			case text != "":
 				c.others = true
-				_, within := access.Redact(text)
-				c.broken = c.broken || within
+				c.broken = c.broken || d.keys.Within(text)
 			}
 		}
 	}

@@ -45,6 +45,8 @@ func TestKeysAreAskedForAsSoonAsThereIsOne(t *testing.T) {
 	good, document := newKey("endpoints: ['pricing*', free, maybe]")
 	expired, expiredDocument := newKey("endpoints: '*'\nexpires: 2020-01-01")
 	stranger, _ := access.NewKey()
+	other, _ := access.NewKey()
+	looksLikeOne := "Zm9v" + other + "YmFy" // letters of base64url, as a token has them
 	f["keys/good.yaml"], f["keys/old.yaml"] = document, expiredDocument
 	s.serve(f)
 	for _, c := range []struct {
@@ -67,6 +69,9 @@ func TestKeysAreAskedForAsSoonAsThereIsOne(t *testing.T) {
 		{"twice in one field", "/v1/pricing", []string{"Authorization", good + ", Bearer " + good}, 401, "among other things", ""},
 		{"public, in quotes", "/v1/free", []string{"Authorization", `Bearer "` + good + `"`}, 401, "among other things", ""},
 		{"public, in another scheme", "/v1/free", []string{"X-API-Key", "Token " + good}, 401, "among other things", ""},
+		{"public, the deployment's, whose letters look like a key", "/v1/free?sign=" + looksLikeOne, []string{"Authorization", looksLikeOne}, 200, "", looksLikeOne},
+		{"public, among others' letters", "/v1/free", []string{"Authorization", "abc" + good + "def"}, 401, "among other things", ""},
+		{"in the query, among others' letters", "/v1/free?sign=abc" + good + "def", nil, 401, "must not stand in a URL", ""},
 		{"another endpoint", "/v1/users", []string{"Authorization", good}, 403, `not good for the endpoint \"users\"`, ""},
 		{"in the query", "/v1/pricing?key=" + good, []string{"Authorization", good}, 401, "must not stand in a URL", ""},
 		{"in the path", "/v1/pricing/" + good, []string{"Authorization", good}, 401, "must not stand in a URL", ""},
