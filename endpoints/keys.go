@@ -41,6 +41,12 @@ func (ks Keys) NeedBody() bool {
 //
 // The subject may share memory with r, not with body or claims.
 func (ks Keys) Subject(r *http.Request, body, claims []byte) (subject string, ok bool) {
+	subject, _, ok = ks.Find(r, body, claims)
+	return subject, ok
+}
+
+// Find is Subject, and tells whose value it is.
+func (ks Keys) Find(r *http.Request, body, claims []byte) (subject string, of schema.Key, ok bool) {
 	for _, k := range ks {
 		switch k.Source {
 		case schema.KeyHeader:
@@ -55,10 +61,10 @@ func (ks Keys) Subject(r *http.Request, body, claims []byte) (subject string, ok
 			subject = claim(claims, k.Name)
 		}
 		if subject != "" && len(subject) <= MaxSubject {
-			return subject, true
+			return subject, k, true
 		}
 	}
-	return "", false
+	return "", schema.Key{}, false
 }
 
 // claim is a member of the claims.

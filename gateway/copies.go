@@ -127,7 +127,7 @@ func (q *request) eachSampled(f func(*mirrored)) {
 // mirrorRecord is what is known of a copy's record before it is sent.
 func (q *request) mirrorRecord(m *mirrored) record.Record {
 	rec := m.template
-	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
+	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subjectID, q.r.Method, q.path
 	rec.Commit, rec.KeyName = q.s.commit, q.caller.name()
 	if q.spans.request != nil {
 		rec.Trace = forward.Child(q.spans.request)

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/switchyard-gateway/switchyard/endpoints"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/mirror"
 	"github.com/switchyard-gateway/switchyard/gateway/pair"
@@ -37,9 +36,10 @@ type request struct {
 	started time.Time
 	tried   time.Time // when the attempt began, after what was read ahead
 
-	backend  *backend
-	subject  string    // of the assignment; empty without
-	deadline time.Time // when the time is over that the caller has given; zero: it has not said
+	backend   *backend
+	subject   string    // of the assignment; empty without
+	subjectID string    // the same as records have it
+	deadline  time.Time // when the time is over that the caller has given; zero: it has not said
 
 	read    []byte          // the whole body, when a key asked for it and it could be read ahead
 	body    io.Reader       // the whole body, when its beginning was read ahead; else nil
@@ -154,38 +154,12 @@ func (q *request) readAhead() (err error) {
 	return err
 }
 
-// keyed is the body as keys may look at it: they read so much of it and no more, whoever
-// else has read all of it.
-func (q *request) keyed() []byte {
-	if len(q.read) > endpoints.MaxBodyKey {
-		return nil
-	}
-	return q.read
-}
-
 // live is the caller's body as far as it was not read.
 func (q *request) live() io.Reader {
 	if q.body != nil {
 		return q.body
 	}
 	return q.r.Body
-}
-
-// assign chooses the backend.
-func (q *request) assign() {
-	e := q.e
-	if len(e.Assignment) > 0 {
-		if subject, ok := e.Assignment.Subject(q.r, q.keyed(), q.claims()); ok {
-			q.subject = subject
-			q.backend = &e.backends[e.Assign(subject)]
-			return
-		}
-	}
-	if len(e.backends) == 1 {
-		q.backend = &e.backends[0]
-		return
-	}
-	q.backend = &e.backends[e.AssignRandom()]
 }
 
 // attempt answers the request from its backend.
@@ -266,14 +240,6 @@ func (q *request) refuse(f forward.Failure) forward.Result {
 	return forward.Refuse(q.w, q.r, q.id, f)
 }
 
-// claims are those of the caller's token, nil without one.
-func (q *request) claims() []byte {
-	if q.caller.token == nil {
-		return nil
-	}
-	return q.caller.token.Claims
-}
-
 // allows reports whether a version takes a method.
 func allows(methods []string, method string) bool {
 	return len(methods) == 0 || slices.Contains(methods, method)
@@ -300,7 +266,7 @@ func (q *request) write(result *forward.Result) {
 	rec := &q.record
 	*rec = b.template
 	rec.Attempt, rec.Superseded, rec.FallbackFrom = q.number, q.superseded, q.fallbackFrom
-	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subject, q.r.Method, q.path
+	rec.RequestID, rec.Subject, rec.Method, rec.Path = q.id, q.subjectID, q.r.Method, q.path
 	rec.Commit, rec.KeyName, rec.HasQuery = q.s.commit, q.caller.name(), q.r.URL.RawQuery != ""
 	rec.Start, rec.End = q.started, q.tried.Add(result.Took)
 	if result.TTFB > 0 {

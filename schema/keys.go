@@ -52,6 +52,26 @@ func ParseKey(s string) (Key, error) {
 	return Key{KeySource(source), name}, nil
 }
 
+// Confidential reports whether the value of a key is a credential or may be one: every
+// cookie, as the field Cookie is among Credentials, and parameters of the query whose names
+// say so. Header fields that hold credentials are no keys.
+func (k Key) Confidential() bool {
+	return k.Source == KeyCookie || k.Source == KeyQuery && confidentialParameter(k.Name)
+}
+
+// confidentialParameter reports whether a parameter of a query holds a credential, by its
+// name, in which letter case does not count, nor - in place of _.
+func confidentialParameter(name string) bool {
+	switch strings.ReplaceAll(strings.ToLower(name), "-", "_") {
+	case "access_key", "access_token", "accesskey", "accesstoken", "api_key", "api_token", "apikey", "apitoken", "app_key", "auth", "auth_token", "authorization",
+		"bearer", "client_secret", "credential", "id_token", "jwt", "key", "passwd", "password", "pwd", "refresh_token", "secret", "session", "session_id",
+		"session_token", "sessionid", "sid", "sig", "signature", "subscription_key", "token", "user_key", "x_amz_credential", "x_amz_security_token",
+		"x_amz_signature", "x_api_key", "x_goog_credential", "x_goog_signature":
+		return true
+	}
+	return false
+}
+
 func headerKey(name string) (Key, error) {
 	canonical := textproto.CanonicalMIMEHeaderKey(name)
 	switch {

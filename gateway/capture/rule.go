@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/switchyard-gateway/switchyard/access"
 	"github.com/switchyard-gateway/switchyard/gateway/pointer"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
@@ -169,7 +170,8 @@ func omit(b []byte, t *tap.Tap, reason string) []byte {
 }
 
 // fields appends the captured fields of a header: a text each, with commas
-// between the values of one that was repeated, as RFC 9110 5.3 joins them.
+// between the values of one that was repeated, as RFC 9110 5.3 joins them, and API
+// keys starred out.
 func fields(b []byte, all []tap.Field) []byte {
 	if len(all) == 0 {
 		return b
@@ -181,7 +183,8 @@ func fields(b []byte, all []tap.Field) []byte {
 		}
 		b = record.AppendString(b, f.Name)
 		b = append(b, ':')
-		b = record.AppendString(b, strings.Join(f.Values, ", "))
+		text, _ := access.Redact(strings.Join(f.Values, ", "))
+		b = record.AppendString(b, text)
 	}
 	return append(b, '}')
 }

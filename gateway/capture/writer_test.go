@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/switchyard-gateway/switchyard/access"
 	"github.com/switchyard-gateway/switchyard/gateway/capture"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
@@ -48,6 +49,7 @@ func TestCapturedObjects(t *testing.T) {
 	plain := capture.Declared{Response: true, MaxBytes: 100, Headers: []string{"X-Tenant"}}
 	redacting := capture.Declared{Response: true, MaxBytes: 100, Redact: []string{"/ssn"}}
 	kind := http.Header{"Content-Type": {"application/json"}}
+	key, _ := access.NewKey()
 	for _, c := range []struct {
 		name     string
 		declared capture.Declared
@@ -63,6 +65,7 @@ func TestCapturedObjects(t *testing.T) {
 		{"the beginning of JSON too", plain, kind, `"` + strings.Repeat("x", 200) + `"`, false, `{"contentType":"application/json","bytes":202,"truncated":true,"bodyBase64":"` + base64.StdEncoding.EncodeToString([]byte(`"`+strings.Repeat("x", 99))) + `"}`, 0},
 		{"and what broke off", plain, kind, `{"a": 1`, true, `{"contentType":"application/json","bytes":7,"truncated":true,"bodyBase64":"eyJhIjogMQ=="}`, 0},
 		{"an empty body is none", plain, http.Header{"X-Tenant": {"a", `"b"`}}, ``, false, `{"contentType":null,"bytes":0,"truncated":false,"headers":{"X-Tenant":"a, \"b\""}}`, 0},
+		{"no key in a field", plain, http.Header{"X-Tenant": {"a", key}}, ``, false, `{"contentType":null,"bytes":0,"truncated":false,"headers":{"X-Tenant":"a, sy_***"}}`, 0},
 		{"a body that never began", plain, kind, ``, true, `{"contentType":"application/json","bytes":0,"truncated":true}`, 0},
 		{"gzip is decoded", redacting, http.Header{"Content-Encoding": {"gzip"}}, zipped(t, `{"ssn": 1, "a": 2}`), false, `{"contentType":null,"bytes":42,"truncated":false,"body":{"ssn":"[redacted]","a":2}}`, 0},
 		{"what is not decoded is base64", plain, http.Header{"Content-Encoding": {"br"}}, `x`, false, `{"contentType":null,"bytes":1,"truncated":false,"contentEncoding":"br","bodyBase64":"eA=="}`, 0},
