@@ -19,7 +19,7 @@ func (s *stage) metric(name string, labels ...string) float64 {
 	var sum float64
 lines:
 	for line := range strings.Lines(s.admin("GET", "/metrics", nil).body) {
-		if !strings.HasPrefix(line, name+"{") {
+		if !strings.HasPrefix(line, name+"{") && !strings.HasPrefix(line, name+" ") {
 			continue
 		}
 		for _, l := range labels {
