@@ -152,9 +152,9 @@ func TestS04UnreachableReplicasAreKnownWithoutDelay(t *testing.T) {
 }
 
 func TestServerThatRestartsServesFromItsFirstMoment(t *testing.T) {
-	address := testbed.Loopback(t)
-	serve := func(port string) *httptest.Server {
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(address, port))
+	address := testbed.Address(t)
+	serve := func() *httptest.Server {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +164,7 @@ func TestServerThatRestartsServesFromItsFirstMoment(t *testing.T) {
 		s.Start()
 		return s
 	}
-	first := serve("0")
+	first := serve()
 	g := newPool(t).Bind(version(t, first.URL), live)
 	mustCall(t, g)
 	first.Close()
@@ -173,8 +173,7 @@ func TestServerThatRestartsServesFromItsFirstMoment(t *testing.T) {
 			t.Fatal("a closed server answered")
 		}
 	}
-	_, port, _ := net.SplitHostPort(first.Listener.Addr().String())
-	defer serve(port).Close()
+	defer serve().Close()
 	mustCall(t, g)
 	if g.Replicas()[0].Down() {
 		t.Error("a replica that answers is still down")

@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -36,7 +35,7 @@ func sharing(t *testing.T, address string) *shared.Limiter {
 
 func TestGatewaysShareRates(t *testing.T) {
 	redis := miniredis.NewMiniRedis()
-	if err := redis.StartAddr(net.JoinHostPort(testbed.Loopback(t), "0")); err != nil {
+	if err := redis.StartAddr(testbed.Address(t)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(redis.Close)

@@ -38,7 +38,7 @@ func servers(t *testing.T, test func(*testing.T, *server)) {
 	t.Helper()
 	t.Run("miniredis", func(t *testing.T) {
 		m := miniredis.NewMiniRedis()
-		if err := m.StartAddr(net.JoinHostPort(testbed.Loopback(t), "0")); err != nil {
+		if err := m.StartAddr(testbed.Address(t)); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(m.Close)
@@ -63,14 +63,8 @@ func servers(t *testing.T, test func(*testing.T, *server)) {
 // realServer runs a server that keeps nothing on disk.
 func realServer(t *testing.T, path string) *server {
 	t.Helper()
-	host := testbed.Loopback(t)
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{address: l.Addr().String()}
-	l.Close()
-	_, port, _ := net.SplitHostPort(s.address)
+	s := &server{address: testbed.Address(t)}
+	host, port, _ := net.SplitHostPort(s.address)
 	var running *exec.Cmd
 	s.stop = func() {
 		if running != nil {

@@ -84,18 +84,3 @@ func TestAWebSocketSendsBackWhatComes(t *testing.T) {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
-
-func TestALoopbackAddressIsFreeAgainAtOnce(t *testing.T) {
-	address := net.JoinHostPort(testbed.Loopback(t), "0")
-	for range 3 {
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		address = l.Addr().String()
-		dial(t, address)
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
