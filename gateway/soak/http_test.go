@@ -3,6 +3,7 @@ package soak_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -157,7 +158,7 @@ func TestH10SlowHeadsAreClosedAndHoldUpNobody(t *testing.T) {
 			for range 12 {
 				r.off = append(r.off, round())
 			}
-			closed := p.slowHeads(slow, limit)
+			closed := p.slowHeads(slow)
 			for done := false; !done; {
 				r.on = append(r.on, round())
 				select {
@@ -174,38 +175,68 @@ func TestH10SlowHeadsAreClosedAndHoldUpNobody(t *testing.T) {
 		times, slow, latest.Seconds(), limit, where, ms(on.latencies.at(.99)), ms(off.latencies.at(.99)), certainty)
 }
 
-// slowHeads opens n connections with heads that do not end, and tells when the
-// gateway has closed all: how long it took for the one that took longest.
-func (p *process) slowHeads(n int, limit time.Duration) <-chan time.Duration {
+// slowHeads opens n connections with heads that do not end, from a process in the
+// background, and tells when the gateway has closed all: how long it took for the one
+// that took longest.
+func (p *process) slowHeads(n int) <-chan time.Duration {
 	p.t.Helper()
-	took := make(chan time.Duration, n) // all fit
-	var wg sync.WaitGroup
-	for range n {
-		c := p.dial()
+	said := background(p.t, "TestSendSlowHeads", fmt.Sprint(n, " ", p.at.Public))
+	var opened string
+	if err := said.Decode(&opened); err != nil {
+		p.t.Fatalf("slow heads were not sent: %v", err)
+	}
+	longest := make(chan time.Duration, 1)
+	go func() { // it ends with the process, which ends with the test
+		var took time.Duration
+		if err := said.Decode(&took); err != nil {
+			p.t.Errorf("slow heads are not closed: %v", err)
+		}
+		longest <- took
+	}()
+	return longest
+}
+
+// TestSendSlowHeads is what the process of slowHeads runs.
+func TestSendSlowHeads(t *testing.T) {
+	setting := os.Getenv(backgroundVariable)
+	if setting == "" {
+		t.Skip("it is a part of another test")
+	}
+	var n int
+	var address string
+	if _, err := fmt.Sscan(setting, &n, &address); err != nil {
+		t.Fatal(err)
+	}
+	took := make([]time.Duration, n)
+	var ends sync.WaitGroup
+	for i := range n {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
 		opened := time.Now()
-		_, _ = io.WriteString(c, "POST /v1/e HTTP/1.1\r\nHost: g\r\nX-Slow: ")
-		_ = c.SetReadDeadline(opened.Add(limit + testbed.Patience))
-		wg.Go(func() {
+		if _, err := io.WriteString(c, "POST /v1/e HTTP/1.1\r\nHost: g\r\nX-Slow: "); err != nil {
+			t.Error(err)
+		}
+		_ = c.SetReadDeadline(opened.Add(2 * testbed.Patience))
+		ends.Go(func() {
 			_, err := io.Copy(io.Discard, c)
 			var timeout net.Error
 			if errors.As(err, &timeout) && timeout.Timeout() {
-				p.t.Error("a slow head is not closed")
+				t.Error("a slow head is not closed")
 			}
-			took <- time.Since(opened)
+			took[i] = time.Since(opened)
 			c.Close()
 		})
 	}
-	longest := make(chan time.Duration, 1)
-	go func() {
-		wg.Wait()
-		close(took)
-		most := time.Duration(0)
-		for d := range took {
-			most = max(most, d)
-		}
-		longest <- most
-	}()
-	return longest
+	said := json.NewEncoder(os.Stdout)
+	if err := said.Encode("opened"); err != nil {
+		t.Fatal(err)
+	}
+	ends.Wait()
+	if err := said.Encode(slices.Max(took)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestH11LittleInIsLittleHeld(t *testing.T) {

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if os.Getenv(backgroundVariable) != "" {
+		os.Exit(m.Run())
+	}
 	all := testbed.AllEngines()
 	if !*soaking && *only == "" {
 		all = all[:1] // nothing depends on them
