@@ -13,6 +13,9 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway"
 )
 
+// large is more than what keys read.
+const large = endpoints.MaxBodyKey * 5 / 4
+
 // withImage is a request with an image of that many bytes, as base64 has it.
 func withImage(model string, bytes int) string {
 	return fmt.Sprintf(`{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,%s"}}]}],"user":"u","model":%q}`, strings.Repeat("A", bytes), model)
@@ -21,10 +24,11 @@ func withImage(model string, bytes int) string {
 // Requests with images in them are larger than what keys read, and are routed and changed
 // all the same.
 func TestLargeJSONBodiesAreRoutedAndChanged(t *testing.T) {
+	const limit = 2 << 20
 	r := newReplica(t, "m")
-	s := newStage(t, options{json: gateway.JSON{MaxBody: 8 << 20, Budget: 20 << 20}})
+	s := newStage(t, options{json: gateway.JSON{MaxBody: limit, Budget: 3 * limit}})
 	s.serve(models(r))
-	for i, size := range []int{endpoints.MaxBodyKey - 200, endpoints.MaxBodyKey, 3 << 20, 8<<20 - 200} {
+	for i, size := range []int{endpoints.MaxBodyKey - 200, endpoints.MaxBodyKey, limit - 200} {
 		for j, path := range []string{"/openai/v1/chat/completions", "/v1/chat/chat/completions"} {
 			for k, chunked := range []bool{false, true} {
 				var body io.Reader = strings.NewReader(withImage("chat", size))
@@ -46,11 +50,11 @@ func TestLargeJSONBodiesAreRoutedAndChanged(t *testing.T) {
 	}
 	for _, path := range []string{"/openai/v1/chat/completions", "/v1/chat/chat/completions"} {
 		for _, chunked := range []bool{false, true} {
-			var body io.Reader = strings.NewReader(withImage("chat", 8<<20))
+			var body io.Reader = strings.NewReader(withImage("chat", limit))
 			if chunked {
 				body = io.MultiReader(body)
 			}
-			if got := s.do(http.MethodPost, path, body); got.status != http.StatusRequestEntityTooLarge || !strings.Contains(got.body, "above 8388608 bytes") {
+			if got := s.do(http.MethodPost, path, body); got.status != http.StatusRequestEntityTooLarge || !strings.Contains(got.body, "above 2097152 bytes") {
 				t.Errorf("above the limit: %d %s", got.status, got.body)
 			}
 		}
@@ -62,7 +66,6 @@ func TestLargeJSONBodiesAreRoutedAndChanged(t *testing.T) {
 // All large bodies together keep to a budget, of which streams that are being answered
 // hold nothing.
 func TestLargeJSONBodiesKeepToTheirBudget(t *testing.T) {
-	const size = 3 << 20
 	begun := make(chan struct{}, 100) // more than there are
 	h := newHeld(t)
 	stream := newScripted(t, func(w http.ResponseWriter, r *http.Request) {
@@ -71,7 +74,7 @@ func TestLargeJSONBodiesKeepToTheirBudget(t *testing.T) {
 		begun <- struct{}{}
 		hang(w, r)
 	})
-	s := newStage(t, options{json: gateway.JSON{MaxBody: 4 << 20, Budget: 9 << 20}})
+	s := newStage(t, options{json: gateway.JSON{MaxBody: large * 4 / 3, Budget: 3 * large}})
 	s.serve(files{
 		"endpoints/held.yaml":   "schemaVersion: 1\nbackends: {a: {deployment: {branch: main, name: m, version: 1}}}\n",
 		"endpoints/stream.yaml": "schemaVersion: 1\nbackends: {a: {deployment: {branch: main, name: m, version: 2}}}\n",
@@ -79,7 +82,7 @@ func TestLargeJSONBodiesKeepToTheirBudget(t *testing.T) {
 	})
 	for _, path := range []string{"/openai/v1/chat", "/v1/stream/chat"} {
 		for range 5 { // more than fit at a time
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+path, strings.NewReader(withImage("stream", size)))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+path, strings.NewReader(withImage("stream", large)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,14 +101,14 @@ func TestLargeJSONBodiesKeepToTheirBudget(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
-			if a := s.post("/v1/held", withImage("", size)); a.status != http.StatusOK {
+			if a := s.post("/v1/held", withImage("", large)); a.status != http.StatusOK {
 				t.Errorf("answered %d %s", a.status, a.body)
 			}
 		})
 		<-h.arrived
 	}
 	for _, path := range []string{"/openai/v1/chat", "/v1/held"} {
-		a := s.post(path, withImage("held", size))
+		a := s.post(path, withImage("held", large))
 		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "1" || !strings.Contains(a.body, "too many large JSON bodies") {
 			t.Errorf("%s: answered %d %v %s", path, a.status, a.header, a.body)
 		}
@@ -119,7 +122,7 @@ func TestLargeJSONBodiesKeepToTheirBudget(t *testing.T) {
 	wg.Wait()
 	s.counts("switchyard_json_body_bytes ", 0)
 	h.leave <- struct{}{}
-	if a := s.post("/v1/held", withImage("", size)); a.status != http.StatusOK {
+	if a := s.post("/v1/held", withImage("", large)); a.status != http.StatusOK {
 		t.Errorf("answered %d %s when the others are gone", a.status, a.body)
 	}
 }
@@ -128,8 +131,8 @@ func TestLargeJSONBodiesKeepToTheirBudget(t *testing.T) {
 func TestLargeJSONBodiesThatAreRefusedHoldNothing(t *testing.T) {
 	s := newStage(t, options{})
 	s.serve(models(newReplica(t, "m")))
-	large := strings.Repeat("x", 3<<20)
-	for _, body := range []string{`{"model":"nobody","a":"` + large + `"}`, `{"a":"` + large, large, `{"model":"chat","a":"` + large + `"`} {
+	text := strings.Repeat("x", large)
+	for _, body := range []string{`{"model":"nobody","a":"` + text + `"}`, `{"a":"` + text, text, `{"model":"chat","a":"` + text + `"`} {
 		if got := s.post("/openai/v1/chat/completions", body); got.status != http.StatusBadRequest && got.status != http.StatusNotFound {
 			t.Errorf("%d %s", got.status, got.body)
 		}
@@ -146,7 +149,7 @@ func TestLargeJSONBodiesThatAreRefusedHoldNothing(t *testing.T) {
 			_ = res.Body.Close()
 		}
 	}()
-	_, _ = io.Copy(w, bytes.NewReader([]byte(large)))
+	_, _ = io.Copy(w, bytes.NewReader([]byte(text)))
 	_ = w.CloseWithError(io.ErrUnexpectedEOF)
 	<-ended
 	s.counts("switchyard_json_body_bytes ", 0)
