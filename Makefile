@@ -16,8 +16,8 @@ demo: build ## run the whole of it: a git repository, model servers, a gateway, 
 build: ## compile bin/switchyard, which needs no library of the system
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/switchyard ./cmd/switchyard
 
-test: ## run the tests (PACKAGES='./gateway/...')
-	$(GO) test -timeout 30m -shuffle=on $(PACKAGES)
+test: ## run the tests (PACKAGES='./gateway/...' ARGS='-run Alloc')
+	$(GO) test -timeout 30m -shuffle=on $(ARGS) $(PACKAGES)
 
 race: ## run the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m -shuffle=on ./...
