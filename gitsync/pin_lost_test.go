@@ -62,13 +62,20 @@ func TestUnpinWhileNothingServes(t *testing.T) {
 	})
 	f.serves(t, commits[1]) // the other one stands in
 	_ = f.stop()
-	var there atomic.Bool
-	f = follow(t, o, until(&there, everyone))
+	// The secret comes when both have been refused once more, lest a round that
+	// runs already find it there for the second of them only.
+	var soon, there atomic.Bool
+	f = follow(t, o, func(rev *gitsync.Revision) error {
+		err := until(&there, everyone)(rev)
+		there.Store(there.Load() || soon.Load() && rev.Commit() == commits[0])
+		return err
+	})
 	_ = f.sync()
 	if err := f.unpin(); !errors.Is(err, errSecret) || f.Status().Pin != nil {
 		t.Fatalf("unpin: %v, %+v", err, f.Status())
 	}
-	there.Store(true)
+	soon.Store(true)
+	_ = f.sync()
 	_ = f.sync()
 	f.serves(t, commits[1])
 }
