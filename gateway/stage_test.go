@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -45,8 +44,8 @@ func (m everyEngine) Run() int {
 		return m.M.Run()
 	}
 	for _, running = range testbed.AllEngines() {
-		running.Announce(os.Stdout)
 		if code := m.M.Run(); code != 0 {
+			_, _ = fmt.Println("failed with", running)
 			return code
 		}
 	}

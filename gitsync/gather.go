@@ -46,6 +46,7 @@ func (r *remote) settle(now time.Time) {
 // fetch brings commits. A server that refuses the filter is asked more coarsely
 // at once. After any other error the next fetch tries so, lest a server that just
 // hangs up be asked in vain for ever; when the coarsest fails, too, it was not that.
+// First of all a server whose greeting was guessed is asked for it.
 func (s *remoteSession) fetch(ctx context.Context, into *store, commits []plumbing.Hash) error {
 	for {
 		err := s.gather(ctx, into, commits)
@@ -54,6 +55,9 @@ func (s *remoteSession) fetch(ctx context.Context, into *store, commits []plumbi
 			return nil
 		}
 		s.broken = true
+		if s.misguessed(ctx, err) {
+			continue
+		}
 		if !s.coarser(err, len(into.complete) > 0) {
 			return s.remote.wire.explain(ctx, errBroken, err)
 		}
@@ -61,6 +65,16 @@ func (s *remoteSession) fetch(ctx context.Context, into *store, commits []plumbi
 			return err
 		}
 	}
+}
+
+// misguessed tells whether the server can less than was guessed, which may be
+// why it failed. It was asked then, and another conversation has begun.
+func (s *remoteSession) misguessed(ctx context.Context, err error) bool {
+	guessed := s.visit.greeting()
+	if !guessed.guessed || !outdated(ctx, s.remote.wire.forget(), err) || s.again(ctx) != nil {
+		return false
+	}
+	return !s.selects()
 }
 
 // coarser tells whether the server refused the filter, and notes what to ask it next.
@@ -155,6 +169,9 @@ func (s *remoteSession) tree(ctx context.Context, into *store, commit, tree plum
 		}
 	}
 	err := s.pack(ctx, into, f)
+	if err != nil && s.misguessed(ctx, err) {
+		return s.tree(ctx, into, commit, tree)
+	}
 	if said, refused := errors.AsType[refusalError](err); refused && !said.notOurs() && f.filter != whole.filter {
 		s.broken, s.remote.choice = true, bySize
 		if err = s.again(ctx); err == nil {

@@ -30,7 +30,7 @@ type httpWire struct {
 	max        int64
 	bytes      atomic.Int64 // received
 	login      *login       // nil: nothing is sent
-	greeted    *greeting    // of version 2, from an earlier visit
+	greeted    *greeting    // of version 2, guessed or from an earlier visit
 	redirected string       // where that one came from
 }
 
@@ -53,6 +53,9 @@ func newHTTPWire(a address, o Options, service string) (*httpWire, error) {
 	app, err := newApp(o.Auth.App, a, w.client)
 	if err != nil {
 		return nil, err
+	}
+	if service == uploadPack {
+		w.greeted, w.redirected = guess(), w.base
 	}
 	w.login, err = newLogin(a, o.Auth, app)
 	return w, err
@@ -112,7 +115,8 @@ func (w *httpWire) close() { w.pool.CloseIdleConnections() }
 func (w *httpWire) received() int64 { return w.bytes.Load() }
 
 // visit greets the server. A greeting of version 2 is kept: it says nothing
-// about the repository, so that later visits need not ask for it.
+// about the repository, so that later visits need not ask for it. Nearly all
+// servers say the same, so that the first visit does not ask either.
 func (w *httpWire) visit(ctx context.Context) (visit, error) {
 	v := &httpVisit{wire: w, greeted: w.greeted}
 	if v.greeted != nil {
@@ -139,9 +143,9 @@ func (w *httpWire) visit(ctx context.Context) (visit, error) {
 	return v, nil
 }
 
-// forget lets go of the greeting, and tells whether there was one.
-func (w *httpWire) forget() bool {
-	kept := w.greeted != nil
+// forget lets go of the greeting.
+func (w *httpWire) forget() *greeting {
+	kept := w.greeted
 	w.greeted = nil
 	return kept
 }

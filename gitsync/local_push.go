@@ -13,10 +13,10 @@ import (
 // as git does itself for a path: its hooks, its locks and its settings decide.
 type localWire struct{ path string }
 
-func (w localWire) received() int64 { return 0 }
-func (w localWire) forget() bool    { return false }
-func (w localWire) hidden() secrets { return nil }
-func (w localWire) close()          {}
+func (w localWire) received() int64   { return 0 }
+func (w localWire) forget() *greeting { return nil }
+func (w localWire) hidden() secrets   { return nil }
+func (w localWire) close()            {}
 
 func (w localWire) explain(ctx context.Context, kind, err error) error {
 	return explained(ctx, w.hidden(), kind, err)

@@ -17,9 +17,9 @@ import (
 type wire interface {
 	// visit opens a conversation, which ends with ctx at the latest.
 	visit(ctx context.Context) (visit, error)
-	// forget makes the next visit begin anew, and tells whether the last one did
-	// not: then what went wrong may be mended by another.
-	forget() bool
+	// forget makes the next visit begin anew. It gives the greeting that the last
+	// one did without asking for, or nil: then no other one mends what went wrong.
+	forget() *greeting
 	// explain turns an error of a conversation into one of the package's, which
 	// is kind if nothing better is known.
 	explain(ctx context.Context, kind, err error) error
@@ -52,24 +52,34 @@ type remote struct {
 func (r *remote) close()          { r.wire.close() }
 func (r *remote) received() int64 { return r.wire.received() }
 
-// open visits the server and asks for refs. A greeting that was kept may no
-// longer be true; then it is asked for again.
+// open visits the server and asks for refs. A greeting that was guessed may not
+// be true, or one that was kept no longer; then it is asked for.
 func (r *remote) open(ctx context.Context, refs []string) (session, error) {
 	for {
 		s, err := r.visit(ctx, refs)
 		if err == nil {
 			return s, nil
 		}
-		if kept := r.wire.forget(); !kept || !outdated(ctx, err) {
+		if !outdated(ctx, r.wire.forget(), err) {
 			return nil, err
 		}
 	}
 }
 
 // outdated tells whether an error may come from a server that is another than
-// the one that greeted.
-func outdated(ctx context.Context, err error) bool {
-	return ctx.Err() == nil && (errors.Is(err, errMisread) || errors.Is(err, ErrNotGit) || errors.Is(err, ErrNoRepository))
+// the one whose greeting was kept, or guessed. Of a guess any error is doubted,
+// since servers differ in how they take what they do not know; so that what is
+// reported is always what the server says to whoever asks it first.
+func outdated(ctx context.Context, kept *greeting, err error) bool {
+	_, pause := retryAfter(err)
+	switch {
+	case kept == nil || pause || ctx.Err() != nil:
+		return false
+	case kept.guessed:
+		return true
+	default:
+		return errors.Is(err, errMisread) || errors.Is(err, ErrNotGit) || errors.Is(err, ErrNoRepository)
+	}
 }
 
 func (r *remote) visit(ctx context.Context, refs []string) (*remoteSession, error) {

@@ -69,7 +69,7 @@ func newSSHWire(a address, o Options, service string) (*sshWire, error) {
 func (w *sshWire) received() int64 { return w.bytes.Load() }
 
 // forget has nothing to let go of: every visit is greeted.
-func (w *sshWire) forget() bool { return false }
+func (w *sshWire) forget() *greeting { return nil }
 
 func (w *sshWire) hidden() secrets { return nil }
 
