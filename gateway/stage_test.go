@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -44,8 +45,8 @@ func (m everyEngine) Run() int {
 		return m.M.Run()
 	}
 	for _, running = range testbed.AllEngines() {
+		running.Announce(os.Stdout)
 		if code := m.M.Run(); code != 0 {
-			_, _ = fmt.Println("failed with", running)
 			return code
 		}
 	}

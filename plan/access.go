@@ -20,10 +20,12 @@ type Setting struct {
 
 // Key is an API key that changes.
 type Key struct {
-	Name     string    `json:"name"`
-	Change   Kind      `json:"change"`
-	Replaced bool      `json:"replaced"` // it is another key by the same name: the old one is refused
-	Settings []Setting `json:"settings"` // those that change; of a key that is added, those that it has
+	Name       string    `json:"name"`
+	Change     Kind      `json:"change"`
+	Replaced   bool      `json:"replaced"`           // it is another key by the same name
+	NowNamed   string    `json:"nowNamed,omitempty"` // of one that is removed or replaced: what the old one is called afterwards; empty: it is refused
+	Settings   []Setting `json:"settings"`           // those that change; of a key that is added, those that it has
+	StreamsEnd []string  `json:"streamsEnd"`         // endpoints whose streams end that are open with the key, sorted
 }
 
 // settings are those in two lists of the same names that differ.
@@ -86,52 +88,57 @@ func keySettings(k *access.Key) []Setting {
 	}
 }
 
-// keys are the API keys of the revision, by name.
-func (r Revision) keys() map[string]*access.Key {
-	all := map[string]*access.Key{}
+// keys are the API keys of the revision.
+func (r Revision) keys() *access.Set {
 	if r.Trees[r.Branch].FS == nil {
-		return all
+		return &access.Set{}
 	}
 	set, _ := access.Load(r.Revision) // it was found free of problems
-	for _, k := range set.Keys() {
-		all[k.Name] = k
-	}
-	return all
+	return set
 }
 
 // compareKeys lists the keys that change, by name, and notes when it changes for
 // all endpoints whether one is needed.
-func (p *Plan) compareKeys(from, to map[string]*access.Key) {
+func (c *comparison) compareKeys(p *Plan) {
 	p.Keys = []Key{}
-	names := map[string]bool{}
-	for _, side := range []map[string]*access.Key{from, to} {
-		for name := range side {
-			names[name] = true
-		}
-	}
-	for name := range names {
-		was, is := from[name], to[name]
-		k := Key{Name: name, Change: Changed, Settings: settings(keySettings(was), keySettings(is))}
-		switch {
-		case was == nil:
-			k.Change = Added
-		case is == nil:
-			k.Change, k.Settings = Removed, []Setting{}
-		default:
-			k.Replaced = !was.Same(is)
-		}
-		if k.Change != Changed || k.Replaced || len(k.Settings) > 0 {
+	from, to := c.from.keys(), c.to.keys()
+	for _, pair := range pairs(from.Keys(), to.Keys(), func(k *access.Key) string { return k.Name }) {
+		if k := c.compareKey(pair.From, pair.To, to); k.Change != Changed || k.Replaced || len(k.Settings) > 0 {
 			p.Keys = append(p.Keys, k)
 		}
 	}
-	slices.SortFunc(p.Keys, func(a, b Key) int { return strings.Compare(a.Name, b.Name) })
 	switch {
 	case p.From.Problems > 0:
-	case len(from) == 0 && len(to) > 0:
+	case from.Len() == 0 && to.Len() > 0:
 		p.Notes = append(p.Notes, "The first API keys: callers of every endpoint that does not say access need one from now on, unless the gateway's --access says otherwise.")
-	case len(from) > 0 && len(to) == 0:
+	case from.Len() > 0 && to.Len() == 0:
 		p.Notes = append(p.Notes, "No API key is left: every endpoint that does not say access is open to everybody, unless the gateway's --access says otherwise.")
 	}
+}
+
+// compareKey compares two keys of a name, one of which may be nil.
+func (c *comparison) compareKey(was, is *access.Key, to *access.Set) Key {
+	k := Key{Change: Changed, Settings: settings(keySettings(was), keySettings(is)), StreamsEnd: []string{}}
+	if was == nil {
+		k.Name, k.Change = is.Name, Added
+		return k
+	}
+	k.Name = was.Name
+	if is == nil {
+		k.Change, k.Settings = Removed, []Setting{}
+	} else {
+		k.Replaced = !was.Same(is)
+	}
+	still := to.Again(was)
+	if still != nil && still.Name != k.Name {
+		k.NowNamed = still.Name
+	}
+	for _, e := range c.from.Endpoints {
+		if was.Allows(e.Name) && (still == nil || !still.Allows(e.Name)) {
+			k.StreamsEnd = append(k.StreamsEnd, e.Name)
+		}
+	}
+	return k
 }
 
 // keysSummary counts the keys that change, for the summary; empty if none does.
@@ -160,12 +167,19 @@ func (p *Plan) keyBlocks() []block {
 		switch {
 		case k.Change == Added:
 			b.lead = say("new")
+		case k.Change == Removed && k.NowNamed != "":
+			b.lines = []line{{markRemoved, say("hash"), say("removed, the same key is ", value(k.NowNamed), " now")}}
 		case k.Change == Removed:
 			b.lines = []line{{markRemoved, say("hash"), say("removed, whoever calls with the key gets 401")}}
+		case k.NowNamed != "":
+			b.lines = []line{{markAlarm, say("hash"), say("of another key, the old one is ", value(k.NowNamed), " now")}}
 		case k.Replaced:
 			b.lines = []line{{markAlarm, say("hash"), say("of another key, whoever calls with the old one gets 401")}}
 		}
 		b.lines = append(b.lines, settingLines(k.Change, k.Settings)...)
+		if len(k.StreamsEnd) > 0 {
+			b.lines = append(b.lines, line{markAlarm, say("open streams"), say("end within two seconds at ", values(k.StreamsEnd, ""))})
+		}
 		all[i] = b
 	}
 	return all
@@ -177,8 +191,11 @@ func settingLines(change Kind, all []Setting) []line {
 	lines := make([]line, len(all))
 	for i, s := range all {
 		l := line{alarmIf(change == Changed && (s.Name == "access" || s.Name == "endpoints")), say(s.Name), say(orNone(s.From), " -> ", orNone(s.To))}
-		if change == Added {
+		switch {
+		case change == Added:
 			l.mark, l.text = markAdded, orNone(s.To)
+		case s.Name == "expires" && s.To != "":
+			l.text = say(l.text, ", when its open streams end")
 		}
 		lines[i] = l
 	}

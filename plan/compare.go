@@ -35,13 +35,13 @@ func Compare(from, to Revision) *Plan {
 		Notes: []string{}, Endpoints: []Endpoint{}, Deployments: c.deployments,
 		branch: to.Branch,
 	}
-	for _, pair := range pairs(from.Endpoints, to.Endpoints) {
+	for _, pair := range pairs(from.Endpoints, to.Endpoints, func(e *endpoints.Endpoint) string { return e.Name }) {
 		p.add(c.compare(pair.From, pair.To))
 	}
 	slices.SortStableFunc(p.Endpoints, func(a, b Endpoint) int {
 		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.touched(), a.touched()))
 	})
-	p.compareKeys(from.keys(), to.keys())
+	c.compareKeys(p)
 	p.Changes = len(p.Endpoints) > 0 || len(p.Keys) > 0
 	p.Summary.Text = p.summarize()
 	return p
@@ -63,16 +63,16 @@ func (p *Plan) add(e Endpoint) {
 	p.Endpoints = append(p.Endpoints, e)
 }
 
-// pairs puts endpoints of the same name together, in the order of names.
-func pairs(from, to []*endpoints.Endpoint) []Change[*endpoints.Endpoint] {
-	byName := map[string]Change[*endpoints.Endpoint]{}
-	for _, e := range from {
-		byName[e.Name] = Change[*endpoints.Endpoint]{From: e}
+// pairs puts what has the same name together, in the order of names.
+func pairs[T any](from, to []*T, name func(*T) string) []Change[*T] {
+	byName := map[string]Change[*T]{}
+	for _, v := range from {
+		byName[name(v)] = Change[*T]{From: v}
 	}
-	for _, e := range to {
-		byName[e.Name] = Change[*endpoints.Endpoint]{From: byName[e.Name].From, To: e}
+	for _, v := range to {
+		byName[name(v)] = Change[*T]{From: byName[name(v)].From, To: v}
 	}
-	all := make([]Change[*endpoints.Endpoint], 0, len(byName))
+	all := make([]Change[*T], 0, len(byName))
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		all = append(all, byName[name])
 	}

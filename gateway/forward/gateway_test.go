@@ -3,13 +3,13 @@ package forward_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -30,8 +30,8 @@ type everyEngine struct{ *testing.M }
 
 func (m everyEngine) Run() int {
 	for _, running = range testbed.AllEngines() {
+		running.Announce(os.Stdout)
 		if code := m.M.Run(); code != 0 {
-			fmt.Printf("failed with %v\n", running)
 			return code
 		}
 	}

@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 	code := 0
 	for _, running = range all {
 		if *only == "" || *only == running.String() {
+			running.Announce(os.Stdout)
 			code = max(code, m.Run())
 		}
 	}

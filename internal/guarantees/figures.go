@@ -7,15 +7,19 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 )
 
 // Run is how a test ended when it ran last, with some engines.
 type Run struct {
-	Date    string            `json:"date"` // of the day, in UTC
-	Machine string            `json:"machine"`
-	Passed  int               `json:"passed"`           // how often
-	Failed  int               `json:"failed,omitempty"` // how often
-	Figures map[string]string `json:"figures,omitempty"`
+	Date    string `json:"date"` // of the day, in UTC
+	Machine string `json:"machine"`
+	Passed  int    `json:"passed"`           // how often
+	Failed  int    `json:"failed,omitempty"` // how often
+	// FailedWith are the engines with which it failed, in the order of their runs;
+	// empty where there is no choice of them.
+	FailedWith []string          `json:"failedWith,omitempty"`
+	Figures    map[string]string `json:"figures,omitempty"`
 }
 
 // Test is a test by the folder of its package, from the root of the repository,
@@ -78,6 +82,14 @@ func (r Run) shown() (text, engines string, ok bool) {
 		}
 	}
 	return "", "", false
+}
+
+// with says with which engines the test failed, if that is known.
+func (r Run) with() string {
+	if len(r.FailedWith) == 0 {
+		return ""
+	}
+	return " with " + strings.Join(r.FailedWith, ", ")
 }
 
 // machines are those of the runs of these tests, sorted.

@@ -74,6 +74,8 @@ const stream = `
 {"Action":"output","Package":"github.com/switchyard-gateway/switchyard/p","Test":"TestM01A/part","Output":"    a_test.go:1: measured {\"id\":\"M1\",\"engines\":\"front=own upstream=own\",\"figure\":\"2 ms\"}\n"}
 {"Action":"pass","Package":"github.com/switchyard-gateway/switchyard/p","Test":"TestM01A/part","Elapsed":1}
 {"Action":"pass","Package":"github.com/switchyard-gateway/switchyard/p","Test":"TestM01A","Elapsed":1}
+{"Action":"output","Package":"q","Output":"engines front=own upstream=own\n"}
+{"Action":"output","Package":"github.com/switchyard-gateway/switchyard/p","Output":"engines front=std upstream=own\n"}
 {"Action":"output","Package":"github.com/switchyard-gateway/switchyard/p","Test":"TestM01B","Output":"    b_test.go:1: measured {\"id\":\"M1\",\"figure\":\"wrong\"}\n"}
 {"Action":"output","Package":"github.com/switchyard-gateway/switchyard/p","Test":"TestM01B","Output":"    b_test.go:2: no\n"}
 {"Action":"fail","Package":"github.com/switchyard-gateway/switchyard/p","Test":"TestM01B","Elapsed":1}
@@ -94,10 +96,10 @@ func TestFiguresOfTestsThatPassAreTaken(t *testing.T) {
 			"p TestM01A": {Date: "2026-11-21", Machine: "machine", Passed: 2, Figures: map[string]string{
 				"front=std upstream=std": "1 ms", "front=own upstream=own": "2 ms",
 			}},
-			"p TestM01B": {Date: "2026-11-21", Machine: "machine", Failed: 1},
+			"p TestM01B": {Date: "2026-11-21", Machine: "machine", Failed: 1, FailedWith: []string{"front=std upstream=own"}},
 		},
 		Failed: []string{"github.com/switchyard-gateway/switchyard/p"},
-		Log:    "    b_test.go:1: measured {\"id\":\"M1\",\"figure\":\"wrong\"}\n    b_test.go:2: no\n",
+		Log:    "with front=std upstream=own:\n    b_test.go:1: measured {\"id\":\"M1\",\"figure\":\"wrong\"}\n    b_test.go:2: no\n",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -116,7 +118,7 @@ func TestThePageSaysWhatFailed(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "M2 has no test") {
 		t.Errorf("lines without tests are not reported: %v", err)
 	}
-	for _, want := range []string{"1. machine\n", "**TestM01B failed** (2026-11-21 [1]); 2 ms (2026-11-21 [1]) |"} {
+	for _, want := range []string{"1. machine\n", "**TestM01B failed with front=std upstream=own** (2026-11-21 [1]); 2 ms (2026-11-21 [1]) |"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not have %q", want)
 		}

@@ -142,7 +142,7 @@ func (r row) last() string {
 		}
 		ran, runs, date = ran+1, runs+run.Passed+run.Failed, max(date, run.Date)
 		if run.Failed > 0 {
-			failed = append(failed, fmt.Sprintf("**%s failed** %s", t.Name, r.when(run, "")))
+			failed = append(failed, fmt.Sprintf("**%s failed%s** %s", t.Name, run.with(), r.when(run, "")))
 		}
 		if text, engines, ok := run.shown(); ok {
 			parts = append(parts, strings.ReplaceAll(text, "|", `\|`)+" "+r.when(run, engines))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
@@ -31,7 +32,8 @@ type Results struct {
 func ReadResults(from io.Reader, progress io.Writer, date, machine string) (Results, error) {
 	r := reader{
 		progress: progress, date: date, machine: machine,
-		results: Results{Runs: Figures{}}, output: map[string]*strings.Builder{}, figures: map[string]map[string]string{},
+		results: Results{Runs: Figures{}}, engines: map[string]string{},
+		output: map[string]*strings.Builder{}, figures: map[string]map[string]string{},
 	}
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, 4<<20)
@@ -50,6 +52,7 @@ type reader struct {
 	progress      io.Writer
 	date, machine string
 	results       Results
+	engines       map[string]string            // that a package runs with now, as testbed.Engines.Announce said
 	output        map[string]*strings.Builder  // of tests and packages that have not ended, by key
 	figures       map[string]map[string]string // of tests that have not ended, by key
 }
@@ -70,6 +73,10 @@ func (r *reader) take(e event) {
 
 // keep keeps a line of output, and the figure in it.
 func (r *reader) keep(e event) {
+	if engines, ok := strings.CutPrefix(e.Output, testbed.EnginesPrefix); ok {
+		r.engines[e.Package] = strings.TrimSpace(engines)
+		return
+	}
 	key := e.key()
 	if r.output[key] == nil {
 		r.output[key] = &strings.Builder{}
@@ -101,6 +108,9 @@ func topLevel(e event) event {
 func (r *reader) end(e event) {
 	key := e.key()
 	if e.Action == "fail" && r.output[key] != nil {
+		if engines := r.engines[e.Package]; engines != "" && e.Test != "" {
+			r.results.Log += "with " + engines + ":\n"
+		}
 		r.results.Log += r.output[key].String()
 	}
 	delete(r.output, key)
@@ -123,6 +133,9 @@ func (r *reader) book(e event, key string) {
 	run.Date, run.Machine = r.date, r.machine
 	if e.Action == "fail" {
 		run.Failed++
+		if engines := r.engines[e.Package]; engines != "" && !slices.Contains(run.FailedWith, engines) {
+			run.FailedWith = append(run.FailedWith, engines)
+		}
 	} else {
 		run.Passed++
 		for engines, text := range r.figures[key] {
