@@ -46,6 +46,7 @@ func TestAStaticFallbackAnswersWhateverTheBodyIsLike(t *testing.T) {
 		"no answer, the caller says nothing": {testbed.TCP(t, testbed.Hung), impatient, stalled},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // some wait for as long as the gateway does, for the rest of a body
 			s := newStage(t, options{})
 			s.fallingBack(c.bad, c.bad, c.firstByte, "", "fallback: c\n")
 			if a := s.do(http.MethodPost, "/v1/e", c.body()); a.status != http.StatusOK || a.body != `{"data":0}` {

@@ -20,7 +20,7 @@ import (
 // Small variant: that of the requirement's size, with the memory of a process of
 // its own, is in package soak.
 func TestM05CapturedBytesStayWithinTheBudget(t *testing.T) {
-	const callers, size, budget = 150, 64 << 10, 1 << 20
+	const callers, size, budget = 60, 64 << 10, 1 << 20
 	hung, _, release := hold(t)
 	defer release()
 	live := newReplica(t, "v1")

@@ -169,7 +169,7 @@ func (s *stage) listen(o options) (stop func()) {
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = public.Serve(l) })
 	return func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testbed.Patience)
 		defer cancel()
 		if public.Shutdown(ctx) != nil {
 			_ = public.Close()

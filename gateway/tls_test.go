@@ -11,9 +11,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
@@ -100,7 +102,13 @@ func TestAHandshakeThatFailsIsNoConnection(t *testing.T) {
 	} {
 		for _, protocol := range []string{"auto", "http1"} {
 			t.Run(name+", "+protocol, func(t *testing.T) {
-				s := newStage(t, options{secrets: map[string]string{"CA": string(ca)}})
+				s := newStage(t, options{secrets: map[string]string{"CA": string(ca)}, transport: func(to deployments.Destination) (deployments.Transport, bool) {
+					o := deployments.OptionsFor(to)
+					if o.ConnectTimeout = testbed.Patience; name == "it hangs" && to.URL.String() == bad {
+						o.ConnectTimeout = 200 * time.Millisecond
+					}
+					return deployments.NewTransport(o), true // for https that of both engines
+				}})
 				s.serve(files{
 					"deployments/m.yaml": "schemaVersion: 1\nversions:\n  1: {url: [" + bad + ", " + good.URL + "], balance: round-robin, protocol: " + protocol + ", tls: {ca: \"${env:CA}\"}}\n",
 					"endpoints/e.yaml":   "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: m, version: 1}}}\n",

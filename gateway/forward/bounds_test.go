@@ -1,16 +1,20 @@
 package forward_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -36,43 +40,72 @@ func trickling(t *testing.T, parts int, every time.Duration, length bool) (url s
 }
 
 func TestEachPartOfAnAttemptHasItsTime(t *testing.T) {
-	// What bounds an answer that is on its way leaves its head enough time on any machine.
-	const long, brief, enough = time.Minute, 200 * time.Millisecond, 3 * time.Second
-	mute := hangingAt(t)
+	const long = time.Minute
+	// The limit bounds an answer that is on its way, and has to leave its head enough time.
 	for name, c := range map[string]struct {
-		url     string
-		timeout schema.Timeout
-		status  int
-		whole   bool
+		deployment func(t *testing.T, limit time.Duration) (url string)
+		timeout    func(limit time.Duration) schema.Timeout
+		status     int
+		whole      bool
 	}{
-		"no head in time":               {mute, schema.Timeout{FirstByte: brief, Total: long}, http.StatusGatewayTimeout, false},
-		"a silence in a plain answer":   {trickling(t, 2, long, true), schema.Timeout{Idle: brief}, http.StatusOK, false},
-		"a silence in a stream":         {trickling(t, 2, long, false), schema.Timeout{Idle: brief}, http.StatusOK, false},
-		"a plain answer without end":    {trickling(t, 1<<20, brief/20, true), schema.Timeout{FirstByte: long, Idle: long, Plain: enough}, http.StatusOK, false},
-		"a stream without end":          {trickling(t, 1<<20, brief/20, false), schema.Timeout{Total: enough}, http.StatusOK, false},
-		"a slow answer that goes on":    {trickling(t, 30, 20*time.Millisecond, true), schema.Timeout{FirstByte: long, Idle: long}, http.StatusOK, true},
-		"a stream longer than its time": {trickling(t, 20, enough/15, false), schema.Timeout{FirstByte: long, Idle: long, Plain: enough}, http.StatusOK, true},
+		"no head in time": {
+			func(t *testing.T, _ time.Duration) string { return hangingAt(t) },
+			func(limit time.Duration) schema.Timeout { return schema.Timeout{FirstByte: limit, Total: long} }, http.StatusGatewayTimeout, false,
+		},
+		"a silence in a plain answer": {
+			func(t *testing.T, _ time.Duration) string { return trickling(t, 2, long, true) },
+			func(limit time.Duration) schema.Timeout { return schema.Timeout{Idle: limit} }, http.StatusOK, false,
+		},
+		"a silence in a stream": {
+			func(t *testing.T, _ time.Duration) string { return trickling(t, 2, long, false) },
+			func(limit time.Duration) schema.Timeout { return schema.Timeout{Idle: limit} }, http.StatusOK, false,
+		},
+		"a plain answer without end": {
+			func(t *testing.T, limit time.Duration) string { return trickling(t, 1<<20, limit/20, true) },
+			func(limit time.Duration) schema.Timeout {
+				return schema.Timeout{FirstByte: long, Idle: long, Plain: limit}
+			}, http.StatusOK, false,
+		},
+		"a stream without end": {
+			func(t *testing.T, limit time.Duration) string { return trickling(t, 1<<20, limit/20, false) },
+			func(limit time.Duration) schema.Timeout { return schema.Timeout{Total: limit} }, http.StatusOK, false,
+		},
+		"a slow answer that goes on": {
+			func(t *testing.T, _ time.Duration) string { return trickling(t, 30, 20*time.Millisecond, true) },
+			func(time.Duration) schema.Timeout { return schema.Timeout{FirstByte: long, Idle: long} }, http.StatusOK, true,
+		},
+		"a stream longer than its time": {
+			func(t *testing.T, limit time.Duration) string { return trickling(t, 20, limit/15, false) },
+			func(limit time.Duration) schema.Timeout {
+				return schema.Timeout{FirstByte: long, Idle: long, Plain: limit}
+			}, http.StatusOK, true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := setup{attempt: forward.Attempt{Timeout: c.timeout}}.start(t, c.url)
-			res, err := g.Client().Do(request(t, http.MethodGet, g.URL+"/v1/x", nil))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = io.ReadAll(res.Body)
-			res.Body.Close()
-			r := g.result(t)
-			switch {
-			case res.StatusCode != c.status:
-				t.Errorf("status %d, want %d", res.StatusCode, c.status)
-			case c.whole && (err != nil || r.Outcome != record.OK):
-				t.Errorf("%v, result %+v", err, r)
-			case !c.whole && r.Kind != record.Timeout:
-				t.Errorf("result %+v", r)
-			case !c.whole && c.status == http.StatusOK && err == nil:
-				t.Error("what was cut off seems to have come to a clean end")
-			}
+			testbed.LongEnough(t, 300*time.Millisecond, func(limit time.Duration) bool {
+				g := setup{attempt: forward.Attempt{Timeout: c.timeout(limit)}}.start(t, c.deployment(t, limit))
+				res, err := g.Client().Do(request(t, http.MethodGet, g.URL+"/v1/x", nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = io.ReadAll(res.Body)
+				res.Body.Close()
+				r := g.result(t)
+				switch {
+				case c.status == http.StatusOK && res.StatusCode == http.StatusGatewayTimeout:
+					return false
+				case res.StatusCode != c.status:
+					t.Errorf("status %d, want %d", res.StatusCode, c.status)
+				case c.whole && (err != nil || r.Outcome != record.OK):
+					t.Errorf("%v, result %+v", err, r)
+				case !c.whole && r.Kind != record.Timeout:
+					t.Errorf("result %+v", r)
+				case !c.whole && c.status == http.StatusOK && err == nil:
+					t.Error("what was cut off seems to have come to a clean end")
+				}
+				return true
+			})
 		})
 	}
 }
@@ -83,25 +116,34 @@ func hangingAt(t *testing.T) (url string) {
 }
 
 // full is the URL of a server that no connection can be made to, and that refuses
-// none.
+// none: its queue is as short as can be, and nobody accepts what it holds. The system does
+// not answer what is above that at all.
 func full(t *testing.T) (url string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
-	// Nobody accepts: what the kernel's queue does not hold is not answered at all. One
-	// dial that takes long may be the machine's doing, three are the queue's.
-	d := net.Dialer{Timeout: time.Second}
-	for late, made := 0, 0; made < 1<<13; made++ {
-		c, err := d.Dial("tcp", l.Addr().String())
+	syscall.CloseOnExec(socket)
+	t.Cleanup(func() { _ = syscall.Close(socket) })
+	if err := errors.Join(syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(socket, 0)); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(at.(*syscall.SockaddrInet4).Port))
+	// One dial that takes long may be the machine's doing, three are the queue's.
+	d := net.Dialer{Timeout: 100 * time.Millisecond}
+	for late, made := 0, 0; made < 1<<8; made++ {
+		c, err := d.Dial("tcp", address)
 		if err == nil {
 			t.Cleanup(func() { c.Close() })
 			continue
 		}
 		if late++; late == 3 {
-			return "http://" + l.Addr().String()
+			return "http://" + address
 		}
 	}
 	t.Skip("the system holds any number of connections that nobody accepts")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -25,73 +26,92 @@ func TestACallThatHasBegunEndsWithAStatus(t *testing.T) {
 	if running.Front {
 		t.Skip("over TLS package front serves nobody here")
 	}
-	const brief, whole = time.Second, 3 * time.Second // both leave the head and what follows it enough time on any machine
 	for name, c := range map[string]struct {
 		sent   string // by the deployment, which then hangs or breaks off
 		breaks bool
 		kind   string // of the answer
-		spec   forward.Attempt
+		spec   func(limit time.Duration) forward.Attempt
 		status string // empty: the stream is reset
 		why    record.ErrorKind
 	}{
-		"a silence":                     {message("one"), false, "application/grpc", forward.Attempt{Timeout: schema.Timeout{Idle: brief}}, "4", record.Timeout},
-		"the whole time":                {message("one") + message(""), false, "application/grpc+proto", forward.Attempt{Timeout: schema.Timeout{Total: whole}}, "4", record.Timeout},
-		"the caller's time":             {message("one"), false, "application/grpc", forward.Attempt{}, "4", record.Timeout},
-		"no message yet":                {"", false, "application/grpc", forward.Attempt{Timeout: schema.Timeout{Idle: brief}}, "4", record.Timeout},
-		"the deployment breaks off":     {message("one"), true, "application/grpc", forward.Attempt{}, "14", record.Reset},
-		"more than may come":            {message(strings.Repeat("x", 100)), false, "application/grpc", forward.Attempt{MaxResponseBytes: 50}, "14", record.TooLarge},
-		"half a message":                {message("half")[:7], false, "application/grpc", forward.Attempt{Timeout: schema.Timeout{Idle: brief}}, "", record.Timeout},
-		"half a head":                   {message("half")[:3], true, "application/grpc", forward.Attempt{}, "", record.Reset},
-		"what is no answer of gRPC":     {message("one"), true, "text/plain", forward.Attempt{}, "", record.Reset},
-		"a large message, then silence": {message(strings.Repeat("x", 1<<20)), false, "application/grpc", forward.Attempt{Timeout: schema.Timeout{Idle: whole}}, "4", record.Timeout},
+		"a silence":                     {message("one"), false, "application/grpc", silent, "4", record.Timeout},
+		"the whole time":                {message("one") + message(""), false, "application/grpc+proto", asAWhole, "4", record.Timeout},
+		"the caller's time":             {message("one"), false, "application/grpc", callersOwn, "4", record.Timeout},
+		"no message yet":                {"", false, "application/grpc", silent, "4", record.Timeout},
+		"the deployment breaks off":     {message("one"), true, "application/grpc", unbounded, "14", record.Reset},
+		"more than may come":            {message(strings.Repeat("x", 100)), false, "application/grpc", short, "14", record.TooLarge},
+		"half a message":                {message("half")[:7], false, "application/grpc", silent, "", record.Timeout},
+		"half a head":                   {message("half")[:3], true, "application/grpc", unbounded, "", record.Reset},
+		"what is no answer of gRPC":     {message("one"), true, "text/plain", unbounded, "", record.Reset},
+		"a large message, then silence": {message(strings.Repeat("x", 1<<20)), false, "application/grpc", silent, "4", record.Timeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if name == "the caller's time" {
-				c.spec.Deadline = time.Now().Add(whole)
-			}
-			g := setup{tls: true, attempt: c.spec}.start(t, deployment(t, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				w.Header().Set("Content-Type", c.kind)
-				w.Header().Set("Trailer", "Grpc-Status, Grpc-Message")
-				_, _ = io.WriteString(w, c.sent)
-				_ = http.NewResponseController(w).Flush()
-				if c.breaks {
-					panic(http.ErrAbortHandler)
+			// The limit has to leave the head and what follows it enough time.
+			testbed.LongEnough(t, 300*time.Millisecond, func(limit time.Duration) bool {
+				spec := c.spec(limit)
+				g := setup{tls: true, attempt: spec}.start(t, deployment(t, func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.Copy(io.Discard, r.Body)
+					w.Header().Set("Content-Type", c.kind)
+					w.Header().Set("Trailer", "Grpc-Status, Grpc-Message")
+					_, _ = io.WriteString(w, c.sent)
+					_ = http.NewResponseController(w).Flush()
+					if c.breaks {
+						panic(http.ErrAbortHandler)
+					}
+					<-r.Context().Done()
+				}))
+				req := request(t, http.MethodPost, g.URL+"/v1/x", strings.NewReader(message("request")))
+				req.Header.Set("Content-Type", "application/grpc")
+				res, err := g.Client().Do(req)
+				if err != nil {
+					t.Fatal(err)
 				}
-				<-r.Context().Done()
-			}))
-			req := request(t, http.MethodPost, g.URL+"/v1/x", strings.NewReader(message("request")))
-			req.Header.Set("Content-Type", "application/grpc")
-			res, err := g.Client().Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer res.Body.Close()
-			body, err := io.ReadAll(res.Body)
-			r := g.result(t)
-			if r.Kind != c.why || r.Outcome != record.Error || r.Status != http.StatusOK {
-				t.Errorf("%+v", r)
-			}
-			if c.status == "" {
-				if err == nil || !r.Abort {
-					t.Errorf("it ended in order: %v %v", res.Trailer, r)
+				defer res.Body.Close()
+				body, err := io.ReadAll(res.Body)
+				r := g.result(t)
+				if c.why == record.Timeout && r.Kind == record.Timeout && r.ResponseBytes < int64(len(c.sent)) || r.Status == http.StatusGatewayTimeout {
+					return false
 				}
-				return
-			}
-			want := c.sent
-			if c.spec.MaxResponseBytes > 0 {
-				want = ""
-			}
-			if err != nil || string(body) != want || r.Abort {
-				t.Errorf("%d of %d bytes, %v, %+v", len(body), len(want), err, r)
-			}
-			if got := res.Trailer["Grpc-Status"]; !slices.Equal(got, []string{c.status}) || res.Trailer.Get("Grpc-Message") == "" {
-				t.Errorf("%v", res.Trailer)
-			}
+				if r.Kind != c.why || r.Outcome != record.Error || r.Status != http.StatusOK {
+					t.Errorf("%+v", r)
+				}
+				if c.status == "" {
+					if err == nil || !r.Abort {
+						t.Errorf("it ended in order: %v %v", res.Trailer, r)
+					}
+					return true
+				}
+				want := c.sent
+				if spec.MaxResponseBytes > 0 {
+					want = ""
+				}
+				if err != nil || string(body) != want || r.Abort {
+					t.Errorf("%d of %d bytes, %v, %+v", len(body), len(want), err, r)
+				}
+				if got := res.Trailer["Grpc-Status"]; !slices.Equal(got, []string{c.status}) || res.Trailer.Get("Grpc-Message") == "" {
+					t.Errorf("%v", res.Trailer)
+				}
+				return true
+			})
 		})
 	}
 }
+
+// Attempts with a limit, as calls may have it.
+func silent(limit time.Duration) forward.Attempt {
+	return forward.Attempt{Timeout: schema.Timeout{Idle: limit}}
+}
+
+func asAWhole(limit time.Duration) forward.Attempt {
+	return forward.Attempt{Timeout: schema.Timeout{Total: limit}}
+}
+
+func callersOwn(limit time.Duration) forward.Attempt {
+	return forward.Attempt{Deadline: time.Now().Add(limit)}
+}
+func unbounded(time.Duration) forward.Attempt { return forward.Attempt{} }
+func short(time.Duration) forward.Attempt     { return forward.Attempt{MaxResponseBytes: 50} }
 
 // A caller that does not read is in nobody's way for longer than its call may take.
 func TestACallWhoseCallerDoesNotReadIsGivenUp(t *testing.T) {

@@ -317,8 +317,9 @@ func TestH07ADeploymentThatDiesIsNotACleanEnd(t *testing.T) {
 }
 
 // mute is a deployment that answers the first request of a connection and ends
-// the connection upon the second one, having received it.
-func mute(t *testing.T) (url string, received func(path string) int) {
+// the connection upon the second one, having received it. It tells how often a request was
+// received, and whether once as the second.
+func mute(t *testing.T) (url string, received func(line string) (times int, second bool)) {
 	var seen testbed.Log
 	url = rawDeployment(t, func(c *net.TCPConn) {
 		r := bufio.NewReader(c)
@@ -328,13 +329,16 @@ func mute(t *testing.T) (url string, received func(path string) int) {
 				return
 			}
 			_, _ = io.Copy(io.Discard, req.Body)
-			_, _ = io.WriteString(&seen, req.Method+" "+req.URL.Path+"\n")
+			_, _ = fmt.Fprintf(&seen, "%s %s %d\n", req.Method, req.URL.Path, i)
 			if i == 0 {
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 			}
 		}
 	})
-	return url, func(line string) int { return strings.Count(seen.String(), line+"\n") }
+	return url, func(line string) (int, bool) {
+		text := seen.String()
+		return strings.Count(text, line+" "), strings.Contains(text, line+" 1\n")
+	}
 }
 
 func TestH12APostIsNeverSentTwice(t *testing.T) {
@@ -355,26 +359,40 @@ func TestH12APostIsNeverSentTwice(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			url, received := mute(t)
 			g := setup{}.start(t, url)
-			if res, _ := do(t, g.Client(), request(t, http.MethodGet, g.URL+"/v1/x/first", nil)); res.StatusCode != 200 {
-				t.Fatalf("first: %d", res.StatusCode)
-			}
-			g.result(t)
-			req := request(t, c.method, g.URL+"/v1/x/second", strings.NewReader(c.body))
-			req.Header = c.header.Clone()
-			res, body := do(t, g.Client(), req)
-			if n := received(c.method + " /predict/second"); n != c.times {
-				t.Errorf("it arrived %d times, want %d", n, c.times)
-			}
-			r := g.result(t)
-			if c.times > 1 {
-				if res.StatusCode != http.StatusOK {
-					t.Errorf("got %d", res.StatusCode)
+			// net/http does not keep a connection whose request took long to be accounted for.
+			for i, kept := 0, false; !kept; i++ {
+				if i == 20 {
+					t.Fatal("no connection is kept")
 				}
-				return
-			}
-			wantError(t, res, body, http.StatusBadGateway)
-			if r.Kind != record.Reset {
-				t.Errorf("result %+v", r)
+				if res, _ := do(t, g.Client(), request(t, http.MethodGet, g.URL+"/v1/x/first", nil)); res.StatusCode != 200 {
+					t.Fatalf("first: %d", res.StatusCode)
+				}
+				g.result(t)
+				path := fmt.Sprintf("/second%d", i)
+				req := request(t, c.method, g.URL+"/v1/x"+path, strings.NewReader(c.body))
+				req.Header = c.header.Clone()
+				res, body := do(t, g.Client(), req)
+				var n int
+				r := g.result(t)
+				if n, kept = received(c.method + " /predict" + path); !kept {
+					if n != 1 || res.StatusCode != http.StatusOK {
+						t.Errorf("over a connection of its own: it arrived %d times, and was answered with %d", n, res.StatusCode)
+					}
+					continue
+				}
+				if n != c.times {
+					t.Errorf("it arrived %d times, want %d", n, c.times)
+				}
+				if c.times > 1 {
+					if res.StatusCode != http.StatusOK {
+						t.Errorf("got %d", res.StatusCode)
+					}
+					return
+				}
+				wantError(t, res, body, http.StatusBadGateway)
+				if r.Kind != record.Reset {
+					t.Errorf("result %+v", r)
+				}
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -182,30 +183,53 @@ func TestH08EitherSideOfAWebSocketMayLeave(t *testing.T) {
 		}
 	})
 	t.Run("neither", func(t *testing.T) {
-		const idle = 2 * time.Second
-		url := rawDeployment(t, func(c *net.TCPConn) {
-			readHead(c)
-			_, _ = io.WriteString(c, takeWebSocket)
-			_, _ = io.Copy(c, c)
-		})
-		g := setup{attempt: forward.Attempt{Timeout: schema.SimpleTimeout(idle)}}.start(t, url)
-		c, r := open(t, g, "")
-		tick := time.NewTicker(idle / 4)
-		defer tick.Stop()
-		for range 6 { // one and a half times that
-			if _, err := io.WriteString(c, "x"); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := r.ReadByte(); err != nil {
-				t.Fatal(err)
-			}
-			<-tick.C
-		}
-		if _, err := r.ReadByte(); err == nil {
-			t.Error("there was something to read")
-		}
-		if r := g.result(t); r.Kind != record.Timeout {
-			t.Errorf("result %+v", r)
-		}
+		t.Parallel()
+		testbed.LongEnough(t, 400*time.Millisecond, func(idle time.Duration) bool { return idlesAway(t, idle) })
 	})
+}
+
+// idlesAway checks what comes of a WebSocket that is used for one and a half times as long as
+// it may be idle, and then not. It is false where the time was over before.
+func idlesAway(t *testing.T, idle time.Duration) (inTime bool) {
+	t.Helper()
+	url := rawDeployment(t, func(c *net.TCPConn) {
+		readHead(c)
+		_, _ = io.WriteString(c, takeWebSocket)
+		_, _ = io.Copy(c, c)
+	})
+	g := setup{attempt: forward.Attempt{Timeout: schema.SimpleTimeout(idle)}}.start(t, url)
+	c := g.dial(t)
+	if _, err := io.WriteString(c, askWebSocket); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(c)
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch res.StatusCode {
+	case http.StatusGatewayTimeout:
+		return false
+	case http.StatusSwitchingProtocols:
+	default:
+		t.Fatalf("got %d", res.StatusCode)
+	}
+	tick := time.NewTicker(idle / 4)
+	defer tick.Stop()
+	for range 6 {
+		if _, err := io.WriteString(c, "x"); err != nil {
+			return false
+		}
+		if _, err := r.ReadByte(); err != nil {
+			return false
+		}
+		<-tick.C
+	}
+	if _, err := r.ReadByte(); err == nil {
+		t.Error("there was something to read")
+	}
+	if r := g.result(t); r.Kind != record.Timeout {
+		t.Errorf("result %+v", r)
+	}
+	return true
 }

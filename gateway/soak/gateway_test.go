@@ -55,7 +55,7 @@ func serve(text string) error {
 	if err != nil {
 		return err
 	}
-	records := record.NewLog(record.Options{Writer: sink})
+	records := record.NewLog(record.Options{Writer: sink, Grace: func() time.Duration { return testbed.Patience }})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var writing sync.WaitGroup

@@ -45,12 +45,9 @@ type model struct {
 	stop    func()        // nil: it is killed
 }
 
-// anyPort is where a model listens at first.
-const anyPort = "127.0.0.1:0"
-
 func newModel(t *testing.T, serve func(*model, net.Listener) func()) *model {
 	t.Helper()
-	m := &model{t: t, addr: anyPort, serve: serve, changed: make(chan struct{}), is: killed}
+	m := &model{t: t, addr: testbed.Address(t), serve: serve, changed: make(chan struct{}), is: killed}
 	m.become(well)
 	t.Cleanup(func() { m.become(killed) })
 	return m
@@ -95,9 +92,6 @@ func (m *model) resurrect() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stop = stop
-	if m.addr == anyPort { // it stays where it was at first, and is read without the lock
-		m.addr = l.Addr().String()
-	}
 }
 
 // pass returns when a model in this condition gets to a request, and an error if it

@@ -22,6 +22,20 @@ func Eventually(tb testing.TB, what string, ok func() bool) {
 	}
 }
 
+// LongEnough calls try with one limit after the other, each twice as long as the one
+// before, until it says that what is well has kept to it, and ends the test when not
+// even Patience is enough. It is for limits that a test waits for: how short they may be
+// depends on how busy the machine is. try says false only where something was late.
+func LongEnough(tb testing.TB, first time.Duration, try func(limit time.Duration) (enough bool)) {
+	tb.Helper()
+	for limit := first; !try(limit); limit = min(2*limit, Patience) {
+		if limit >= Patience {
+			tb.Fatalf("%v is not long enough", limit)
+		}
+		tb.Logf("%v is not long enough", limit)
+	}
+}
+
 // Receive takes one value, and ends the test when none comes within Patience.
 func Receive[T any](tb testing.TB, what string, from <-chan T) T {
 	tb.Helper()
