@@ -139,7 +139,7 @@ func (q *request) mirrorRecord(m *mirrored) record.Record {
 // all the same: it is read once the answer is out, as far as mirrors take it.
 func (q *request) static() forward.Result {
 	answer := q.backend.Static
-	result := forward.Result{Status: http.StatusOK, Outcome: record.OK, Committed: true, ResponseBytes: int64(len(answer))}
+	result := forward.Result{Status: http.StatusOK, Outcome: record.OK, Committed: true, ResponseBytes: int64(len(answer)), Rows: q.backend.rows}
 	control := http.NewResponseController(q.w)
 	if q.captured || q.kept.body != nil {
 		_ = control.EnableFullDuplex() // where it is not supported, it is not needed
@@ -149,9 +149,9 @@ func (q *request) static() forward.Result {
 	h["Content-Length"] = q.backend.length
 	q.w.WriteHeader(http.StatusOK)
 	if q.r.Method == http.MethodHead {
-		result.ResponseBytes = 0
+		result.ResponseBytes, result.Rows = 0, 0
 	} else if _, err := q.w.Write(answer); err != nil {
-		result.Outcome, result.Kind, result.Err = record.Canceled, record.CallerLeft, err
+		result.Rows, result.Outcome, result.Kind, result.Err = 0, record.Canceled, record.CallerLeft, err
 	}
 	if t := q.kept.answer; t != nil {
 		t.Begin(h)

@@ -274,6 +274,7 @@ func (q *request) write(result *forward.Result) {
 	}
 	rec.Status, rec.Outcome, rec.ErrorKind = result.Status, result.Outcome, result.Kind
 	rec.RequestBytes, rec.ResponseBytes, rec.Replica = result.RequestBytes, result.ResponseBytes, result.Replica
+	rec.ResultCount = result.Rows
 	if result.Err != nil {
 		rec.Error = result.Err.Error()
 	}

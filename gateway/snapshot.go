@@ -128,6 +128,7 @@ type backend struct {
 	perseveres bool     // one attempt may not be all: there are retries, or a fallback
 	methods    []string // Allow of the answers to other methods
 	length     []string // Content-Length of a static answer
+	rows       int      // of a static answer, should it be that to a batch
 	rules      *forward.Rules
 	edit       *edit.Edit // of bodies; nil: they pass as they are
 	series     *series
@@ -246,7 +247,7 @@ func (g *Gateway) bind(d *endpoints.Endpoint) *endpoint {
 		b := &d.Backends[i]
 		bound := backend{Backend: b, header: []string{b.Name}, series: g.metrics.series(d.Name, b.Name, record.Live)}
 		bound.template = e.template(b.Name, record.Live, b.Deployment)
-		bound.length = []string{strconv.Itoa(len(b.Static))}
+		bound.length, bound.rows = []string{strconv.Itoa(len(b.Static))}, capture.Rows(b.Static)
 		if b.Deployment != nil {
 			bound.group = g.pool.Bind(b.Deployment.Version, deployments.Use{})
 			bound.timeout = d.Timeout.Stricter(b.Deployment.Serving.Limits.Timeout).OrDefault()

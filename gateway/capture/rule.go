@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"encoding/base64"
 	"strconv"
 	"strings"
@@ -62,8 +63,8 @@ const (
 	OmittedTooLarge  = "too_large"  // redacted it is larger than a record may be
 )
 
-// Describe sets what the record says about the bodies: Request, Response and
-// ResultCount. They lie in memory that grows from room, whose extended form is
+// Describe sets what the record says about the bodies: Request, Response, and
+// ResultCount where it was not counted as the answer passed. They lie in memory that grows from room, whose extended form is
 // returned for the next record. A tap that is nil, or that no message came to, is
 // left out. Nothing is released.
 func (r *Rule) Describe(rec *record.Record, request, answer *tap.Tap, room []byte) []byte {
@@ -73,7 +74,9 @@ func (r *Rule) Describe(rec *record.Record, request, answer *tap.Tap, room []byt
 	}
 	cut := len(b)
 	if answer != nil && answer.Begun() {
-		b, rec.ResultCount = r.object(b, answer, false)
+		var rows int
+		b, rows = r.object(b, answer, false)
+		rec.ResultCount = cmp.Or(rec.ResultCount, rows)
 	}
 	if cut > 0 {
 		rec.Request = b[:cut:cut]

@@ -122,6 +122,7 @@ func (t *attempt) write(p []byte, flush bool) bool {
 	if t.spec.Tap != nil {
 		_, _ = t.spec.Tap.Write(p) // after it was passed on, whether it arrived or not
 	}
+	_, _ = t.rows.Write(p)
 	if err != nil {
 		t.cutShort(t.callerGone(err))
 		return false
@@ -157,6 +158,7 @@ func (t *attempt) complete(res *http.Response) {
 		t.result.Outcome, t.result.Kind, t.result.Err = record.Error, record.Status, v.Err()
 	}
 	t.result.Took = time.Since(t.started)
+	t.result.Rows = t.rows.Rows()
 	if t.spec.Tap != nil {
 		t.spec.Tap.End()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/rows"
 )
 
 const (
@@ -55,6 +56,7 @@ type doing struct {
 	trailer   http.Header // of the request as sent, filled in when the body has been read
 	websocket bool
 	rpc       *answeredCall // of gRPC, once its answer has begun; else nil
+	rows      rows.Counter  // of the answer
 	url       url.URL
 	forwarded [forwardedFields]string
 

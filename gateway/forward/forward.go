@@ -149,6 +149,9 @@ type Result struct {
 	// RequestBytes and ResponseBytes count the bodies as far as they were read
 	// from the caller and written to it.
 	RequestBytes, ResponseBytes int64
+	// Rows is how many the answer to a batch has, 0 if it is none or not whole; see
+	// package rows.
+	Rows int
 	// Replica is the one that was called last, empty if none was.
 	Replica string
 	// Committed reports whether the head of an answer has been written.

@@ -12,6 +12,7 @@ import (
 	"github.com/switchyard-gateway/switchyard/gateway/edit"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
 	"github.com/switchyard-gateway/switchyard/gateway/record"
+	"github.com/switchyard-gateway/switchyard/gateway/rows"
 	"github.com/switchyard-gateway/switchyard/gateway/tap"
 	"github.com/switchyard-gateway/switchyard/gateway/upstream"
 )
@@ -35,13 +36,14 @@ type Copy struct {
 	Record   record.Record // the template given to Offer; the engine's until Options.Done
 
 	queue  *Queue
-	place  place // in the queue
-	probe  bool  // of the breaker
-	sent   bool  // given to a replica
-	proves bool  // its outcome tells the breaker something:
-	failed bool  // that the mirror fails
-	body   *body // nil when there is none
-	read   int64 // of it, by who sent it
+	place  place        // in the queue
+	probe  bool         // of the breaker
+	sent   bool         // given to a replica
+	proves bool         // its outcome tells the breaker something:
+	failed bool         // that the mirror fails
+	body   *body        // nil when there is none
+	read   int64        // of it, by who sent it
+	rows   rows.Counter // of the answer
 }
 
 // maxFields is the memory for a header that is kept for the next copy.
@@ -144,8 +146,11 @@ func (c *Copy) answered(n, most int64, v deployments.Verdict) {
 		c.Record.Outcome, c.Record.ErrorKind = record.Error, record.TooLarge
 		c.Record.Error = fmt.Sprintf("the answer was read up to %d bytes only", most)
 	}
-	if c.Tap != nil && n <= most {
-		c.Tap.End()
+	if n <= most {
+		c.Record.ResultCount = c.rows.Rows()
+		if c.Tap != nil {
+			c.Tap.End()
+		}
 	}
 	c.failed = n > most && time.Since(c.Record.Start)-c.Record.TTFB < floodTime
 }

@@ -40,7 +40,7 @@ func (c *Copy) roundTrip(w *worker, replica *deployments.Replica) {
 	defer res.Body.Close()
 	c.Record.TTFB = time.Since(c.Record.Start)
 	c.Record.Status = res.StatusCode
-	answer := io.Reader(res.Body)
+	answer := io.TeeReader(res.Body, &c.rows)
 	if c.Tap != nil {
 		c.Tap.Begin(res.Header)
 		answer = io.TeeReader(answer, c.Tap)

@@ -75,8 +75,9 @@ func (w *worker) post(c *Copy, replica *deployments.Replica) bool {
 	defer clear(m.Body)
 	if c.Tap != nil {
 		m.Keep = c.Tap
-		defer func() { m.Keep = nil }()
 	}
+	m.Rows = &c.rows
+	defer func() { m.Keep, m.Rows = nil, nil }()
 	m.Request.Method, m.Request.Host, m.Fields = c.Method, c.host(&w.url), c.Fields
 	w.span.until(c.Record.Start.Add(c.timeout()))
 	w.span.dial = c.connectTimeout()

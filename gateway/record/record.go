@@ -91,7 +91,7 @@ type Record struct {
 	FallbackFrom      string // the backend that was assigned, in whose place this one was called
 	KeyName           string // of the caller's API key; empty without one
 	Trace             *Trace // where the attempt stands in a trace; nil: no spans are kept
-	ResultCount       int    // rows of an answer in Modelbit's form of batches; 0 where that is not known
+	ResultCount       int    // rows of a whole answer to a batch in Modelbit's form; 0 for any other
 	HasQuery          bool   // the caller's URL had a query; told where the request is captured
 	Request           []byte // the captured request, a JSON object; nil: none
 	Response          []byte // the captured answer, likewise

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/switchyard-gateway/switchyard/gateway/rows"
 )
 
 // MaxMessage is the most bytes that a Message's body may have: what leaves with the head in one write.
@@ -26,6 +28,8 @@ type Message struct {
 	MaxAnswer int64
 	// Keep gets the answer as it is read; nil: nobody does.
 	Keep Keeper
+	// Rows counts those of the answer as it is read; nil: nobody does.
+	Rows *rows.Counter
 
 	Status   int       // of the answer; 0 when there is none
 	Heard    time.Time // when its head had come
@@ -152,6 +156,9 @@ func (x *exchange) discard(m *Message) error {
 		m.Received += int64(n)
 		if n > 0 && m.Keep != nil {
 			_, _ = m.Keep.Write(buf[:n]) // what becomes of it is not ours
+		}
+		if m.Rows != nil {
+			_, _ = m.Rows.Write(buf[:n])
 		}
 		if err != nil {
 			return err
