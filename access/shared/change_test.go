@@ -31,7 +31,7 @@ func TestAChangedRateHoldsAtOnce(t *testing.T) {
 			each        time.Duration // of the rate that holds now
 		}{
 			{"raised", claim("raised", 10, 10, 24*time.Hour), claim("raised", 60, 120, time.Hour), time.Minute},
-			{"lowered", claim("lowered", 1000, 10, time.Hour), claim("lowered", 10, 10, 24*time.Hour), 144 * time.Minute},
+			{"lowered", claim("lowered", 20, 10, time.Hour), claim("lowered", 10, 10, 24*time.Hour), 144 * time.Minute},
 			{"another burst", claim("burst", 1, 2, time.Hour), claim("burst", 1, 100, time.Hour), time.Hour},
 		} {
 			spend(t, l, c.before)
