@@ -187,10 +187,17 @@ func TestDrainEndsInTimeWithoutTheBodies(t *testing.T) {
 	cancel()
 	drained := make(chan error, 1)
 	go func() { drained <- w.Drain(ctx) }()
+	// More and more rarely, for some must be left when Drain has begun.
+	pause := time.Millisecond
+	next := time.Now()
 	testbed.Eventually(t, "the writer is in a hurry", func() bool {
-		select {
-		case got.gate <- struct{}{}:
-		default:
+		if time.Now().After(next) {
+			select {
+			case got.gate <- struct{}{}:
+				next = time.Now().Add(pause)
+				pause *= 2
+			default:
+			}
 		}
 		return w.Omitted() > 0
 	})

@@ -20,7 +20,12 @@ import (
 )
 
 // start runs a log until stop, which returns Run's error.
+// start runs a log whose last lines have as long as a busy machine may need, where
+// the options do not say otherwise.
 func start(opts record.Options) (l *record.Log, stop func() error) {
+	if opts.Grace == nil {
+		opts.Grace = func() time.Duration { return testbed.Patience }
+	}
 	l = record.NewLog(opts)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -222,7 +227,7 @@ func TestTheEndIsBoundedAndSaysWhatIsLeft(t *testing.T) {
 func TestTheEndDoesNotWaitForASinkThatBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{gate: make(chan struct{})}
-		l, stop := start(record.Options{Writer: s})
+		l, stop := start(record.Options{Writer: s, Grace: record.DefaultGrace})
 		l.Append(numbered(1, record.Live))
 		if err := stop(); err == nil || !strings.Contains(err.Error(), "1 lines") {
 			t.Errorf("error %v, want 1 line left behind", err)

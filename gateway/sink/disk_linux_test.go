@@ -34,9 +34,13 @@ func TestAFullDiskLosesNothingThatIsNotCounted(t *testing.T) {
 		}
 	}
 	testbed.Eventually(t, "records are lost", func() bool { return s.Counts().Lost > 0 })
-	if entries, err := os.ReadDir(filepath.Join(dir, "spool")); err != nil || len(entries) < 10 {
-		t.Errorf("%d batches are on disk, %v", len(entries), err)
-	}
+	testbed.Eventually(t, "ten batches are on disk", func() bool {
+		entries, err := os.ReadDir(filepath.Join(dir, "spool"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries) >= 10
+	})
 	r.down.Store(false)
 	r.whole(t, n, stop)
 }

@@ -91,6 +91,9 @@ func start(t *testing.T, o sink.Options) (s *sink.Sink, stop func() error) {
 	if o.Every == 0 {
 		o.Every = time.Millisecond
 	}
+	if o.Grace == nil { // what a busy machine may need
+		o.Grace = func() time.Duration { return testbed.Patience }
+	}
 	s, err := sink.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +240,7 @@ func TestRefusedRecordsAreCountedAndDoNotBlockOthers(t *testing.T) {
 
 func TestABusyReceiverIsLeftAloneForAsLongAsItAsks(t *testing.T) {
 	r := &receiver{fail: func() error { return &sink.BusyError{Err: errors.New("later"), After: time.Hour} }}
-	s, stop := start(t, sink.Options{Send: r.send})
+	s, stop := start(t, sink.Options{Send: r.send, Grace: func() time.Duration { return 50 * time.Millisecond }})
 	s.Append(attempt(0))
 	testbed.Eventually(t, "it is called", func() bool { return s.Counts().Failed == 1 })
 	if err := stop(); err == nil { // in spite of the hour

@@ -39,6 +39,7 @@ func TestKilledReceiverGetsEveryRecordOnce(t *testing.T) {
 	defer hook.Close()
 	s, err := sink.New(sink.Options{
 		Name: "test", Send: hook.Send, Spool: &sink.Spool{Dir: t.TempDir()}, Every: time.Millisecond, BatchSize: 4 << 10, Logger: zerolog.Nop(),
+		Grace: func() time.Duration { return testbed.Patience },
 	})
 	if err != nil {
 		t.Fatal(err)
