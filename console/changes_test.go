@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchyard-gateway/switchyard/console"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // form is what the browser sends of the form of e, filled in.
@@ -177,7 +178,7 @@ func TestAThousandEndpointsAreListed(t *testing.T) {
 	if all, few := len(got.body), len(hundred.get("/").body); all > few+few/20 {
 		t.Errorf("a page of 1,000 has %d bytes, and one of 100 %d", all, few)
 	}
-	cost := func(s *stage) float64 { return testing.AllocsPerRun(5, func() { s.get("/") }) }
+	cost := func(s *stage) float64 { return testbed.Allocs(1, func() { s.get("/") }) }
 	if all, few := cost(s), cost(hundred); all > 1.1*few {
 		t.Errorf("a page of 1,000 takes %.0f allocations, and one of 100 %.0f", all, few)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/console"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/schema"
 )
 
@@ -46,7 +47,7 @@ func TestWhoLeavesSpoilsNothingForOthers(t *testing.T) {
 			}
 			return branch(ctx, name)
 		}
-		o.Peers = console.Peers{URLs: []string{peer.URL}, Transport: &http.Transport{DisableKeepAlives: true}}
+		o.Peers = console.Peers{URLs: []string{peer.URL}, Within: testbed.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	})
 	s.logIn("editor")
 	for path, want := range map[string]string{

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/console"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/console/login/issuer"
 	"github.com/switchyard-gateway/switchyard/console/login/issuer/issuertest"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
@@ -202,7 +203,7 @@ func TestPeersAreAskedWithTheirToken(t *testing.T) {
 	for token, want := range map[string]string{"peers-token\n": "0123456789", "wrong": "401 Unauthorized", "": "no token"} {
 		s := newStage(t, split(), func(o *console.Options) {
 			o.Revisions = func(context.Context) ([]console.Kept, error) { return nil, nil }
-			o.Peers = console.Peers{URLs: []string{peer.URL, peer.URL + "/moved"}, Token: func() (string, error) { return token, nil }, Transport: &http.Transport{DisableKeepAlives: true}}
+			o.Peers = console.Peers{URLs: []string{peer.URL, peer.URL + "/moved"}, Token: func() (string, error) { return token, nil }, Transport: &http.Transport{DisableKeepAlives: true}, Within: testbed.Patience}
 		})
 		if got := s.get("/console/revisions"); !strings.Contains(got.body, want) {
 			t.Errorf("%q: no %q in\n%s", token, want, got.body)

@@ -63,6 +63,7 @@ type Peers struct {
 	URLs      []string               // of their admin listeners
 	Token     func() (string, error) // of these, read each time; nil: they ask for none
 	Transport http.RoundTripper      // nil: http.DefaultTransport
+	Within    time.Duration          // that they have to answer; 0: 2 s
 }
 
 // Tip is a commit at the end of a branch.

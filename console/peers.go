@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,7 @@ type peer struct {
 	Error  string
 }
 
-// Peers are asked at most every so often, and given so long.
+// Peers are asked at most every so often, and given so long where nobody says how long.
 const (
 	peersEvery  = 5 * time.Second
 	peersWithin = 2 * time.Second
@@ -42,7 +43,7 @@ func (p *peers) ask(ctx context.Context, o Peers, now time.Time) []peer {
 	if now.Sub(p.at) < peersEvery {
 		return p.last
 	}
-	ctx, cancel := forAll(ctx, peersWithin)
+	ctx, cancel := forAll(ctx, cmp.Or(o.Within, peersWithin))
 	defer cancel()
 	all := make([]peer, len(o.URLs))
 	var asking sync.WaitGroup

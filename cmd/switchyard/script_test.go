@@ -218,17 +218,17 @@ func newRequest(ts *testscript.TestScript, method, url string, options []string)
 	return request
 }
 
-// await URL PATTERN: gets the URL until its answer, with the status in front,
-// matches.
+// await URL PATTERN [-H FIELD]...: gets the URL until its answer, with the status in
+// front, matches.
 func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: await URL PATTERN")
+	if len(args) < 2 {
+		ts.Fatalf("usage: await URL PATTERN [-H FIELD]...")
 	}
 	pattern := regexp.MustCompile("(?ms)" + args[1])
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	var got string
 	ok := poll(func() bool {
-		response, err := client.Get(args[0])
+		response, err := client.Do(newRequest(ts, http.MethodGet, args[0], args[2:]))
 		if err != nil {
 			got = err.Error()
 			return false
