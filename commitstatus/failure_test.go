@@ -94,12 +94,10 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 			})
 			r := report(t, options(f, commitstatus.GitHub))
 			r.Report(done)
-			f.next()
-			began := time.Now()
+			first := f.next()
 			r.counted("retried", 1)
 			r.Report(commitstatus.Status{Commit: strings.Repeat("a", 40), State: commitstatus.Failure})
-			f.next()
-			if waited := time.Since(began); waited < 2*time.Second {
+			if waited := f.next().at.Sub(first.at); waited < 2*time.Second {
 				t.Errorf("called again after %v", waited)
 			}
 			r.counted("sent", 2)

@@ -3,6 +3,7 @@ package deployments_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/switchyard-gateway/switchyard/deployments"
 	"github.com/switchyard-gateway/switchyard/internal/testbed"
@@ -108,36 +109,38 @@ func TestNoReplicaHasMoreThanItsShare(t *testing.T) {
 }
 
 func TestSubjectsOfADownReplicaGoToTheirNextAndComeBack(t *testing.T) {
-	n := newFakeNet()
-	g := balanced(t, n.pool(), schema.Hash, 4)
-	before := owners(g, 400)
-	gone := g.Replicas()[1]
-	n.set(gone.URL().Host, errBlackHole)
-	_, _ = send(t, gone)
-	if gone.Up() {
-		t.Fatal("a replica that cannot be connected to is up")
-	}
-	others := map[string]int{}
-	for subject, replica := range owners(g, 400) {
-		switch {
-		case replica == gone.String():
-			t.Fatalf("%s was given to a replica that is down", subject)
-		case before[subject] == gone.String():
-			others[replica]++
-		case before[subject] != replica:
-			t.Fatalf("%s moved although its replica is up", subject)
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		g := balanced(t, n.pool(), schema.Hash, 4)
+		before := owners(g, 400)
+		gone := g.Replicas()[1]
+		n.set(gone.URL().Host, errBlackHole)
+		_, _ = send(t, gone)
+		if gone.Up() {
+			t.Fatal("a replica that cannot be connected to is up")
 		}
-	}
-	if len(others) != 3 {
-		t.Errorf("the subjects of one went to %v, want to all others", others)
-	}
-	n.set(gone.URL().Host, nil)
-	_, _ = send(t, gone)
-	for subject, replica := range owners(g, 400) {
-		if before[subject] != replica {
-			t.Errorf("%s is with %s, was with %s before", subject, replica, before[subject])
+		others := map[string]int{}
+		for subject, replica := range owners(g, 400) {
+			switch {
+			case replica == gone.String():
+				t.Fatalf("%s was given to a replica that is down", subject)
+			case before[subject] == gone.String():
+				others[replica]++
+			case before[subject] != replica:
+				t.Fatalf("%s moved although its replica is up", subject)
+			}
 		}
-	}
+		if len(others) != 3 {
+			t.Errorf("the subjects of one went to %v, want to all others", others)
+		}
+		n.set(gone.URL().Host, nil)
+		_, _ = send(t, gone)
+		for subject, replica := range owners(g, 400) {
+			if before[subject] != replica {
+				t.Errorf("%s is with %s, was with %s before", subject, replica, before[subject])
+			}
+		}
+	})
 }
 
 func TestRetriesGoToTheNextReplicaOfTheSubject(t *testing.T) {

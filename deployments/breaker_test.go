@@ -156,19 +156,21 @@ func TestABreakerThatOpensAgainIsToldOfOnceAMinute(t *testing.T) {
 // A breaker that a commit takes away while it is open is not open any more, also where
 // other limits of the version go on.
 func TestABreakerThatIsTakenAwayIsNotOpen(t *testing.T) {
-	b := newBroken(t, rule)
-	b.status = 0
-	for b.send(t) {
-	}
-	v := &deployments.Version{Branch: "main", Name: "m", Number: 1, URLs: b.group.Version().URLs}
-	v.Serving.Limits.Retries = &schema.Retries{Budget: .1}
-	b.group = b.pool.Bind(v, deployments.Use{})
-	if state, ok := b.group.Gate(); !ok || state.BreakerOpen || state.BreakerOpened != 1 {
-		t.Errorf("state %+v, %v", state, ok)
-	}
-	if b.group.Refusing() || !b.send(t) {
-		t.Error("it refuses requests")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroken(t, rule)
+		b.status = 0
+		for b.send(t) {
+		}
+		v := &deployments.Version{Branch: "main", Name: "m", Number: 1, URLs: b.group.Version().URLs}
+		v.Serving.Limits.Retries = &schema.Retries{Budget: .1}
+		b.group = b.pool.Bind(v, deployments.Use{})
+		if state, ok := b.group.Gate(); !ok || state.BreakerOpen || state.BreakerOpened != 1 {
+			t.Errorf("state %+v, %v", state, ok)
+		}
+		if b.group.Refusing() || !b.send(t) {
+			t.Error("it refuses requests")
+		}
+	})
 }
 
 func TestABreakerForgets(t *testing.T) {
@@ -185,16 +187,18 @@ func TestABreakerForgets(t *testing.T) {
 }
 
 func TestAnOpenBreakerStaysOpenThroughASwap(t *testing.T) {
-	b := newBroken(t, rule)
-	b.status = 0
-	for b.send(t) {
-	}
-	other := rule
-	other.Probes = 7
-	b.group = b.bind(other)
-	if b.send(t) || !b.group.Refusing() {
-		t.Error("a swap has closed it")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroken(t, rule)
+		b.status = 0
+		for b.send(t) {
+		}
+		other := rule
+		other.Probes = 7
+		b.group = b.bind(other)
+		if b.send(t) || !b.group.Refusing() {
+			t.Error("a swap has closed it")
+		}
+	})
 }
 
 // unsent is a body that nobody has read, as there is no connection yet.
@@ -204,22 +208,24 @@ func (unsent) Whole() bool { return false }
 
 // A caller that has not sent its body is not to blame where there is nobody to send it to.
 func TestABreakerOpensForWhatCannotBeConnectedTo(t *testing.T) {
-	for name, c := range map[string]struct {
-		err  error
-		open bool
-	}{
-		"refused":    {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
-		"broken off": {errors.New("broken off"), false},
-	} {
-		b := newBroken(t, rule)
-		b.status, b.err, b.body = 0, c.err, unsent{http.NoBody}
-		for range 2 * rule.MinRequests {
-			b.send(t)
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			err  error
+			open bool
+		}{
+			"refused":    {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
+			"broken off": {errors.New("broken off"), false},
+		} {
+			b := newBroken(t, rule)
+			b.status, b.err, b.body = 0, c.err, unsent{http.NoBody}
+			for range 2 * rule.MinRequests {
+				b.send(t)
+			}
+			if b.group.Refusing() != c.open {
+				t.Errorf("%s: the breaker is open: %v", name, !c.open)
+			}
 		}
-		if b.group.Refusing() != c.open {
-			t.Errorf("%s: the breaker is open: %v", name, !c.open)
-		}
-	}
+	})
 }
 
 // A probe of which nothing is heard, because its caller has left, does not keep a

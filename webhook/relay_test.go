@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -49,7 +48,7 @@ func peersOver(t *testing.T, config *tls.Config, secret string, addresses ...str
 		if config != nil {
 			listener = tls.NewListener(listener, config)
 		}
-		server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Second, Handler: webhook.New(webhook.Options{
+		server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: testbed.Patience, Handler: webhook.New(webhook.Options{
 			Secrets: func() (string, error) { return secret, nil },
 			Poke:    func() { p.pokes.Add(1) },
 			Relay:   func() { p.relays.Add(1) },
