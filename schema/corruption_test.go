@@ -3,6 +3,7 @@ package schema_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"maps"
 	"math/rand/v2"
 	"net/textproto"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/switchyard-gateway/switchyard/schema"
 )
+
+var seeded = flag.Uint64("seed", 1, "what the corruptions begin with; 0: the time")
 
 // TestCorruptedEndpoints damages valid documents at random. Whatever comes out
 // is refused with a position, or is read as plain yaml.v3 reads it, with not
@@ -46,7 +49,10 @@ func TestCorruptedDeployments(t *testing.T) {
 // expected turns the plain reading of yaml.v3 into the same form.
 func corrupted(t *testing.T, kind string, read func([]byte) (any, bool), expected func(map[string]any) any) {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
+	seed := *seeded
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(1, seed))
 	var valid [][]byte

@@ -134,7 +134,7 @@ func TestFolderReadsLikeDocuments(t *testing.T) {
 			return &text, nil
 		})
 		files := fstest.MapFS{}
-		for step := range 2_000 {
+		for step := range 500 {
 			name := "endpoints/" + names[random.IntN(len(names))]
 			switch random.IntN(6) {
 			case 0:
