@@ -11,10 +11,10 @@ import (
 	"testing"
 
 	"github.com/switchyard-gateway/switchyard/console"
-	"github.com/switchyard-gateway/switchyard/internal/testbed"
 	"github.com/switchyard-gateway/switchyard/console/login/issuer"
 	"github.com/switchyard-gateway/switchyard/console/login/issuer/issuertest"
 	"github.com/switchyard-gateway/switchyard/gateway/forward"
+	"github.com/switchyard-gateway/switchyard/internal/testbed"
 )
 
 // With a token of the admin listener nothing is shown without it, on loopback
