@@ -158,12 +158,12 @@ func TestHistoriesLoadAsEachRevisionAlone(t *testing.T) {
 			}
 			t.Logf("seed %d", seed)
 			good := 0
-			for i := range 20 {
+			for i := range 10 {
 				h := newHistory(rand.New(rand.NewPCG(uint64(i), seed)), sealed)
 				good += h.replay(t, 60)
 			}
-			if good < 100 || good > 1_100 {
-				t.Errorf("%d of 1200 revisions are good: the histories test little", good)
+			if good < 50 || good > 550 {
+				t.Errorf("%d of 600 revisions are good: the histories test little", good)
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -240,8 +241,10 @@ func TestGRPCIsRoutedByMetadata(t *testing.T) {
 // streams that would go on.
 func TestGRPCTimeoutBoundsTheAttempt(t *testing.T) {
 	t.Parallel()
-	left := make(chan struct{}, 2)
+	left := make(chan struct{}, 100)
+	var came atomic.Int64
 	hangs := testbed.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
+		came.Add(1)
 		_, _ = io.Copy(io.Discard, r.Body)
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
@@ -255,32 +258,40 @@ func TestGRPCTimeoutBoundsTheAttempt(t *testing.T) {
 	})
 	r := start(t, serve.Options{OwnFront: true, OwnUpstream: true, H2C: true}, model(hangs))
 	c := speaking(t, 2, nil)
-	post := func(method, timeout string) *http.Response {
+	post := func(method, timeout string) (res *http.Response, body string, err error) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/s/"+method, strings.NewReader("\x00\x00\x00\x00\x00"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header = http.Header{"Content-Type": {"application/grpc+proto"}, "Grpc-Timeout": {timeout}, "X-Switchyard-Endpoint": {"model"}}
-		res, err := c.Do(req)
-		if err != nil {
+		if res, err = c.Do(req); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { res.Body.Close() })
-		return res
+		defer res.Body.Close()
+		read, err := io.ReadAll(res.Body)
+		return res, string(read), err
 	}
-	res := post("Unary", "3S") // long enough for the request to come to the deployment
-	body, err := io.ReadAll(res.Body)
+	// long calls until the call has come as far as it is to come within its time.
+	long := func(method string, far func(body string) bool) (res *http.Response, body string, err error) {
+		t.Helper()
+		for seconds := 1; ; seconds *= 2 {
+			if res, body, err = post(method, fmt.Sprintf("%dS", seconds)); far(body) || seconds > 30 {
+				return res, body, err
+			}
+		}
+	}
+	res, body, err := long("Unary", func(string) bool { return came.Load() > 0 })
 	if res.StatusCode != http.StatusOK || res.Header.Get("Grpc-Status") != "4" || len(body) > 0 || err != nil {
 		t.Errorf("%d %v %q %v", res.StatusCode, res.Header, body, err)
 	}
 	testbed.Receive(t, "the end of the call", left)
-	res = post("Stream", "3S")
-	if body, err = io.ReadAll(res.Body); err == nil || !strings.HasPrefix(string(body), "part") {
+	isPart := func(body string) bool { return strings.HasPrefix(body, "part") }
+	if _, body, err = long("Stream", isPart); err == nil || !isPart(body) {
 		t.Errorf("the stream ended with %d bytes and %v", len(body), err)
 	}
 	testbed.Receive(t, "the end of the stream", left)
-	if res = post("Unary", "1u"); res.Header.Get("Grpc-Status") != "4" {
+	if res, _, _ = post("Unary", "1u"); res.Header.Get("Grpc-Status") != "4" {
 		t.Errorf("%v", res.Header)
 	}
 	r.wait("records", func(l line) bool { return l.ErrorKind == "timeout" && l.Status == http.StatusGatewayTimeout })

@@ -89,6 +89,9 @@ type Options struct {
 
 	ShutdownDelay time.Duration // from readiness off to refusing connections
 	GracePeriod   time.Duration // for live requests and copies to end, together
+	// AfterGrace is for what was cut off to be recorded, and then for the log, sinks and
+	// collectors to take the last of what there is; 0.9 s when 0.
+	AfterGrace time.Duration
 
 	Console  *ConsoleOptions     // nil: there is none
 	Recent   *recent.Options     // of the newest records for the admin listener; nil: none are kept

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -35,22 +36,25 @@ func (p *process) shutdown() {
 	}
 }
 
-// How long the log, sinks and collectors have for what is left when all else has ended,
-// at least and at most. The least of it and settleTime are less than a second together,
-// after which the process has to be gone.
-const (
-	flushLeast = 600 * time.Millisecond
-	flushMost  = 2 * time.Second
-)
+// afterGrace is Options.AfterGrace where nobody says: the process has to be gone a second
+// after the grace period.
+const afterGrace = 900 * time.Millisecond
 
-// flushTime is how long they have: what is left of the grace period besides the least.
-// It is asked after shutdown only.
+// flushMost is how long the log, sinks and collectors have at most for what is left when
+// all else has ended, unless they have to have more.
+const flushMost = 2 * time.Second
+
+// flushTime is how long they have: what is left of the grace period, and the most of what
+// is after it. It is asked after shutdown only.
 func (p *process) flushTime() time.Duration {
-	return min(flushLeast+max(time.Until(p.graceEnds), 0), flushMost)
+	least := p.afterGrace() - p.settleTime()
+	return min(least+max(time.Until(p.graceEnds), 0), max(least, flushMost))
 }
 
 // settleTime is how long requests that were cut off have to write their records.
-const settleTime = 300 * time.Millisecond
+func (p *process) settleTime() time.Duration { return p.afterGrace() / 3 }
+
+func (p *process) afterGrace() time.Duration { return cmp.Or(p.options.AfterGrace, afterGrace) }
 
 // endLive lets live requests end, upgraded connections among them, until ctx
 // ends, and then cuts the rest off.
@@ -67,7 +71,7 @@ func (p *process) endLive(ctx context.Context) {
 		Int64(fieldRequests, p.live.open.Load()).Msg("live requests were cut off")
 	p.cutOff(forward.ErrShutdown)
 	_ = p.public.Close()
-	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.settleTime())
 	defer cancel()
 	_ = p.live.ended(settling)
 }

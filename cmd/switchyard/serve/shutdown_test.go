@@ -99,7 +99,7 @@ func TestW05ListensUntilTheDelayIsOver(t *testing.T) {
 func TestM21ShutdownRecordsWhatItDrops(t *testing.T) {
 	const grace = 200 * time.Millisecond
 	copies := newGated()
-	r := start(t, serve.Options{GracePeriod: grace}, documents(testbed.HTTP(t, testbed.Says("1")), testbed.HTTP(t, copies.answer)))
+	r := start(t, serve.Options{GracePeriod: grace, AfterGrace: testbed.Patience}, documents(testbed.HTTP(t, testbed.Says("1")), testbed.HTTP(t, copies.answer)))
 	const calls = 20
 	for range calls {
 		if status, body := r.call(http.MethodPost, r.url+"/v1/model", "{}"); status != http.StatusOK {
@@ -187,7 +187,7 @@ func TestW05RequestsThatAreCutOffSayShutdown(t *testing.T) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				<-r.Context().Done()
 			})
-			o.GracePeriod = 100 * time.Millisecond
+			o.GracePeriod, o.AfterGrace = 100*time.Millisecond, testbed.Patience
 			o.Overload.MaxInFlight = 100 // or nobody counts them
 			keyed := endpoint(1) + "assignment: {key: body:/user}\n"
 			r := start(t, o, map[string]string{
@@ -230,7 +230,7 @@ func TestW05RequestsThatAreCutOffSayShutdown(t *testing.T) {
 // Somebody in a hurry waits for nothing.
 func TestAbortEndsAtOnce(t *testing.T) {
 	live := newGated()
-	r := start(t, serve.Options{ShutdownDelay: time.Hour, GracePeriod: time.Hour}, documents(testbed.HTTP(t, live.answer), testbed.HTTP(t, testbed.Says("2"))))
+	r := start(t, serve.Options{ShutdownDelay: time.Hour, GracePeriod: time.Hour, AfterGrace: testbed.Patience}, documents(testbed.HTTP(t, live.answer), testbed.HTTP(t, testbed.Says("2"))))
 	answered := make(chan int, 1)
 	go func() {
 		status, _ := r.call(http.MethodPost, r.url+"/v1/model", "{}")
@@ -268,7 +268,7 @@ func TestW05UpgradedConnectionsEndInTime(t *testing.T) {
 				t.Errorf("want one record of the connection that ended in time, got %+v in\n%s", got, r.log.String())
 			}
 
-			o.GracePeriod = 100 * time.Millisecond
+			o.GracePeriod, o.AfterGrace = 100*time.Millisecond, testbed.Patience
 			r, _ = converse(t, o)
 			r.stop()
 			if err := testbed.Receive(t, "the process's end", r.ended); err != nil {

@@ -253,11 +253,12 @@ func TestM16AReceiverThatHangsTouchesNobody(t *testing.T) {
 	hook := newReceived(t)
 	hook.fault = newFault(t)
 	hook.fault.begin()
+	spool := filepath.Join(t.TempDir(), "spool")
 	text := fmt.Sprintf(`sinks:
   - name: warehouse
     webhook: {url: %s, timeout: 5s}
     spool: {dir: %s}
-`, hook.URL, filepath.Join(t.TempDir(), "spool"))
+`, hook.URL, spool)
 	r := start(t, serve.Options{Sinks: declaredSinks(t, text)}, redactingEndpoint())
 	const n = 200
 	for range n {
@@ -268,6 +269,7 @@ func TestM16AReceiverThatHangsTouchesNobody(t *testing.T) {
 	testbed.Eventually(t, "the log has all records", func() bool {
 		return len(r.lines(func(l line) bool { return l.Event == record.EventInference })) == n
 	})
+	testbed.Eventually(t, "the disk has them too", func() bool { return len(requestIDs(spooled(spool))) == n })
 	r.stop()
 	if err := testbed.Receive(t, "the end", r.ended); err != nil {
 		t.Fatal(err)
