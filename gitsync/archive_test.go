@@ -63,7 +63,7 @@ func TestW04KilledWhileWriting(t *testing.T) {
 	if dir := os.Getenv(writerEnv); dir != "" {
 		write(dir)
 	}
-	rounds := 40
+	rounds := 20
 	if testing.Short() {
 		rounds = 10
 	}

@@ -444,7 +444,7 @@ func TestWhatCannotBeSignedIsNotPublished(t *testing.T) {
 	pushable(r)
 	base := r.commit("main", "one", files{"endpoints/a.yaml": "a\n"})
 	locked := filepath.Join(t.TempDir(), "locked")
-	if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-C", "", "-f", locked).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-t", "ed25519", "-a", "1", "-N", "open sesame", "-C", "", "-f", locked).CombinedOutput(); err != nil {
 		t.Skipf("ssh-keygen: %v %s", err, out)
 	}
 	says := func(text string) func() (string, error) { return func() (string, error) { return text, nil } }
