@@ -25,17 +25,20 @@ func (s *store) head(h plumbing.Hash, folders []string) (Head, error) {
 		return Head{}, err
 	}
 	s.objects[h].mark, s.objects[commit.TreeHash].mark = s.mark, s.mark
-	nodes := make([]*node, len(tops))
+	nodes, trees := make([]*node, len(tops)), [][]byte{s.objects[commit.TreeHash].data}
 	for i, top := range tops {
 		if nodes[i], err = s.top(top); err != nil {
 			return Head{}, fmt.Errorf("commit %s: %s: %w", h, top.name, err)
+		}
+		if top.mode == filemode.Dir {
+			trees = append(trees, s.objects[top.hash].data)
 		}
 	}
 	subject, _, _ := strings.Cut(strings.TrimSpace(commit.Message), "\n")
 	return Head{
 		Commit: h.String(), Author: shown(commit.Author.Name), Subject: shown(subject),
 		Time: commit.Committer.When.UTC(), Tree: tree{root: folder(".", nodes)},
-		object: s.objects[h].data,
+		object: s.objects[h].data, trees: trees,
 	}, nil
 }
 

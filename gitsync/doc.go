@@ -31,7 +31,8 @@
 //
 // With Options.Verify the commit of every branch of a revision must be signed by
 // a trusted key before it is offered, wherever it was read from, and must not be
-// older than the one that served before; see the package signature.
+// older than the one that served before; see the package signature. Of a kept
+// revision the documents are proven to be those of its commits as well.
 //
 // The last revisions that Take accepted are kept in Options.StateDir. The newest
 // one that is whole is offered when Run starts, before the network is asked, so

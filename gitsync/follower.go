@@ -60,7 +60,7 @@ func New(o Options) (*Follower, error) {
 		status: Status{Repository: a.show, Branch: o.Branch},
 		wake:   make(chan struct{}, 1),
 	}
-	if f.proof, err = newProof(o.Verify); err != nil {
+	if f.proof, err = newProof(o.Verify, o.Folders); err != nil {
 		return nil, err
 	}
 	from := origin{Repository: a.show, Branch: o.Branch, Folders: o.Folders}

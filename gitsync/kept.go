@@ -18,7 +18,8 @@ import (
 //
 //	switchyard-revision 2 SHA-256 of the rest\n
 //	a keptHead as JSON\n
-//	the trees, see encodeTrees, compressed by DEFLATE
+//	the trees, see encodeTrees, and what ties them to the commits, see
+//	encodeObjects, compressed by DEFLATE
 //
 // The trees are no JSON, as ten thousand files in base64 would take longer to
 // read than a start may; they are compressed, as ten revisions of them would
@@ -38,7 +39,8 @@ type keptHead struct {
 	Saved   time.Time          `json:"saved"`
 	Heads   map[string]keptTip `json:"heads"`
 	Changes Changes            `json:"changes"`
-	Size    int                `json:"size"` // of the trees before compression, in bytes
+	Size    int                `json:"size"`              // of the trees before compression, in bytes
+	Objects int                `json:"objects,omitempty"` // of what ties them to the commits, likewise; 0 in older files
 }
 
 type keptTip struct {
@@ -78,7 +80,8 @@ func (h keptHead) branches() []string { return slices.Sorted(maps.Keys(h.Heads))
 
 func encodeKept(r *Revision, head keptHead) ([]byte, error) {
 	trees := encodeTrees(r, head.branches())
-	head.Size = len(trees)
+	objects := encodeObjects(r, head.branches())
+	head.Size, head.Objects = len(trees), len(objects)
 	line, err := json.Marshal(head)
 	if err != nil {
 		return nil, err
@@ -90,7 +93,7 @@ func encodeKept(r *Revision, head keptHead) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(trees); err != nil {
+	if _, err := w.Write(append(trees, objects...)); err != nil {
 		return nil, err
 	}
 	if err := w.Close(); err != nil {
@@ -113,7 +116,7 @@ func openKept(data []byte) (keptHead, []byte, error) {
 	if _, ok := head.Heads[head.From.Branch]; !ok {
 		return head, nil, errors.New("it lacks the endpoints branch")
 	}
-	if head.Size < 0 || head.Size > largestTrees {
+	if min(head.Size, head.Objects) < 0 || head.Size > largestTrees || head.Objects > largestTrees-head.Size {
 		return head, nil, errors.New("it is too large")
 	}
 	return head, trees, nil
@@ -124,22 +127,27 @@ func decodeKept(data []byte) (*Revision, keptHead, error) {
 	if err != nil {
 		return nil, head, err
 	}
-	var trees bytes.Buffer
-	trees.Grow(min(head.Size, 64*len(packed)) + bytes.MinRead)
-	if _, err := io.Copy(&trees, io.LimitReader(flate.NewReader(bytes.NewReader(packed)), int64(head.Size)+1)); err != nil {
+	size := head.Size + head.Objects
+	var body bytes.Buffer
+	body.Grow(min(size, 64*len(packed)) + bytes.MinRead)
+	if _, err := io.Copy(&body, io.LimitReader(flate.NewReader(bytes.NewReader(packed)), int64(size)+1)); err != nil {
 		return nil, head, fmt.Errorf("it is damaged: %w", err)
 	}
-	if trees.Len() != head.Size {
+	if body.Len() != size {
 		return nil, head, errors.New("it is damaged: it has another size than it says")
 	}
-	roots, err := decodeTrees(trees.Bytes(), len(head.Heads))
+	roots, err := decodeTrees(body.Bytes()[:head.Size], len(head.Heads))
+	if err != nil {
+		return nil, head, err
+	}
+	objects, err := decodeObjects(body.Bytes()[head.Size:])
 	if err != nil {
 		return nil, head, err
 	}
 	out := &Revision{Branch: head.From.Branch, Heads: head.heads()}
 	for i, branch := range head.branches() {
 		h := out.Heads[branch]
-		h.Tree = tree{root: roots[i]}
+		h.Tree, h.trees = tree{root: roots[i]}, objects
 		out.Heads[branch] = h
 	}
 	return out, head, nil

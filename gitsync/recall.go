@@ -42,7 +42,7 @@ func (m *recall) save(r, was *Revision, now time.Time) {
 	}
 	kept := newKeptHead(r, m.from, number, changes(was, r), now).kept()
 	m.all = slices.DeleteFunc(m.all, func(old remembered) bool { return old.key() == kept.key() })
-	m.all = append(m.all, remembered{kept, r})
+	m.all = append(m.all, remembered{kept, r.bare()})
 	for len(m.all) > m.most || len(m.all) > 1 && m.bytes() > mostRemembered {
 		m.all = slices.Delete(m.all, 0, 1)
 	}

@@ -24,10 +24,22 @@ type Head struct {
 	Time    time.Time // when it was committed
 	Tree    fs.FS     // the folders asked for; see Options.Folders
 	object  []byte    // the commit's content, which its signature is over; nil if it was not kept
+	trees   [][]byte  // the content of its top tree and of the folders', which tie Tree to the commit; likewise
 }
 
 // Commit is that of the endpoints branch.
 func (r *Revision) Commit() string { return r.Heads[r.Branch].Commit }
+
+// bare is the revision without what proves it, which is for those that somebody
+// may go back to.
+func (r *Revision) bare() *Revision {
+	out := &Revision{Branch: r.Branch, Heads: maps.Clone(r.Heads)}
+	for branch, h := range out.Heads {
+		h.object, h.trees = nil, nil
+		out.Heads[branch] = h
+	}
+	return out
+}
 
 // key is equal for two revisions exactly when they have the same branches at
 // the same commits.

@@ -26,6 +26,7 @@ type Verify struct {
 // to Run's goroutine.
 type proof struct {
 	Verify
+	folders []string
 	floor   map[string]time.Time        // by branch, the newest date that served
 	raised  bool                        // it is another than what was kept of it
 	signers map[string]signature.Signer // of what was checked last
@@ -34,14 +35,14 @@ type proof struct {
 }
 
 // newProof reads the keys once, so that a mistake in them shows at the start.
-func newProof(v *Verify) (*proof, error) {
+func newProof(v *Verify, folders []string) (*proof, error) {
 	if v == nil {
 		return nil, nil
 	}
 	if _, err := v.Keys.Load(); err != nil {
 		return nil, err
 	}
-	return &proof{Verify: *v, floor: map[string]time.Time{}}, nil
+	return &proof{Verify: *v, folders: folders, floor: map[string]time.Time{}}, nil
 }
 
 // proven is call after the revision's signatures; call may be nil.
@@ -58,7 +59,8 @@ func (f *Follower) proven(from Source, call func(context.Context, *Revision) err
 }
 
 // verify proves that all branches of a revision are signed, and that none of
-// them goes back, unless somebody chose the revision out of the state folder.
+// them goes back, unless it is out of the state folder. Then it proves that its
+// documents are those of the commits, which is known of what was just read.
 func (p *proof) verify(r *Revision, from Source) error {
 	if p == nil {
 		return nil
@@ -74,6 +76,11 @@ func (p *proof) verify(r *Revision, from Source) error {
 		if signers[branch], err = p.head(keys, branch, r.Heads[branch], from); err != nil {
 			p.used = keys
 			return err
+		}
+	}
+	if from == SourceState {
+		if err := r.tied(p.folders); err != nil {
+			return fmt.Errorf("%w: commit %s: %w", ErrUnverified, r.Commit(), err)
 		}
 	}
 	p.signers = signers

@@ -1,7 +1,12 @@
 package gitsync_test
 
 import (
+	"bytes"
+	"compress/flate"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -186,6 +191,78 @@ func TestKeptRevisionsAreVerified(t *testing.T) {
 	_ = refusing.stop()
 	taking := follow(t, verified(t, o, key), nil)
 	eventually(t, func() bool { return taking.Status().Live != nil })
+}
+
+// A state file that somebody has changed, with a right checksum, does not serve in
+// place of what was signed; the one before it does.
+func TestChangedStateFilesDoNotServe(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	key := signer(t)
+	r.key = key
+	o := verified(t, options(r.bare), key)
+	o.StateDir = t.TempDir()
+	commits := history(t, r, o, 2)
+	newest := keptFiles(t, o.StateDir)[1]
+	data, err := os.ReadFile(newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, old, new string
+		verify         bool
+		want           string
+	}{
+		{"as it was", "", "", true, commits[1]},
+		{"a document", "# 1", "# 2", true, commits[0]},
+		{"a name", "a.yaml", "b.yaml", true, commits[0]},
+		{"a document, and nobody verifies", "# 1", "# 2", false, commits[1]},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := os.WriteFile(newest, altered(t, data, c.old, c.new), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o := o
+			if !c.verify {
+				o.Verify = nil
+			}
+			f := offline(t, o, r, nil)
+			f.serves(t, c.want)
+			if told := strings.Contains(f.log.String(), "somebody has changed the state file"); told != (c.want != commits[1]) {
+				t.Errorf("log is %s", f.log)
+			}
+		})
+	}
+}
+
+// altered replaces a text in all that a state file holds of a revision's trees.
+func altered(t *testing.T, data []byte, old, replacement string) []byte {
+	t.Helper()
+	parts := bytes.SplitN(data, []byte("\n"), 3)
+	text, err := io.ReadAll(flate.NewReader(bytes.NewReader(parts[2])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if old != "" && !bytes.Contains(text, []byte(old)) {
+		t.Fatalf("%q is not in the file", old)
+	}
+	var body bytes.Buffer
+	body.Write(append(parts[1], '\n'))
+	w, err := flate.NewWriter(&body, flate.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if old != "" {
+		text = bytes.ReplaceAll(text, []byte(old), []byte(replacement))
+	}
+	if _, err := w.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := parts[0][:bytes.LastIndexByte(parts[0], ' ')]
+	return fmt.Appendf(nil, "%s %x\n%s", name, sha256.Sum256(body.Bytes()), body.Bytes())
 }
 
 // A branch that no endpoint names for a while is not forgotten by a restart, nor
