@@ -158,6 +158,48 @@ func TestAStatusOfGRPCIsTriedAgainWhereThatOfHTTPIs(t *testing.T) {
 	}
 }
 
+// pushingBack ends a call with UNAVAILABLE and says in which milliseconds it may be made again.
+func pushingBack(ms ...string) func(grpc.ServerStream) error {
+	return func(s grpc.ServerStream) error {
+		s.SetTrailer(metadata.MD{"grpc-retry-pushback-ms": ms})
+		return status.Error(codes.Unavailable, "said by the model")
+	}
+}
+
+func TestAServerOfGRPCSaysWhenACallIsTriedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer  func(grpc.ServerStream) error
+		backoff string
+		again   bool
+		after   float64 // milliseconds, at least
+	}{
+		"at once":                      {pushingBack("0"), "1m", true, 0},
+		"after a while":                {pushingBack("200"), "1ms", true, 200},
+		"never":                        {pushingBack("-1"), "1ms", false, 0},
+		"in words":                     {pushingBack("soon"), "1ms", false, 0},
+		"twice":                        {pushingBack("1", "1"), "1ms", false, 0},
+		"later than 512 times backoff": {pushingBack("600"), "1ms", false, 0},
+		"later than there is time":     {pushingBack("600000"), "10s", false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, bad, good := newStage(t, h2c()), newModelServer(t, c.answer), newModelServer(t, late(codes.OK))
+			s.models("idempotent: true, retries: {backoff: "+c.backoff+"}", "", bad, good)
+			got := s.caller()()
+			if (got == codes.OK) != c.again || !c.again && got != codes.Unavailable {
+				t.Errorf("the caller got %v", got)
+			}
+			if !c.again {
+				s.written(1, func(f fields) bool { return f["role"] == "live" && f["superseded"] == nil })
+				return
+			}
+			both := s.written(2, func(f fields) bool { return f["role"] == "live" })
+			if waited := both[1]["startTs"].(float64) - both[0]["endTs"].(float64); waited < c.after-1 {
+				t.Errorf("tried again after %v ms", waited)
+			}
+		})
+	}
+}
+
 func TestAFallbackAnswersForAStatusOfGRPC(t *testing.T) {
 	s, bad := newStage(t, h2c()), newModelServer(t, ending(codes.Unavailable))
 	good := newModelServer(t, late(codes.OK))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -30,6 +31,7 @@ type tries struct {
 
 	number int                    // of this attempt, from 1
 	own    int                    // the same among those of its backend
+	pause  time.Duration          // before the next of those
 	tried  []*deployments.Replica // of this backend
 	next   step
 }
@@ -180,7 +182,7 @@ func (t *tries) yield(f forward.Failed) bool {
 		t.tried = append(t.tried, f.Replica)
 	}
 	switch {
-	case whole && t.mayRepeat(cause, f.Unsent):
+	case whole && t.mayRepeat(cause, f):
 		t.next = again
 	case t.mayFallBack(cause, f.Unsent, whole):
 		t.next = fallBack
@@ -190,11 +192,21 @@ func (t *tries) yield(f forward.Failed) bool {
 
 // mayRepeat reports whether the same backend may be tried again, and takes that from
 // its budget.
-func (t *tries) mayRepeat(cause schema.Failures, unsent bool) bool {
+func (t *tries) mayRepeat(cause schema.Failures, f forward.Failed) bool {
 	b := t.q.backend
 	r := b.Deployment.Serving.Limits.Retries
-	return r != nil && t.own < r.Attempts && r.On.Has(cause) && (unsent || t.repeatable()) &&
-		t.inTime(b, t.backoff(r)) && !b.group.Refusing() && b.group.TryRetry()
+	if r == nil || t.own >= r.Attempts || !r.On.Has(cause) || !f.Unsent && !t.repeatable() {
+		return false
+	}
+	most := t.backoff(r, t.own)
+	t.pause = most/2 + rand.N(most/2+1)
+	if f.Pushback {
+		t.pause, most = f.After, f.After
+		if f.After < 0 || f.After > t.backoff(r, math.MaxInt) {
+			return false
+		}
+	}
+	return t.inTime(b, most) && !b.group.Refusing() && b.group.TryRetry()
 }
 
 // mayFallBack reports whether the endpoint's fallback may answer. whole tells that it
@@ -279,16 +291,15 @@ func statusCause(status int) schema.Failures {
 	return 0
 }
 
-// backoff is the most that is waited before the next attempt.
-func (t *tries) backoff(r *schema.Retries) time.Duration {
-	return r.Backoff << min(t.own-1, 9)
+// backoff is the most that is waited after so many attempts.
+func (t *tries) backoff(r *schema.Retries, attempts int) time.Duration {
+	return r.Backoff << min(attempts-1, 9)
 }
 
-// wait waits before another attempt, for a half to the whole of the backoff, as long
-// as the caller does.
+// wait waits before another attempt, for a half to the whole of the backoff or as the
+// deployment has said, as long as the caller does.
 func (t *tries) wait() {
-	most := t.backoff(t.q.backend.Deployment.Serving.Limits.Retries)
-	timer := time.NewTimer(most/2 + rand.N(most/2+1))
+	timer := time.NewTimer(t.pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

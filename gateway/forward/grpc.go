@@ -38,6 +38,21 @@ func GRPCTimeout(r *http.Request) (time.Duration, bool) {
 	return time.Duration(n) * unit, ok // n has at most 8 digits
 }
 
+// pushback is after what time a server of gRPC wants a call to be made again that has
+// failed, from the head of its answer; false if it says nothing of that. What cannot be
+// read is negative, which means not at all (gRFC A6).
+func pushback(h http.Header) (time.Duration, bool) {
+	v := h["Grpc-Retry-Pushback-Ms"]
+	if len(v) == 0 {
+		return 0, false
+	}
+	ms, err := strconv.ParseInt(v[0], 10, 32)
+	if err != nil || len(v) > 1 {
+		return -1, true
+	}
+	return time.Duration(ms) * time.Millisecond, true
+}
+
 // grpcStatus is the status of gRPC for one of the gateway's errors.
 func grpcStatus(status int) int {
 	switch status {

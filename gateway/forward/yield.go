@@ -17,6 +17,10 @@ type Failed struct {
 	Replica *deployments.Replica // that was called last; nil: none was
 	// Status is what the deployment's answer counts as, 0 without one; see deployments.Verdict.
 	Status int
+	// Pushback tells that a server of gRPC has said when the call may be made again: after
+	// that time, or not at all if After is negative (gRFC A6).
+	Pushback bool
+	After    time.Duration
 	// Unsent tells that no replica can have processed the request.
 	Unsent bool
 	// Unread tells that the caller's body cannot be read by another attempt, though the
@@ -55,7 +59,14 @@ func (t *attempt) yieldsAnswer(res *http.Response) bool {
 		return false
 	}
 	v := deployments.Judge(res, false)
-	return v.Failed() && t.yields(Failure{Status: res.StatusCode, Kind: record.Status, Err: v.Err()}, Failed{Status: v.Status})
+	if !v.Failed() {
+		return false
+	}
+	told := Failed{Status: v.Status}
+	if v.Call != "" {
+		told.After, told.Pushback = pushback(res.Header)
+	}
+	return t.yields(Failure{Status: res.StatusCode, Kind: record.Status, Err: v.Err()}, told)
 }
 
 // theirs reports whether a failure is one of the deployment, or of what stands
