@@ -33,12 +33,14 @@ var errObjects = errors.New("it is damaged: what ties its trees to the commits c
 func decodeObjects(data []byte) (out [][]byte, err error) {
 	for len(data) > 0 {
 		n, size := binary.Uvarint(data)
-		if size <= 0 || n > uint64(len(data)-size) {
+		if size <= 0 {
 			return nil, errObjects
 		}
-		end := size + int(n)
-		out = append(out, data[size:end:end])
-		data = data[end:]
+		if data = data[size:]; n > uint64(len(data)) {
+			return nil, errObjects
+		}
+		out = append(out, data[:n:n])
+		data = data[n:]
 	}
 	return out, nil
 }
