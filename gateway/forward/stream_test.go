@@ -227,7 +227,7 @@ func TestH06AnEarlyAnswerComesThroughAnUpload(t *testing.T) {
 	for _, framing := range []string{fmt.Sprintf("Content-Length: %d", size), "Transfer-Encoding: chunked"} {
 		g := setup{}.start(t, url)
 		arrived := 0
-		const tries = 100
+		const tries = 40 // of which all but one have to arrive; 99 of 100 in package soak
 		for range tries {
 			status, body := upload(t, g, framing, size)
 			if status != http.StatusRequestEntityTooLarge || body != "too large" {
@@ -440,7 +440,7 @@ func TestPathsKeepTheirForm(t *testing.T) {
 }
 
 func TestLargeBodiesPassWhole(t *testing.T) {
-	body := make([]byte, 8<<20)
+	body := make([]byte, 2<<20) // more than any buffer on its way, and than is kept
 	_, _ = rand.Read(body)
 	want := sha256.Sum256(body)
 	url := deployment(t, echo)

@@ -228,11 +228,16 @@ func TestM08NoForeignBytes(t *testing.T) {
 
 func noForeignBytes(t *testing.T, over deployments.PoolOptions) {
 	t.Helper()
+	const clients, each = 16, 15
+	var bodies [clients * each][]byte // by their salts
+	for salt := range bodies {
+		bodies[salt] = pattern(64<<10, byte(salt))
+	}
 	var bad sync.Map
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		salt, _ := strconv.Atoi(r.Header.Get("X-Salt"))
-		if err != nil || !bytes.Equal(b, pattern(64<<10, byte(salt))) {
+		if err != nil || !bytes.Equal(b, bodies[salt]) {
 			bad.Store(r.Header.Get("X-Salt"), len(b))
 		}
 		<-time.After(5 * time.Millisecond)
@@ -240,13 +245,12 @@ func noForeignBytes(t *testing.T, over deployments.PoolOptions) {
 	defer s.Close()
 	f := newFixtureOver(t, mirror.Options{Queue: 10_000}, over)
 	a, b := f.mirror(s.URL), f.mirror(s.URL)
-	const clients, each = 16, 15
 	var wg sync.WaitGroup
 	for client := range clients {
 		wg.Go(func() {
 			for i := range each {
 				salt := client*each + i
-				r := newRequest(t, http.MethodPost, "/x", bytes.NewReader(pattern(64<<10, byte(salt))))
+				r := newRequest(t, http.MethodPost, "/x", bytes.NewReader(bodies[salt]))
 				r.Header.Set("X-Salt", strconv.Itoa(salt))
 				length := r.ContentLength
 				if i%2 == 0 {

@@ -170,7 +170,7 @@ func TestM01TrickledBodyIsPassedOn(t *testing.T) {
 // Large bodies that come fast are sent in large pieces, a bounded number of them
 // at a time: what many slow bodies hold stays small.
 func TestLargePiecesAreBounded(t *testing.T) {
-	const most, bodies, size = 16, 40, 1 << 20
+	const most, bodies, size = 16, 40, 384 << 10
 	rep := newReplica(t, echo)
 	p := newPool(t, rep.addr, upstream.Options{})
 	var large atomic.Int32
