@@ -73,6 +73,46 @@ func TestM07CopiesAreByteIdentical(t *testing.T) {
 	running.Measured(t, "M7", "%d bodies: hash, method, URI and type equal, those above the cap not copied", sent)
 }
 
+// Large bodies, which the live request is sent from where they are captured, with a mirror
+// that is done at once and one that never is.
+func TestM07LargeCopiesAreByteIdentical(t *testing.T) {
+	const k, m, most = 1 << 10, 1 << 20, 1<<20 + 128<<10
+	live, fast := newReplica(t, "v1"), newReplica(t, "fast")
+	slow, copied, release := hold(t)
+	defer release()
+	s := newStage(t, options{mirror: mirror.Options{MaxBody: most, Workers: 64, Timeout: time.Minute}})
+	s.serve(mirrored(live.url, map[string]string{"fast": fast.url, "slow": slow}))
+	all := make([]byte, most+1)
+	_, _ = rand.NewChaCha8([32]byte{7}).Read(all)
+	sent := 0
+	for _, size := range []int{32 * k, 32*k + 1, 64*k - 1, 64 * k, 64*k + 1, 200_000, 1_000_000, m, m + 64*k, m + 64*k + 1, most, most + 1} {
+		for _, chunked := range []bool{false, true} {
+			body := all[most+1-size:]
+			var r io.Reader = bytes.NewReader(body)
+			if chunked {
+				r = io.MultiReader(r) // hides its length
+			}
+			if a := s.do(http.MethodPost, "/v1/e", r); a.status != http.StatusOK {
+				t.Fatalf("%d bytes: %+v", size, a)
+			}
+			if last(live).body != string(body) {
+				t.Errorf("%d bytes, chunked %v: live got others", size, chunked)
+			}
+			sent++
+			testbed.Eventually(t, "the ledger has the request", func() bool { return s.ledger("fast") == sent })
+			if size > most {
+				continue
+			}
+			if last(fast).body != string(body) {
+				t.Errorf("%d bytes, chunked %v: the copy has others", size, chunked)
+			}
+			if got := testbed.Receive(t, "the slow copy", copied); got.body != string(body) {
+				t.Errorf("%d bytes, chunked %v: the slow copy has others", size, chunked)
+			}
+		}
+	}
+}
+
 // last is the newest request.
 func last(r *replica) asked {
 	all := r.requests()

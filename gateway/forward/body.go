@@ -58,35 +58,79 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := b.next(p)
 	b.keep(p[:n])
+	b.judge(err)
+	return n, err
+}
+
+// lender is a body that reads into memory of its own, in which it may stay until the
+// hold is closed. Without a hold nothing was read, and Read is to be called.
+type lender interface {
+	Lend(most int64) (p []byte, hold io.Closer, err error)
+}
+
+// Lend is Read for a transport that looks for it: see lender.
+func (b *body) Lend(most int64) (p []byte, hold io.Closer, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	from, ok := b.from.(lender)
+	if !ok || b.retired || b.whole.Load() || b.kept != nil && b.replayed < len(*b.kept) {
+		return nil, nil, nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			p, hold, err = nil, nil, b.panicked(v)
+			b.judge(err)
+		}
+	}()
+	if p, hold, err = from.Lend(most); hold == nil {
+		return nil, nil, err
+	}
+	err = b.count(len(p), err)
+	b.keep(p)
+	b.judge(err)
+	return p, hold, err
+}
+
+// judge remembers an error that is the caller's doing.
+func (b *body) judge(err error) {
 	if err != nil && err != io.EOF && b.attempt.Err() == nil { //nolint:errorlint // io.Reader's contract
 		b.err = err
 	}
-	return n, err
+}
+
+// panicked is the error that a panic of what reads the body becomes.
+func (b *body) panicked(v any) error {
+	b.attempt.f.errorLog.Printf("panic reading a request body: %v\n%s", v, debug.Stack())
+	return &panicError{v}
 }
 
 // next reads from the caller.
 func (b *body) next(p []byte) (n int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			b.attempt.f.errorLog.Printf("panic reading a request body: %v\n%s", v, debug.Stack())
-			n, err = 0, &panicError{v}
+			n, err = 0, b.panicked(v)
 		}
 	}()
 	if b.whole.Load() {
 		return 0, io.EOF
 	}
 	n, err = b.from.Read(p)
+	return n, b.count(n, err)
+}
+
+// count counts what was read from the caller, and says whether that is the end.
+func (b *body) count(n int, err error) error {
 	read := b.read.Add(int64(n))
 	switch most := b.attempt.maxRequest; {
 	case most > 0 && read > most:
-		return n, errTooLarge
+		return errTooLarge
 	case err == io.EOF && b.length >= 0 && read < b.length:
-		return n, io.ErrUnexpectedEOF
+		return io.ErrUnexpectedEOF
 	case err == io.EOF, read == b.length:
 		b.attempt.passTrailers()
 		b.whole.Store(true)
 	}
-	return n, err
+	return err
 }
 
 // keep remembers what may have to be sent to another replica, or gives up on it.

@@ -50,15 +50,23 @@ func (b *body) Read(p []byte) (int, error) {
 
 // next reads what is there, or waits for more.
 func (b *body) next(p []byte) (int, error) {
+	c := b.conn
 	switch {
-	case b.pace == nil:
-		return b.conn.br.Read(p)
-	case b.conn.br.Buffered() > 0:
-		n, err := b.conn.br.Read(p)
-		b.pace.count(n)
+	case c.br.Buffered() > 0:
+		n, err := c.br.Read(p)
+		if n < len(p) && err == nil { // what came with the head is a small part of a large body
+			var more int
+			more, err = c.source.more(p[n:])
+			n += more
+		}
+		if b.pace != nil {
+			b.pace.count(n)
+		}
 		return n, err
+	case b.pace == nil:
+		return c.br.Read(p)
 	}
-	return b.pace.read(b.conn.br, p)
+	return b.pace.read(c.br, p)
 }
 
 // Close makes later reads fail. It neither reads nor waits for a read in progress: the connection does what is left to do

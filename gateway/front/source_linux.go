@@ -12,6 +12,7 @@ type source struct {
 	tcp    *net.TCPConn
 	raw    syscall.RawConn // nil where there is none; then waited is always set
 	try    func(fd uintptr) bool
+	tryNow func(fd uintptr) bool
 	waited bool
 
 	p   []byte // of the read in progress
@@ -25,7 +26,7 @@ func newSource(tcp *net.TCPConn) *source {
 		return s
 	}
 	if raw, err := tcp.SyscallConn(); err == nil {
-		s.raw, s.try = raw, s.tryRead
+		s.raw, s.try, s.tryNow = raw, s.tryRead, s.readNow
 	}
 	return s
 }
@@ -38,6 +39,25 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	s.p, s.n, s.err = p, 0, nil
 	err := s.raw.Read(s.try)
+	return s.outcome(err)
+}
+
+// more is Read, but never waits: it returns 0 and no error when there is nothing to read yet.
+func (s *source) more(p []byte) (int, error) {
+	if s.raw == nil || len(p) == 0 {
+		return 0, nil
+	}
+	s.p, s.n, s.err = p, 0, nil
+	err := s.raw.Read(s.tryNow)
+	if errors.Is(s.err, syscall.EAGAIN) {
+		s.err, s.p = nil, nil
+		return 0, nil
+	}
+	return s.outcome(err)
+}
+
+// outcome is what came of a read.
+func (s *source) outcome(err error) (int, error) {
 	s.p = nil
 	switch {
 	case err != nil: // closed, or a deadline passed
@@ -52,14 +72,19 @@ func (s *source) Read(p []byte) (int, error) {
 
 // tryRead reports false when there is nothing to read yet.
 func (s *source) tryRead(fd uintptr) bool {
+	s.readNow(fd)
+	if errors.Is(s.err, syscall.EAGAIN) {
+		s.waited, s.err = true, nil
+		return false
+	}
+	return true
+}
+
+// readNow reports true whatever comes of it.
+func (s *source) readNow(fd uintptr) bool {
 	for {
 		n, err := syscall.Read(int(fd), s.p)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EAGAIN):
-			s.waited = true
-			return false
-		default:
+		if !errors.Is(err, syscall.EINTR) {
 			s.n, s.err = max(n, 0), err
 			return true
 		}

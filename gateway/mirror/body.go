@@ -9,38 +9,51 @@ import (
 )
 
 // Captured bodies live in blocks of a few sizes, that are pooled. Blocks are made
-// as bytes come, so that a caller who announces much and sends little holds
-// little; the budget is reserved for the whole announced body beforehand, so that
-// a capture that was admitted is not given up half-way.
+// as bytes come, and the first one is no larger than midBlock, so that a caller who
+// announces much and sends little holds little; the budget is reserved for the whole
+// announced body beforehand, so that a capture that was admitted is not given up
+// half-way. Blocks after the first are as large as what is announced, for the live
+// attempt sends from them; see Capture.Lend.
 const (
 	minBlock = 1 << 10
-	maxBlock = 64 << 10
+	midBlock = 64 << 10
+	maxBlock = 1 << 20
 )
 
-// classes are the sizes of blocks: minBlock, 4 and 16 times that, maxBlock.
-const classes = 4
+// The sizes of blocks are minBlock, 4 and 16 times that, and the multiples of
+// midBlock up to maxBlock.
+const (
+	smallClasses = 3
+	classes      = smallClasses + maxBlock/midBlock
+)
 
 // classOf is the smallest class of blocks that hold n bytes, or the largest.
 func classOf(n int64) int {
-	size := int64(minBlock)
-	for class := range classes - 1 {
-		if n <= size {
+	for class := range smallClasses {
+		if n <= classSize(class) {
 			return class
 		}
-		size *= 4
 	}
-	return classes - 1
+	return smallClasses + int((min(n, maxBlock)-1)/midBlock)
 }
 
-func classSize(class int) int64 { return minBlock << (2 * class) }
+func classSize(class int) int64 {
+	if class < smallClasses {
+		return minBlock << (2 * class)
+	}
+	return int64(class-smallClasses+1) * midBlock
+}
 
 // blocksFor is the capacity of the blocks that a body of n bytes is captured in.
 func blocksFor(n int64) int64 {
-	whole := n / maxBlock * maxBlock
-	if n == whole {
-		return whole
+	if n <= midBlock {
+		return classSize(classOf(n))
 	}
-	return whole + classSize(classOf(n-whole))
+	capacity := int64(midBlock)
+	for n -= midBlock; n > maxBlock; n -= maxBlock {
+		capacity += maxBlock
+	}
+	return capacity + classSize(classOf(n))
 }
 
 // memory is the budget for captured bodies, and the blocks that are not in use.
@@ -58,6 +71,7 @@ func (m *memory) body(length, reserved int64) *body {
 		b = &body{memory: m}
 	}
 	b.length, b.reserved = length, reserved
+	b.refs.Store(1)
 	return b
 }
 
@@ -66,6 +80,9 @@ type block struct {
 	data  []byte
 	class int
 }
+
+// free is the memory behind what it is filled with.
+func (b *block) free() []byte { return b.data[len(b.data):cap(b.data)] }
 
 // shared is the class of blocks that are not ours to use again.
 const shared = -1
@@ -98,7 +115,8 @@ func (m *memory) block(class int) *block {
 }
 
 // body is a captured request body. While it is captured it belongs to the
-// Capture; once complete it does not change, and is shared by the copies.
+// Capture; once complete it does not change, and is shared by the copies. It is
+// freed when neither they nor the Capture nor what it has lent hold it any more.
 type body struct {
 	memory   *memory
 	length   int64 // as announced; -1 unknown
@@ -119,7 +137,10 @@ func (b *body) add(p []byte) bool {
 			return false
 		}
 		n := min(len(p), cap(last.data)-len(last.data))
-		last.data = append(last.data, p[:n]...)
+		if at := last.free()[:n]; &at[0] != &p[0] { // else it has been read into its place
+			copy(at, p)
+		}
+		last.data = last.data[:len(last.data)+n]
 		b.size += int64(n)
 		p = p[n:]
 	}
@@ -135,10 +156,13 @@ func (b *body) room(n int) *block {
 		}
 	}
 	var class int
-	if b.length >= 0 {
-		class = classOf(b.length - b.size) // reserved with all the others
-	} else {
-		class = classOf(max(int64(n), b.size)) // as much again: few blocks, little left empty
+	switch {
+	case b.length >= 0 && b.size == 0:
+		class = classOf(min(b.length, midBlock)) // reserved with all the others
+	case b.length >= 0:
+		class = classOf(b.length - b.size)
+	default:
+		class = classOf(min(max(int64(n), b.size), midBlock)) // as much again: few blocks, little left empty
 		if !b.memory.reserve(classSize(class)) {
 			return nil
 		}
@@ -172,7 +196,13 @@ func (b *body) free() {
 	b.memory.bodies.Put(b)
 }
 
-// unref gives up one copy's hold; the last one frees the body.
+// Close is unref, for who holds what was lent.
+func (b *body) Close() error {
+	b.unref()
+	return nil
+}
+
+// unref gives up one hold; the last one frees the body.
 func (b *body) unref() {
 	if b.refs.Add(-1) == 0 {
 		b.free()

@@ -130,6 +130,43 @@ func (c *Capture) Share(b []byte) {
 	c.dispatch()
 }
 
+// Lend is Read, but reads into the memory in which the body is captured, at most so many
+// bytes: the live attempt can send from there what need not be copied. It must close
+// the hold when it has, and not before. Where there is no such memory nothing is read,
+// there is no hold, and Read is to be called instead.
+func (c *Capture) Lend(most int64) (p []byte, hold io.Closer, err error) {
+	b, p := c.room(most)
+	if b == nil {
+		return nil, nil, nil
+	}
+	done := false
+	defer func() {
+		if !done {
+			b.unref() // for a panic of what reads the body
+		}
+	}()
+	n, err := c.live.Read(p)
+	if n > 0 || err != nil {
+		c.keep(p[:n], err)
+	}
+	done = true
+	return p[:n], b, err
+}
+
+// room returns the memory for what comes next of the body, and the body with one more
+// hold; nil if nothing is captured, or not known how much.
+func (c *Capture) room(most int64) (*body, []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.copies) == 0 || c.body.size >= c.body.length {
+		return nil, nil
+	}
+	b := c.body
+	free := b.room(0).free()
+	b.refs.Add(1)
+	return b, free[:min(int64(len(free)), b.length-b.size, most)]
+}
+
 // Read reads the live body, and captures what was read before the caller gets
 // to see it.
 func (c *Capture) Read(p []byte) (int, error) {
@@ -191,14 +228,12 @@ func (c *Capture) keep(p []byte, err error) {
 func (c *Capture) dispatch() {
 	b := c.body
 	c.body = nil
-	if b.size == 0 {
-		b.free()
-		b = nil
-	} else {
-		b.refs.Store(int32(len(c.copies)))
-	}
-	for _, copied := range c.copies {
-		copied.body = b
+	defer b.unref()
+	if b.size > 0 {
+		b.refs.Add(int32(len(c.copies)))
+		for _, copied := range c.copies {
+			copied.body = b
+		}
 	}
 	for len(c.copies) > 0 {
 		copied := c.copies[0]
@@ -213,7 +248,7 @@ func (c *Capture) dispatch() {
 // abandon drops the copies, if there are any left, and frees the body.
 func (c *Capture) abandon(reason record.ErrorKind) {
 	if c.body != nil {
-		c.body.free()
+		c.body.unref()
 		c.body = nil
 	}
 	for len(c.copies) > 0 {

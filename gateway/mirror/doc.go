@@ -18,7 +18,9 @@
 //
 // Admission comes first: breaker, room in the queue, size and budget, in this order.
 // Whoever is refused there costs nothing more, and not a byte is captured for
-// it. The body is copied as the live attempt reads it, never ahead; all mirrors
+// it. The body is copied as the live attempt reads it, never ahead; or it is read
+// into the memory that captures it, and lent to the live attempt, which sends it from
+// there and holds the memory until it has ([Capture.Lend]). All mirrors
 // of a request share the one captured body. The moment the body is complete its
 // copies are dispatched: each takes a slot of its queue, if there still is one, and
 // the first at an open breaker whose time is over is its probe. What is being captured

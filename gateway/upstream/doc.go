@@ -32,6 +32,9 @@
 //   - A longer body, one of unknown length and the rest of a small one that comes in pieces are sent by a second goroutine. It ends,
 //     having closed Request.Body as its last act, when the body is sent or when the exchange is over and Body.Read has returned.
 //     Neither RoundTrip nor Close waits for a caller that has stopped sending.
+//   - A body may lend memory of its own instead of being read into the pool's: it has a method
+//     Lend(most int64) (p []byte, hold io.Closer, err error), which is Read but for where the bytes are. They stay there until the
+//     hold is closed, which is once, and before it is asked for more. Without a hold nothing was read, and Read is called.
 //
 // # A known limit
 //

@@ -45,6 +45,9 @@ func TestBodiesArriveWhole(t *testing.T) {
 			"streamed":   struct{ io.Reader }{bytes.NewReader(data[:size])},
 			"in pieces":  struct{ io.Reader }{io.MultiReader(bytes.NewReader(data[:size/3]), bytes.NewReader(data[size/3:size]))},
 			"chunked":    nil,
+			"lent":       newLender(t, data[:size], 1<<20, size),
+			"lent a bit": newLender(t, data[:size], 1000, size),
+			"lent first": newLender(t, data[:size], 40_000, size/2),
 			"byte first": struct{ io.Reader }{io.MultiReader(bytes.NewReader(data[:min(1, size)]), bytes.NewReader(data[min(1, size):size]))},
 		} {
 			length := int64(size)
@@ -56,6 +59,9 @@ func TestBodiesArriveWhole(t *testing.T) {
 			_, got, err := ask(p, req)
 			if err != nil || got != string(data[:size]) {
 				t.Fatalf("%s, %d bytes: got %d bytes back, %v", name, size, len(got), err)
+			}
+			if l, ok := body.(*lending); ok && l.lent > 0 && size > 32<<10 {
+				t.Errorf("%s, %d bytes: %d more would have been lent", name, size, l.lent)
 			}
 		}
 	}
@@ -101,12 +107,17 @@ func TestFailingBodyIsTheClientsFault(t *testing.T) {
 		"large":            {100_000, 200_000, broken},
 		"large, too short": {100_000, 200_000, io.EOF},
 		"chunked":          {100_000, -1, broken},
+		"lent":             {100_000, 200_000, broken},
+		"lent, too short":  {100_000, 200_000, io.EOF},
 	} {
 		t.Run(name, func(t *testing.T) {
 			whole := make(chan bool, 1)
 			rep := newReplica(t, func(_ int, _ net.Conn, r *bufio.Reader) { whole <- readRequest(r) == nil })
 			p := newPool(t, rep.addr, upstream.Options{})
 			body := io.MultiReader(strings.NewReader(strings.Repeat("a", tt.sent)), failing{tt.err})
+			if strings.HasPrefix(name, "lent") {
+				body = &lending{Reader: body, t: t, piece: 1 << 20, lent: 1 << 30}
+			}
 			req := newRequest(t, t.Context(), http.MethodPost, rep.addr, body)
 			req.ContentLength = tt.length
 			_, _, err := ask(p, req)
@@ -126,6 +137,40 @@ func TestFailingBodyIsTheClientsFault(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lending is a body that reads into memory of its own, and lends it: piece bytes at a time, and so many in all.
+type lending struct {
+	io.Reader
+	t           testing.TB
+	piece, lent int
+	memory      []byte
+	held        bool
+}
+
+func newLender(t testing.TB, data []byte, piece, lent int) *lending {
+	return &lending{Reader: bytes.NewReader(data), t: t, piece: piece, lent: lent}
+}
+
+func (l *lending) Lend(most int64) ([]byte, io.Closer, error) {
+	if l.held {
+		l.t.Error("more is asked for while something is lent")
+	}
+	n := min(l.piece, l.lent, int(most))
+	if n == 0 {
+		return nil, nil, nil
+	}
+	l.memory = make([]byte, n)
+	n, err := l.Reader.Read(l.memory)
+	l.held, l.lent = true, l.lent-n
+	return l.memory[:n], l, err
+}
+
+// Close ends the body, and what is lent: the memory is somebody else's then.
+func (l *lending) Close() error {
+	clear(l.memory)
+	l.held = false
+	return nil
 }
 
 type failing struct{ err error }

@@ -115,27 +115,64 @@ func (s *sender) sendLength() error {
 	if wt, ok := s.req.Body.(io.WriterTo); ok {
 		return s.sendAll(wt)
 	}
+	o := outgoing{left: s.left}
+	if l, ok := s.req.Body.(lender); ok {
+		if err := s.sendLent(l, &o); err != nil || o.left == 0 {
+			return err
+		}
+	}
+	return s.sendPieces(&o)
+}
+
+// sendPieces sends what is left of a body through memory of the pool's.
+func (s *sender) sendPieces(o *outgoing) error {
 	small := pieces.Get().(*[pieceBuffer]byte)
 	defer pieces.Put(small)
 	var large *[largePiece]byte
 	defer func() { s.large.put(large) }()
 	buf := small[:pieceSize]
-	o := outgoing{left: s.left}
 	for o.left > 0 {
 		n, err := readSome(s.req.Body, buf[:min(int64(len(buf)), o.left)])
-		if n > 0 {
-			if _, werr := s.conn.send(buf[:n]); werr != nil {
-				return werr
-			}
-		}
-		o.left -= int64(n)
-		if err := o.bodyResult(err); err != nil {
+		if err := s.pass(buf[:n], err, o); err != nil {
 			return err
 		}
 		if n == pieceSize && o.left > pieceSize && large == nil { // there is more than fits
 			if large = s.large.take(); large != nil {
 				buf = large[:]
 			}
+		}
+	}
+	return nil
+}
+
+// pass sends a piece of the body whose Read ended with err.
+func (s *sender) pass(p []byte, err error, o *outgoing) error {
+	if len(p) > 0 {
+		if _, werr := s.conn.send(p); werr != nil {
+			return werr
+		}
+	}
+	o.left -= int64(len(p))
+	return o.bodyResult(err)
+}
+
+// lender is a body that reads into memory of its own, at most so many bytes, and lends it until the hold is closed. Without a hold
+// nothing was read: it has no such memory, or has none any more, and is to be read.
+type lender interface {
+	Lend(most int64) (p []byte, hold io.Closer, err error)
+}
+
+// sendLent sends what a body lends, as long as it does.
+func (s *sender) sendLent(body lender, o *outgoing) error {
+	for o.left > 0 {
+		p, hold, err := body.Lend(o.left)
+		if hold == nil {
+			return o.bodyResult(err)
+		}
+		err = s.pass(p, err, o)
+		_ = hold.Close() // it only lets go
+		if err != nil || len(p) == 0 {
+			return err
 		}
 	}
 	return nil
