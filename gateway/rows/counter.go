@@ -155,6 +155,7 @@ func (c *Counter) outside(b byte) {
 		is, next = ':', list
 	case list:
 		is, next = '[', row
+	default: // amid something, or done
 	}
 	if c.at = other; b == is {
 		c.at = next
