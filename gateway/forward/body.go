@@ -124,9 +124,9 @@ func (b *body) count(n int, err error) error {
 	switch most := b.attempt.maxRequest; {
 	case most > 0 && read > most:
 		return errTooLarge
-	case err == io.EOF && b.length >= 0 && read < b.length:
+	case err == io.EOF && b.length >= 0 && read < b.length: //nolint:errorlint // io.Reader's contract
 		return io.ErrUnexpectedEOF
-	case err == io.EOF, read == b.length:
+	case err == io.EOF, read == b.length: //nolint:errorlint // likewise
 		b.attempt.passTrailers()
 		b.whole.Store(true)
 	}

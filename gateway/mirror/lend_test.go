@@ -38,7 +38,7 @@ func lend(t *testing.T, live io.Reader, most int64) (all []byte, lent int) {
 		all = append(all, p...)
 		lent += len(p)
 		hold.Close()
-		if err != nil && err != io.EOF {
+		if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract
 			t.Error(err)
 			return all, lent
 		}
