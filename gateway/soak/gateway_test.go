@@ -85,13 +85,7 @@ func (s settings) listen(g *gateway.Gateway, sink *sink) (stop func(), err error
 		header = 10 * time.Second
 	}
 	std := &http.Server{Handler: g, ReadHeaderTimeout: header}
-	public := interface {
-		Serve(l net.Listener) error
-		Close() error
-	}(std)
-	if s.Engines.Front {
-		public = front.New(front.Options{Std: std, Seed: gateway.Seed})
-	}
+	public := front.New(front.Options{Std: std, StdOnly: !s.Engines.Front, Seed: gateway.Seed}) // as switchyard serve has it
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
