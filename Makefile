@@ -34,7 +34,7 @@ guarantees: ## run the tests and write how they ended, and what they measured, t
 test-console: ## run the console in a real browser (needs Chromium and npm), and take the screenshots of docs/console.md
 	.ci/console
 
-soak: ## run the tests of the guarantees at full size and write docs/guarantees.md, a quarter of an hour of replicas at fault, and long histories of git; 45 minutes in all (ARGS='-run TestM02 -engines "front=own upstream=own"')
+soak: ## run the tests of the guarantees at full size and write docs/guarantees.md, a quarter of an hour of replicas at fault, and long histories of git; 40 minutes in all (ARGS='-run TestM02 -engines "front=own upstream=own"')
 	$(GO) test -count=1 -timeout 60m ./gitsync -run 'RandomHistory|CutConnections' -soak
 	$(GO) test -json -count=1 -timeout 60m ./gateway/soak -soak $(ARGS) | $(GO) run ./internal/guarantees/write
 
