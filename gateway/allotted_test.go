@@ -102,14 +102,7 @@ func TestTheCallersTimeBoundsStreamsAsAWhole(t *testing.T) {
 	s.serve(asking(dawdling(t), "", ""))
 	testbed.LongEnough(t, 500*time.Millisecond, func(limit time.Duration) bool {
 		body := fmt.Sprintf(`{"timeout_seconds": %v}`, limit.Seconds())
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/e/stream", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := s.client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		res := s.open(http.MethodPost, "/v1/e/stream", strings.NewReader(body))
 		defer res.Body.Close()
 		got, err := io.ReadAll(res.Body)
 		if res.StatusCode == http.StatusGatewayTimeout {

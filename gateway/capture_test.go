@@ -167,14 +167,7 @@ func TestAStreamIsCapturedAsItPasses(t *testing.T) {
 		"endpoints/e.yaml":   "schemaVersion: 1\nbackends: {only: {deployment: {branch: main, name: m, version: 1}}}\ncapture: {response: true}\n",
 		"deployments/m.yaml": deployment(server.URL),
 	})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/v1/e", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	res := s.open(http.MethodGet, "/v1/e", http.NoBody)
 	defer res.Body.Close()
 	lines := bufio.NewScanner(res.Body)
 	for i := range 3 { // the next part is sent only when this one has come

@@ -104,14 +104,7 @@ func TestStreamsHoldNoneOfTheMemoryForOtherAttempts(t *testing.T) {
 	body := strings.Repeat("x", size)
 	// One after the other: what streams hold before their answers begin must not add up.
 	for range streams {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/s", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := s.client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		res := s.open(http.MethodPost, "/v1/s", strings.NewReader(body))
 		t.Cleanup(func() { _ = res.Body.Close() })
 	}
 	if a := s.post("/v1/e", body); a.status != http.StatusOK {

@@ -82,14 +82,7 @@ func TestLargeJSONBodiesKeepToTheirBudget(t *testing.T) {
 	})
 	for _, path := range []string{"/openai/v1/chat", "/v1/stream/chat"} {
 		for range 5 { // more than fit at a time
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+path, strings.NewReader(withImage("stream", large)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			res, err := s.client.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
+			res := s.open(http.MethodPost, path, strings.NewReader(withImage("stream", large)))
 			t.Cleanup(func() { _ = res.Body.Close() })
 			if res.StatusCode != http.StatusOK {
 				t.Fatalf("answered %d", res.StatusCode)

@@ -228,6 +228,18 @@ func (s *stage) post(path, body string, header ...string) answer {
 
 func (s *stage) do(method, path string, body io.Reader, header ...string) answer {
 	s.t.Helper()
+	res := s.open(method, path, body, header...)
+	defer res.Body.Close()
+	read, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(read)}
+}
+
+// open is do up to the head of the answer, whose body is the caller's to close.
+func (s *stage) open(method, path string, body io.Reader, header ...string) *http.Response {
+	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, body)
 	if err != nil {
 		s.t.Fatal(err)
@@ -239,12 +251,7 @@ func (s *stage) do(method, path string, body io.Reader, header ...string) answer
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer res.Body.Close()
-	read, err := io.ReadAll(res.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return answer{res.StatusCode, res.Header, string(read)}
+	return res
 }
 
 // written waits until the log has n inference records that match, and returns

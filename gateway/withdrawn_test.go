@@ -22,17 +22,11 @@ type stream struct {
 // stream opens one.
 func (s *stage) stream(path, key string) stream {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path, http.NoBody)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	var header []string
 	if key != "" {
-		req.Header.Set("Authorization", "Bearer "+key)
+		header = []string{"Authorization", "Bearer " + key}
 	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	res := s.open(http.MethodGet, path, http.NoBody, header...)
 	s.t.Cleanup(func() { res.Body.Close() })
 	return stream{res.StatusCode, bufio.NewReader(res.Body)}
 }
